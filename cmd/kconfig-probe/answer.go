@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/pflag"
+
+	"github.com/kbtf/kbtf/probe"
+)
+
+const splitBTFUsage = `kconfig-probe split-btf [--encoder=COMMAND] [-v]
+
+Prints y if the encoder can write split BTF (pahole since 1.19, btf-ko always),
+else n. Exits with 0 for y, 1 for n, 2 for n because it cannot be told.
+`
+
+func splitBTF(in *invocation) int {
+	flags := in.flags()
+	encoder := encoderFlag(flags)
+	verbose := verboseFlag(flags)
+	return in.answer(flags, verbose, func() probe.Decision {
+		return probe.SplitBTF(in.ctx, probe.NewEncoder(*encoder))
+	})
+}
+
+const btfModulesUsage = `kconfig-probe btf-modules [--config=FILE] [--encoder=COMMAND] [-v]
+
+Prints y if this configuration gets BTF for modules, else n: DEBUG_INFO_BTF &&
+MODULES && split-btf. Exits with 0 for y, 1 for n, 2 for n because it cannot
+be told.
+`
+
+func btfModules(in *invocation) int {
+	flags := in.flags()
+	config := flags.String("config", ".config", "the kernel configuration")
+	encoder := encoderFlag(flags)
+	verbose := verboseFlag(flags)
+	return in.answer(flags, verbose, func() probe.Decision {
+		return probe.BTFModules(in.ctx, *config, probe.NewEncoder(*encoder))
+	})
+}
+
+// answer prints y or n, whatever happens: Kconfig reads it.
+func (in *invocation) answer(flags *pflag.FlagSet, verbose *bool, decide func() probe.Decision) int {
+	if status, ok := in.parse(flags, 0); !ok {
+		if status != exitYes {
+			fmt.Fprintln(in.stdout, probe.Unknown)
+		}
+		return status
+	}
+	d := decide()
+	if *verbose || d.Answer == probe.Unknown {
+		fmt.Fprintf(in.stderr, "kconfig-probe: %s\n", d.Reason)
+	}
+	if _, err := fmt.Fprintln(in.stdout, d.Answer); err != nil {
+		return in.fail("cannot print the answer: %s", err)
+	}
+	return d.Answer.ExitStatus()
+}
+
+const versionUsage = `kconfig-probe version [--numeric] [--encoder=COMMAND]
+
+Prints the encoder's version. --numeric prints the newest release that it is at
+least as new as, in the form that kernel trees compare: 124 for 1.24. A minor
+version above 99 counts as 99, and a pre-release as the version before it, so
+that the numbers have the order of the versions: 1.100 is 199, 2.0 is 200.
+`
+
+func version(in *invocation) int {
+	flags := in.flags()
+	numeric := flags.Bool("numeric", false, "print 1.24 as 124")
+	encoder := encoderFlag(flags)
+	if status, ok := in.parse(flags, 0); !ok {
+		return status
+	}
+	v, err := probe.NewEncoder(*encoder).Version(in.ctx)
+	if err != nil {
+		return in.fail("%s", err)
+	}
+	if *numeric {
+		fmt.Fprintln(in.stdout, v.Numeric())
+	} else {
+		fmt.Fprintln(in.stdout, v.Encoder, v.Text)
+	}
+	return exitYes
+}
+
+func encoderFlag(flags *pflag.FlagSet) *string {
+	return flags.String("encoder", "", "the encoder's command line (default $PAHOLE, else pahole)")
+}
+
+func verboseFlag(flags *pflag.FlagSet) *bool {
+	return flags.BoolP("verbose", "v", false, "print the reason on stderr")
+}

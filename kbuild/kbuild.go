@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+// Package kbuild wires split BTF for modules into a kernel tree.
+//
+// It reads the tree's build files, decides by what they contain (not by the
+// kernel's version) which edits they need, and shows the edits as a patch,
+// makes them, or takes them back. A tree that it does not understand is
+// refused with the line that it stumbled over.
+package kbuild
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// The files that matter, relative to the top of the tree. The first two are
+// edited, the others only read.
+const (
+	kconfigDebug  = "lib/Kconfig.debug"
+	modfinal      = "scripts/Makefile.modfinal"
+	kbuildInclude = "scripts/Kbuild.include"
+	topMakefile   = "Makefile"
+)
+
+// Encoder is what the wiring calls to encode a module.
+type Encoder string
+
+const (
+	BTFKo  Encoder = "btf-ko"
+	Pahole Encoder = "pahole" // whatever $(PAHOLE) of the tree is
+)
+
+// Encoders are all values of Encoder, the default first.
+var Encoders = []Encoder{BTFKo, Pahole}
+
+// Error is a reason to refuse a tree, and its place.
+type Error struct {
+	File   string // as the user would open it
+	Line   int    // 0: the file as a whole
+	Reason string
+}
+
+func (e *Error) Error() string {
+	if e.Line == 0 {
+		return fmt.Sprintf("%s: %s", e.File, e.Reason)
+	}
+	return fmt.Sprintf("%s:%d: %s", e.File, e.Line, e.Reason)
+}
+
+// sources are the texts of a tree's build files by path.
+type sources map[string]string
+
+// readTree reads the build files of the tree in dir.
+func readTree(dir string) (sources, error) {
+	s := sources{}
+	for _, path := range []string{topMakefile, kbuildInclude, kconfigDebug, modfinal} {
+		text, err := os.ReadFile(filepath.Join(dir, path))
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, &Error{File: filepath.Join(dir, path), Reason: fmt.Sprintf("does not exist: is %s the top of a kernel tree?", dir)}
+		}
+		if err != nil {
+			return nil, &Error{File: filepath.Join(dir, path), Reason: "cannot read: " + cause(err)}
+		}
+		s[path] = string(text)
+	}
+	return s, nil
+}
+
+// cause is err without the path that an Error already names.
+func cause(err error) string {
+	var pe *fs.PathError
+	if errors.As(err, &pe) {
+		return pe.Err.Error()
+	}
+	var le *os.LinkError
+	if errors.As(err, &le) {
+		return le.Err.Error()
+	}
+	return err.Error()
+}

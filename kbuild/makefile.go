@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+package kbuild
+
+import (
+	"regexp"
+	"strings"
+)
+
+// makefile is what the planner needs to know of a makefile. Conditionals are
+// looked through: both branches count.
+type makefile struct {
+	variables []variable
+	includes  []include
+	exports   []string
+	rules     []rule
+}
+
+// A variable is one assignment of it.
+type variable struct {
+	name  string
+	line  int    // index of its first line
+	value string // continuation lines joined
+}
+
+type include struct {
+	line int
+	file string
+}
+
+// A rule is "targets: prerequisites" or, as a static pattern,
+// "targets: pattern: prerequisites", and its recipe.
+type rule struct {
+	line    int
+	targets string
+	pattern string // empty without one
+	prereqs string
+	recipe  []int // indexes of its lines
+}
+
+var (
+	assignmentLine = regexp.MustCompile(`^ *((?:(?:export|override) +)*)([A-Za-z0-9_.-]+)\s*(?:[:+?!]|::)?=\s*(.*)$`)
+	defineLine     = regexp.MustCompile(`^ *define\s+([A-Za-z0-9_.-]+)`)
+	includeLine    = regexp.MustCompile(`^ *[-s]?include\s+(.*)$`)
+	exportLine     = regexp.MustCompile(`^ *export\s+([^=]*)$`)
+	directiveLine  = regexp.MustCompile(`^ *(?:ifdef|ifndef|ifeq|ifneq|else|endif|unexport|vpath)\b`)
+)
+
+// parseMakefile reads the lines of a makefile, each with its newline.
+func parseMakefile(lines []string) makefile {
+	var m makefile
+	inRule := false
+	for i := 0; i < len(lines); i++ {
+		first := i
+		text := strings.TrimRight(lines[i], "\n")
+		for strings.HasSuffix(text, `\`) && i+1 < len(lines) {
+			i++
+			text = strings.TrimRight(text[:len(text)-1], " \t") + " " + strings.TrimSpace(lines[i])
+		}
+		switch {
+		case strings.HasPrefix(text, "\t") && inRule:
+			r := &m.rules[len(m.rules)-1]
+			for n := first; n <= i; n++ {
+				r.recipe = append(r.recipe, n)
+			}
+			continue
+		case strings.TrimSpace(text) == "" || strings.HasPrefix(strings.TrimSpace(text), "#"):
+			continue // a recipe goes on after them
+		case directiveLine.MatchString(text):
+			continue
+		}
+		inRule = false
+		if match := defineLine.FindStringSubmatch(text); match != nil {
+			for i++; i < len(lines) && !strings.HasPrefix(strings.TrimSpace(lines[i]), "endef"); i++ {
+			}
+			m.variables = append(m.variables, variable{match[1], first, strings.Join(lines[first+1:min(i, len(lines))], "")})
+		} else if match := includeLine.FindStringSubmatch(text); match != nil {
+			for _, file := range strings.Fields(match[1]) {
+				m.includes = append(m.includes, include{first, file})
+			}
+		} else if match := assignmentLine.FindStringSubmatch(text); match != nil {
+			m.variables = append(m.variables, variable{match[2], first, strings.TrimSpace(match[3])})
+			if strings.Contains(match[1], "export") {
+				m.exports = append(m.exports, match[2])
+			}
+		} else if match := exportLine.FindStringSubmatch(text); match != nil {
+			m.exports = append(m.exports, strings.Fields(match[1])...)
+		} else if parts := splitRule(text); len(parts) > 1 {
+			r := rule{line: first, targets: parts[0], prereqs: parts[len(parts)-1]}
+			if len(parts) == 3 {
+				r.pattern = parts[1]
+			}
+			m.rules = append(m.rules, r)
+			inRule = true
+		}
+	}
+	return m
+}
+
+// splitRule cuts a line at the colons that are outside of $(...).
+func splitRule(line string) []string {
+	var parts []string
+	depth, start := 0, 0
+	for i, c := range line {
+		switch c {
+		case '(', '{':
+			depth++
+		case ')', '}':
+			depth--
+		case ':':
+			if depth == 0 {
+				parts = append(parts, strings.TrimSpace(line[start:i]))
+				start = i + 1
+			}
+		}
+	}
+	return append(parts, strings.TrimSpace(line[start:]))
+}
+
+// find is the first assignment of a variable.
+func (m *makefile) find(name string) (variable, bool) {
+	for _, v := range m.variables {
+		if v.name == name {
+			return v, true
+		}
+	}
+	return variable{}, false
+}
