@@ -1,0 +1,361 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+package btfdiff
+
+import "fmt"
+
+// A Result is what a comparison of two splits, a and b, finds.
+type Result struct {
+	A, B         Side
+	OnlyA, OnlyB []Class // in the order of the types' ids
+}
+
+// Equal says whether both sides have the same classes beyond the base's.
+func (r *Result) Equal() bool { return len(r.OnlyA) == 0 && len(r.OnlyB) == 0 }
+
+// A Side sums up one split.
+type Side struct {
+	Types     int
+	Classes   int // that the base does not have
+	Redundant int // types that say what the base or another type of the split says
+}
+
+// A Class stands for the types of a split that no observer could tell apart.
+type Class struct {
+	ID   uint32 // of one of the types
+	Kind Kind
+	Name string
+	// The type in C-like words, on one line.
+	Description string
+	// Cause says that the class differs by itself: either no type of the other side
+	// says the same apart from its references, or all that it refers to is common
+	// to both sides. A class with Cause false differs through another class.
+	Cause bool
+}
+
+// Compare compares two pieces of split BTF, the contents of .BTF sections without an ELF
+// file around them. Malformed input is an error.
+func (b *Base) Compare(rawA, rawB []byte) (*Result, error) {
+	names := &labels{base: &b.labels, own: make(map[string]int32)}
+	var worlds [2]*world
+	for i, raw := range [][]byte{rawA, rawB} {
+		var err error
+		if worlds[i], err = newWorld(b, raw, names); err != nil {
+			return nil, err
+		}
+	}
+	var classes [2][]int32
+	for again := true; again; {
+		for _, w := range worlds {
+			w.matchBase()
+		}
+		classes[0], classes[1] = refineTogether(worlds[0], worlds[1])
+		again = false
+		for i, w := range worlds {
+			again = w.dropAmbiguous(classes[i]) || again
+		}
+	}
+	a, z := worlds[0].summary(classes[0]), worlds[1].summary(classes[1])
+	return &Result{
+		A:     a.side,
+		B:     z.side,
+		OnlyA: a.without(z),
+		OnlyB: z.without(a),
+	}, nil
+}
+
+// Compare is NewBase and its Compare, for one comparison only.
+func Compare(base, a, b []byte) (*Result, error) {
+	parsed, err := NewBase(base)
+	if err != nil {
+		return nil, err
+	}
+	return parsed.Compare(a, b)
+}
+
+// A world is a base together with one split, and what the two make of each other's
+// declarations.
+type world struct {
+	base  *Base
+	blob  *blob
+	graph graph // node i is type firstID+i; ^c is class c of the base
+	cut   []uint64
+
+	definitions  map[tag][]int32 // nodes
+	declarations map[tag][]int32
+	ambiguous    map[tag]bool // tags whose definitions have turned out to differ
+
+	// What a declaration stands for: a node or, as ^c, a class of the base.
+	standsFor map[int32]int32
+	// The base's classes that a node can still be equal to.
+	candidates [][]int32
+	match      []int32 // by node: the base's class that it equals, or -1
+}
+
+func newWorld(base *Base, raw []byte, names *labels) (*world, error) {
+	blob, err := parseBlob(raw, base.blob)
+	if err != nil {
+		return nil, fmt.Errorf("split: %w", err)
+	}
+	w := &world{
+		base:         base,
+		blob:         blob,
+		definitions:  make(map[tag][]int32),
+		declarations: make(map[tag][]int32),
+		ambiguous:    make(map[tag]bool),
+	}
+	var buf []byte
+	for id := blob.firstID; id < blob.end(); id++ {
+		node := int32(id - blob.firstID)
+		r := blob.record(id)
+		for ref := range r.refs {
+			w.graph.refs = append(w.graph.refs, w.node(ref))
+		}
+		buf = r.label(buf[:0])
+		w.graph.addNode(names.number(buf))
+		if t, ok := r.tag(); !ok {
+			continue
+		} else if r.isDeclaration() {
+			w.declarations[t] = append(w.declarations[t], node)
+		} else {
+			w.definitions[t] = append(w.definitions[t], node)
+		}
+	}
+	if w.cut, err = cutHashes(blob, &w.graph, names, base); err != nil {
+		return nil, fmt.Errorf("split: %w", err)
+	}
+	for i, ref := range w.graph.refs {
+		if ref < 0 {
+			w.graph.refs[i] = ^base.class[^ref]
+		}
+	}
+	return w, nil
+}
+
+// node returns the node of a type of the split, or ^id for one of the base.
+func (w *world) node(id uint32) int32 {
+	if id < w.blob.firstID {
+		return ^int32(id)
+	}
+	return int32(id - w.blob.firstID)
+}
+
+// definer returns the node that defines what class c of the base only declares.
+func (w *world) definer(c int32) (int32, bool) {
+	t, ok := w.base.declarations[c]
+	if !ok || len(w.base.definitions[t]) > 0 || len(w.definitions[t]) == 0 || w.ambiguous[t] {
+		return 0, false
+	}
+	return w.definitions[t][0], true
+}
+
+// resolve follows declarations to what they stand for.
+func (w *world) resolve(ref int32) int32 {
+	if ref < 0 {
+		if node, ok := w.definer(^ref); ok {
+			return node
+		}
+	} else if target, ok := w.standsFor[ref]; ok {
+		return target
+	}
+	return ref
+}
+
+// matchBase finds which class of the base each node equals, given what is known of
+// ambiguous tags.
+func (w *world) matchBase() {
+	w.standsFor = make(map[int32]int32)
+	for t, nodes := range w.declarations {
+		base := w.base.definitions[t]
+		for _, node := range nodes {
+			switch {
+			case w.ambiguous[t] || len(base) > 1:
+			case len(base) == 1:
+				w.standsFor[node] = ^base[0]
+			case len(w.definitions[t]) > 0:
+				w.standsFor[node] = w.definitions[t][0]
+			}
+		}
+	}
+
+	w.candidates = make([][]int32, w.graph.len())
+	for i := range w.candidates {
+		if _, ok := w.standsFor[int32(i)]; ok {
+			continue
+		}
+		for _, c := range w.base.byCut[w.cut[i]] {
+			if w.base.graph.label[w.base.member[c]] == w.graph.label[i] {
+				w.candidates[i] = append(w.candidates[i], c)
+			}
+		}
+	}
+	for changed := true; changed; {
+		changed = false
+		for i, candidates := range w.candidates {
+			kept := candidates[:0]
+			for _, c := range candidates {
+				if w.refsCorrespond(int32(i), c) {
+					kept = append(kept, c)
+				}
+			}
+			if len(kept) < len(candidates) {
+				w.candidates[i] = kept
+				changed = true
+			}
+		}
+	}
+	w.match = make([]int32, w.graph.len())
+	for i := range w.match {
+		w.match[i] = -1
+		if target, ok := w.standsFor[int32(i)]; ok {
+			if target < 0 {
+				w.match[i] = ^target
+			}
+		} else if len(w.candidates[i]) > 0 {
+			w.match[i] = w.candidates[i][0]
+		}
+	}
+}
+
+// refsCorrespond says whether each reference of a node equals, as far as is known, the
+// same reference of class c.
+func (w *world) refsCorrespond(node, c int32) bool {
+	baseRefs := w.base.graph.refsOf(w.base.member[c])
+	for i, ref := range w.graph.refsOf(node) {
+		if !w.corresponds(ref, w.base.class[baseRefs[i]]) {
+			return false
+		}
+	}
+	return true
+}
+
+func (w *world) corresponds(ref, c int32) bool {
+	if ref < 0 {
+		return ^ref == c
+	}
+	ref = w.resolve(ref)
+	if ref < 0 {
+		return ^ref == c
+	}
+	if node, ok := w.definer(c); ok {
+		// All definitions of the tag are taken to be one class: dropAmbiguous.
+		want, _ := w.record(node).tag()
+		got, _ := w.record(ref).tag()
+		return got == want && !w.record(ref).isDeclaration()
+	}
+	for _, candidate := range w.candidates[ref] {
+		if candidate == c {
+			return true
+		}
+	}
+	return false
+}
+
+func (w *world) record(node int32) record { return w.blob.record(w.blob.firstID + uint32(node)) }
+
+// final returns what a reference leads to: a node that the base does not have, or ^c.
+func (w *world) final(ref int32) int32 {
+	ref = w.resolve(ref)
+	if ref >= 0 && w.match[ref] >= 0 {
+		return ^w.match[ref]
+	}
+	return ref
+}
+
+// refineTogether numbers the classes of the nodes of two worlds over one base, equal
+// classes equally. The numbers of nodes that match the base mean nothing.
+func refineTogether(a, b *world) (classesA, classesB []int32) {
+	var g graph
+	for _, w := range []*world{a, b} {
+		offset := int32(g.len())
+		for node := range w.graph.label {
+			for _, ref := range w.graph.refsOf(int32(node)) {
+				if ref = w.final(ref); ref >= 0 {
+					ref += offset
+				}
+				g.refs = append(g.refs, ref)
+			}
+			g.addNode(w.graph.label[node])
+		}
+	}
+	class := g.refine(nil)
+	return class[:a.graph.len()], class[a.graph.len():]
+}
+
+// dropAmbiguous finds tags whose definitions are several classes, although declarations
+// were taken to stand for one; it says whether there were new ones.
+func (w *world) dropAmbiguous(class []int32) bool {
+	found := false
+	for t, nodes := range w.definitions {
+		base := w.base.definitions[t]
+		if w.ambiguous[t] || len(base) > 1 || len(w.declarations[t]) == 0 && !w.base.declared[t] {
+			continue
+		}
+		for _, node := range nodes {
+			same := w.match[node] == w.match[nodes[0]] && (w.match[node] >= 0 || class[node] == class[nodes[0]])
+			if len(base) == 1 {
+				same = w.match[node] == base[0]
+			}
+			if !same {
+				w.ambiguous[t] = true
+				found = true
+				break
+			}
+		}
+	}
+	return found
+}
+
+// A summary is a world's types by class.
+type summary struct {
+	world   *world
+	side    Side
+	class   []int32
+	first   []int32 // of each class that the base does not have, its first node
+	classes map[int32]bool
+	labels  map[int32]bool
+}
+
+func (w *world) summary(class []int32) summary {
+	s := summary{world: w, class: class, classes: make(map[int32]bool), labels: make(map[int32]bool)}
+	for i := range w.graph.label {
+		node := int32(i)
+		s.labels[w.graph.label[node]] = true
+		if _, ok := w.standsFor[node]; ok || w.match[node] >= 0 || s.classes[class[node]] {
+			continue
+		}
+		s.classes[class[node]] = true
+		s.first = append(s.first, node)
+	}
+	s.side = Side{
+		Types:     w.graph.len(),
+		Classes:   len(s.first),
+		Redundant: w.graph.len() - len(s.first),
+	}
+	return s
+}
+
+// without describes the classes that the other side does not have.
+func (s *summary) without(other summary) []Class {
+	var only []Class
+	for _, node := range s.first {
+		if other.classes[s.class[node]] {
+			continue
+		}
+		refsCommon := true
+		for _, ref := range s.world.graph.refsOf(node) {
+			if ref = s.world.final(ref); ref >= 0 && !other.classes[s.class[ref]] {
+				refsCommon = false
+			}
+		}
+		r := s.world.record(node)
+		only = append(only, Class{
+			ID:          s.world.blob.firstID + uint32(node),
+			Kind:        r.kind(),
+			Name:        r.name(),
+			Description: describe(s.world.blob, s.world.blob.firstID+uint32(node)),
+			Cause:       refsCommon || !other.labels[s.world.graph.label[node]],
+		})
+	}
+	return only
+}
