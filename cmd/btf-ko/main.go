@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+// Command btf-ko encodes the DWARF of kernel modules as split BTF.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime/debug"
+	"runtime/pprof"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"github.com/kbtf/kbtf/internal/btf"
+	"github.com/kbtf/kbtf/internal/elfimage"
+	"github.com/kbtf/kbtf/internal/encode"
+)
+
+// Version is set by the linker for releases.
+var Version = "v0.1.0-dev"
+
+// Exit status.
+const (
+	exitDone   = 0
+	exitFailed = 1 // encoding failed: the file is as it was
+	exitUsage  = 2
+)
+
+func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+
+type options struct {
+	base     string
+	detached string
+	quiet    bool
+	verbose  bool
+}
+
+func run(args []string, stdout, stderr io.Writer) int {
+	var opt options
+	flags := pflag.NewFlagSet("btf-ko", pflag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.SortFlags = false
+	// --btf-base and --btf_base are one flag: the kernel's build files use pahole's spelling.
+	flags.SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
+		return pflag.NormalizedName(strings.ReplaceAll(name, "-", "_"))
+	})
+	flags.StringVar(&opt.base, "btf_base", "", "split against the BTF of `FILE`: vmlinux, any ELF file with .BTF, or raw BTF")
+	flags.StringVar(&opt.detached, "btf_encode_detached", "", "write raw BTF to `FILE` and leave the input alone")
+	flags.BoolVarP(&opt.quiet, "quiet", "q", false, "no notes on what was left out")
+	flags.BoolVarP(&opt.verbose, "verbose", "v", false, "say what was written")
+	version := flags.Bool("version", false, "print the version and exit")
+	profile := flags.String("cpuprofile", "", "write a CPU profile to `FILE`")
+	flags.Lookup("cpuprofile").Hidden = true
+	flags.Usage = func() {
+		fmt.Fprintf(stderr, "usage: btf-ko [--btf_base FILE] [--btf_encode_detached FILE] FILE.ko...\n\n"+
+			"Encodes the DWARF of kernel modules as BTF and puts it into their .BTF section. With a base (vmlinux)\n"+
+			"only the types are written that the base does not have.\n\n%s", flags.FlagUsages())
+	}
+	if err := flags.Parse(args); errors.Is(err, pflag.ErrHelp) {
+		return exitDone
+	} else if err != nil {
+		fmt.Fprintf(stderr, "btf-ko: %v\n", err)
+		return exitUsage
+	}
+	if *version {
+		fmt.Fprintf(stdout, "btf-ko %s\n", Version)
+		return exitDone
+	}
+	if *profile != "" {
+		f, err := os.Create(*profile)
+		if err != nil {
+			fmt.Fprintf(stderr, "btf-ko: %v\n", err)
+			return exitFailed
+		}
+		defer f.Close()
+		if err := pprof.StartCPUProfile(f); err != nil {
+			fmt.Fprintf(stderr, "btf-ko: %v\n", err)
+			return exitFailed
+		}
+		defer pprof.StopCPUProfile()
+	}
+	files := flags.Args()
+	if len(files) == 0 {
+		fmt.Fprintf(stderr, "btf-ko: no file to encode: btf-ko --help tells how\n")
+		return exitUsage
+	}
+	if opt.detached != "" && len(files) > 1 {
+		fmt.Fprintf(stderr, "btf-ko: --btf_encode_detached takes one file, not %d\n", len(files))
+		return exitUsage
+	}
+	return encodeFiles(files, &opt, stderr)
+}
+
+// encodeFiles encodes all files, also after one has failed.
+func encodeFiles(files []string, opt *options, stderr io.Writer) int {
+	// The heap is small and short-lived: collecting it less often than the default costs little memory.
+	debug.SetGCPercent(400)
+	base := encode.NoBase()
+	if opt.base != "" {
+		var err error
+		if base, err = encode.LoadBase(opt.base); err != nil {
+			fmt.Fprintf(stderr, "btf-ko: %v\n", err)
+			return exitFailed
+		}
+	}
+	status := exitDone
+	for _, file := range files {
+		if err := encodeFile(file, base, opt, stderr); err != nil {
+			fmt.Fprintf(stderr, "btf-ko: %v\n", err)
+			status = exitFailed
+		}
+	}
+	return status
+}
+
+func encodeFile(file string, base *btf.Base, opt *options, stderr io.Writer) error {
+	img, err := elfimage.Open(file)
+	if err != nil {
+		return err
+	}
+	defer img.Close()
+	blob, err := encode.File(img, base, encode.Options{Dialect: base.Dialect}, func(note string) {
+		if !opt.quiet {
+			fmt.Fprintf(stderr, "btf-ko: %s: %s\n", file, note)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	if opt.detached != "" {
+		err = os.WriteFile(opt.detached, blob, 0o644)
+	} else {
+		err = img.Attach(".BTF", blob)
+	}
+	if err == nil && opt.verbose {
+		fmt.Fprintf(stderr, "btf-ko: %s: %d bytes of BTF\n", file, len(blob))
+	}
+	return err
+}

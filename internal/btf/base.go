@@ -1,0 +1,344 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+package btf
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"sync"
+)
+
+// Base is the BTF that a module is split against, read in place, with what it takes to find things in it by content.
+//
+// Ids are as in the file: 1 to Types(); 0 is void.
+type Base struct {
+	Blob
+
+	off     []uint32 // off[id]: where type id stands in Types; off[0] is not used
+	hash    []Hash   // cut hash by id
+	byHash  idTable  // types but FWD, VAR and DATASEC
+	byTag   idTable  // structs, unions and enums with a tag, and forwards to them, by tagHash
+	Dialect Dialect
+
+	strings     idTable // offsets in Strings, by hashName
+	stringsOnce sync.Once
+}
+
+// Dialect is how the base's encoder wrote what can be written in several ways. Split BTF only shares types with a base that was
+// written the same way, so a module follows its base.
+type Dialect struct {
+	NestedArrays bool // a multi-dimensional array is an ARRAY of ARRAYs (pahole 1.32), not one ARRAY of the product
+	Float        bool // FLOAT is used (pahole 1.21 with --btf_gen_floats); else floats are INTs
+	Enum64       bool // ENUM64 and the sign of ENUM are used
+	TypeTags     bool // TYPE_TAG is used
+	DeclTags     bool // DECL_TAG is used
+}
+
+// Modern is the dialect of today's encoders but for arrays: for use without a base.
+var Modern = Dialect{Float: true, Enum64: true, TypeTags: true, DeclTags: true}
+
+// maxNesting bounds how deeply types may nest without passing through a tag. C programs stay below 20; a cycle never ends.
+const maxNesting = 1000
+
+// NewBase indexes a base. No base at all is a Base too: one without types, whose string section has not even the empty string.
+func NewBase(b *Blob) (*Base, error) {
+	base := &Base{Blob: *b, off: make([]uint32, 1, len(b.Types)/32+1)}
+	for pos := 0; pos < len(b.Types); {
+		if len(b.Types)-pos < typeSize {
+			return nil, fmt.Errorf("base BTF: type %d: truncated", len(base.off))
+		}
+		n := tailSize(le32(b.Types[pos+4:]))
+		if n < 0 || n > len(b.Types)-pos-typeSize {
+			return nil, fmt.Errorf("base BTF: type %d: unknown kind or truncated", len(base.off))
+		}
+		base.off = append(base.off, uint32(pos))
+		pos += typeSize + n
+	}
+	n := len(base.off)
+	if n-1 > MaxTypeID {
+		return nil, fmt.Errorf("base BTF: %d types, more than the kernel's limit of %d", n-1, MaxTypeID)
+	}
+	base.hash = make([]Hash, n)
+	base.byHash.init(n)
+	base.byTag.init(n / 8)
+	h := baseHasher{base: base, state: make([]byte, n)}
+	for id := 1; id < n; id++ {
+		if err := h.visit(uint32(id), 0); err != nil {
+			return nil, fmt.Errorf("base BTF: type %d: %w", id, err)
+		}
+	}
+	for id := uint32(1); id < uint32(n); id++ {
+		t := base.Types[base.off[id]:]
+		inf := le32(t[4:])
+		switch k := infoKind(inf); k {
+		case KindVar, KindDatasec:
+			continue
+		case KindStruct, KindUnion, KindEnum, KindEnum64, KindFwd:
+			if name := le32(t); name != 0 {
+				s, err := base.str(name)
+				if err != nil {
+					return nil, fmt.Errorf("base BTF: type %d: %w", id, err)
+				}
+				base.byTag.insert(tagHash(tagClassOf(k, infoFlag(inf)), hashName(s)).lo, id)
+				if k == KindFwd {
+					continue
+				}
+			}
+			base.Dialect.Enum64 = base.Dialect.Enum64 || k == KindEnum64 || k == KindEnum && infoFlag(inf)
+		case KindFloat:
+			base.Dialect.Float = true
+		case KindTypeTag:
+			base.Dialect.TypeTags = true
+		case KindDeclTag:
+			base.Dialect.DeclTags = true
+		case KindArray:
+			if elem := le32(t[typeSize:]); elem != 0 && elem < uint32(n) && infoKind(base.info(elem)) == KindArray {
+				base.Dialect.NestedArrays = true
+			}
+		}
+		base.byHash.insert(base.hash[id].lo, id)
+	}
+	return base, nil
+}
+
+// NumTypes is the number of types, void not counted: split ids begin after it.
+func (b *Base) NumTypes() int { return len(b.off) - 1 }
+
+func (b *Base) info(id uint32) uint32 { return le32(b.Types[b.off[id]+4:]) }
+
+func (b *Base) str(off uint32) ([]byte, error) {
+	if off < uint32(len(b.Strings)) {
+		if n := bytes.IndexByte(b.Strings[off:], 0); n >= 0 {
+			return b.Strings[off : off+uint32(n)], nil
+		}
+	}
+	return nil, fmt.Errorf("no string at offset %d of %d bytes", off, len(b.Strings))
+}
+
+// FindString gives the offset of a string. The empty one is at offset 0, also where the base has no strings.
+func (b *Base) FindString(s []byte) (uint32, bool) {
+	if len(s) == 0 {
+		return 0, true
+	}
+	b.stringsOnce.Do(func() {
+		b.strings.init(len(b.Strings) / 20)
+		for pos := 0; pos < len(b.Strings); {
+			n := bytes.IndexByte(b.Strings[pos:], 0) // the section ends with NUL
+			if n > 0 {
+				b.strings.insert(hashName(b.Strings[pos:pos+n]), uint32(pos))
+			}
+			pos += n + 1
+		}
+	})
+	for it := b.strings.find(hashName(s)); ; {
+		off, ok := it.next()
+		if !ok {
+			return 0, false
+		}
+		if rest := b.Strings[off:]; len(rest) > len(s) && rest[len(s)] == 0 && bytes.Equal(rest[:len(s)], s) {
+			return off, true
+		}
+	}
+}
+
+// withHash lists the types with a cut hash; there is one, but for the handful whose tags are ambiguous in the base.
+func (b *Base) withHash(h Hash, to []uint32) []uint32 {
+	for it := b.byHash.find(h.lo); ; {
+		id, ok := it.next()
+		if !ok {
+			return to
+		}
+		if b.hash[id] == h {
+			to = append(to, id)
+		}
+	}
+}
+
+// withTag lists the definitions of a tag, and the forward declarations of it, in the order of their ids.
+func (b *Base) withTag(c tagClass, name []byte, to []uint32) []uint32 {
+	for it := b.byTag.find(tagHash(c, hashName(name)).lo); ; {
+		id, ok := it.next()
+		if !ok {
+			return to
+		}
+		inf := b.info(id)
+		if tagClassOf(infoKind(inf), infoFlag(inf)) != c {
+			continue
+		}
+		if s, err := b.str(le32(b.Types[b.off[id]:])); err == nil && bytes.Equal(s, name) {
+			to = append(to, id)
+		}
+	}
+}
+
+// refsOf lists the references of a type, in the order of Module.refsOf.
+func (b *Base) refsOf(id uint32, to []uint32) []uint32 {
+	t := b.Types[b.off[id]:]
+	inf := le32(t[4:])
+	tail := t[typeSize:]
+	switch infoKind(inf) {
+	case KindPtr, KindTypedef, KindVolatile, KindConst, KindRestrict, KindFunc, KindDeclTag, KindTypeTag:
+		to = append(to, le32(t[8:]))
+	case KindArray:
+		to = append(to, le32(tail), le32(tail[4:]))
+	case KindStruct, KindUnion:
+		for i := range infoVlen(inf) {
+			to = append(to, le32(tail[12*i+4:]))
+		}
+	case KindFuncProto:
+		to = append(to, le32(t[8:]))
+		for i := range infoVlen(inf) {
+			to = append(to, le32(tail[8*i+4:]))
+		}
+	}
+	return to
+}
+
+// declares tells whether a type only declares its tag: a FWD, or an enum without enumerators.
+func (b *Base) declares(id uint32) bool {
+	inf := b.info(id)
+	switch infoKind(inf) {
+	case KindFwd:
+		return true
+	case KindEnum, KindEnum64:
+		return infoVlen(inf) == 0
+	}
+	return false
+}
+
+// baseHasher computes cut hashes depth first.
+type baseHasher struct {
+	base  *Base
+	state []byte // 0: not seen, 1: being visited, 2: done
+}
+
+func (h *baseHasher) name(off uint32) (uint64, error) {
+	s, err := h.base.str(off)
+	if off == 0 {
+		return hashName(nil), nil
+	}
+	return hashName(s), err
+}
+
+// ref gives what a reference contributes.
+func (h *baseHasher) ref(id uint32, depth int) (Hash, error) {
+	if id == 0 {
+		return voidHash, nil
+	}
+	if id >= uint32(len(h.base.off)) {
+		return Hash{}, fmt.Errorf("reference to type %d of %d", id, len(h.base.off)-1)
+	}
+	t := h.base.Types[h.base.off[id]:]
+	if name := le32(t); name != 0 {
+		inf := le32(t[4:])
+		if c := tagClassOf(infoKind(inf), infoFlag(inf)); c != notTag {
+			n, err := h.name(name)
+			return tagHash(c, n), err
+		}
+	}
+	err := h.visit(id, depth+1)
+	return h.base.hash[id], err
+}
+
+func (h *baseHasher) visit(id uint32, depth int) error {
+	switch h.state[id] {
+	case 2:
+		return nil
+	case 1:
+		return fmt.Errorf("type %d refers to itself without passing through a name", id)
+	}
+	if depth > maxNesting {
+		return fmt.Errorf("types nest more than %d deep", maxNesting)
+	}
+	h.state[id] = 1
+	t := h.base.Types[h.base.off[id]:]
+	inf, number := le32(t[4:]), le32(t[8:])
+	nameHash, err := h.name(le32(t))
+	if err != nil {
+		return err
+	}
+	tail := t[typeSize:]
+	vlen := infoVlen(inf)
+	kind := infoKind(inf)
+	refersBy := false // size_type is a reference
+	switch kind {
+	case KindPtr, KindTypedef, KindVolatile, KindConst, KindRestrict, KindFunc, KindFuncProto, KindVar, KindDeclTag, KindTypeTag:
+		refersBy = true
+	case KindArray, KindFwd:
+		number = 0
+	}
+	if refersBy {
+		number = 0
+	}
+	sum := begin(inf, nameHash, number)
+	if refersBy {
+		r, err := h.ref(le32(t[8:]), depth)
+		if err != nil {
+			return err
+		}
+		sum.addHash(r)
+	}
+	switch kind {
+	case KindInt, KindVar, KindDeclTag:
+		sum.add(uint64(le32(tail)))
+	case KindArray:
+		elem, err := h.ref(le32(tail), depth)
+		if err != nil {
+			return err
+		}
+		index, err := h.ref(le32(tail[4:]), depth)
+		if err != nil {
+			return err
+		}
+		sum.addHash(elem)
+		sum.addHash(index)
+		sum.add(uint64(le32(tail[8:])))
+	case KindStruct, KindUnion:
+		for i := 0; i < vlen; i, tail = i+1, tail[12:] {
+			n, err := h.name(le32(tail))
+			if err != nil {
+				return err
+			}
+			r, err := h.ref(le32(tail[4:]), depth)
+			if err != nil {
+				return err
+			}
+			sum.add(n)
+			sum.add(uint64(le32(tail[8:])))
+			sum.addHash(r)
+		}
+	case KindEnum, KindEnum64:
+		wide := kind == KindEnum64
+		for i := 0; i < vlen; i++ {
+			n, err := h.name(le32(tail))
+			if err != nil {
+				return err
+			}
+			v := uint64(le32(tail[4:]))
+			if wide {
+				v, tail = binary.LittleEndian.Uint64(tail[4:]), tail[12:]
+			} else {
+				tail = tail[8:]
+			}
+			sum.add(n)
+			sum.add(v)
+		}
+	case KindFuncProto:
+		for i := 0; i < vlen; i, tail = i+1, tail[8:] {
+			n, err := h.name(le32(tail))
+			if err != nil {
+				return err
+			}
+			r, err := h.ref(le32(tail[4:]), depth)
+			if err != nil {
+				return err
+			}
+			sum.add(n)
+			sum.addHash(r)
+		}
+	}
+	h.base.hash[id] = sum
+	h.state[id] = 2
+	return nil
+}

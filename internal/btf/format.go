@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+// Package btf builds BTF, the kernel's compact type information (Documentation/bpf/btf.rst), and splits it against a base.
+//
+// Types come in unit by unit as flat arrays (Unit), are collected by content (Module), compared with the base (Base) and what
+// the base does not have is written (Module.Marshal). How equality is decided is told once, in cuthash.go.
+package btf
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math/bits"
+)
+
+// Kind is BTF_KIND_* (btf.rst, section 2.2).
+type Kind uint8
+
+const (
+	KindVoid Kind = iota
+	KindInt
+	KindPtr
+	KindArray
+	KindStruct
+	KindUnion
+	KindEnum
+	KindFwd
+	KindTypedef
+	KindVolatile
+	KindConst
+	KindRestrict
+	KindFunc
+	KindFuncProto
+	KindVar
+	KindDatasec
+	KindFloat
+	KindDeclTag
+	KindTypeTag
+	KindEnum64
+	numKinds
+)
+
+var kindNames = [numKinds]string{"VOID", "INT", "PTR", "ARRAY", "STRUCT", "UNION", "ENUM", "FWD", "TYPEDEF", "VOLATILE", "CONST",
+	"RESTRICT", "FUNC", "FUNC_PROTO", "VAR", "DATASEC", "FLOAT", "DECL_TAG", "TYPE_TAG", "ENUM64"}
+
+func (k Kind) String() string {
+	if k < numKinds {
+		return kindNames[k]
+	}
+	return fmt.Sprintf("KIND(%d)", uint8(k))
+}
+
+// Encodings of an INT (btf.rst, section 2.2.1).
+const (
+	IntSigned = 1
+	IntChar   = 2
+	IntBool   = 4
+)
+
+// Linkage of a VAR; a FUNC always has linkage 0 (static), as pahole writes it.
+const (
+	VarStatic = 0
+	VarGlobal = 1
+)
+
+// Limits of the kernel (include/uapi/linux/btf.h), over base and split together.
+const (
+	MaxTypeID     = 0xfffff  // ids
+	MaxNameOffset = 0xffffff // bytes of strings
+	MaxVlen       = 0xffff   // members, enumerators, parameters or variables of one type; 7.2 reads 24 bits, older kernels 16
+)
+
+const (
+	magic      = 0xeb9f
+	headerSize = 24 // bytes; readers accept longer headers whose further bytes are layout offsets or zero
+	typeSize   = 12 // of struct btf_type, bytes
+)
+
+// info packs kind, vlen and kind_flag (btf.rst, section 2.2).
+func info(k Kind, vlen int, kindFlag bool) uint32 {
+	v := uint32(k)<<24 | uint32(vlen)
+	if kindFlag {
+		v |= 1 << 31
+	}
+	return v
+}
+
+func infoKind(v uint32) Kind   { return Kind(v >> 24 & 0x1f) }
+func infoVlen(v uint32) int    { return int(v & 0xffffff) }
+func infoFlag(v uint32) bool   { return v>>31 != 0 }
+func le32(b []byte) uint32     { return binary.LittleEndian.Uint32(b) }
+func put32(b []byte, v uint32) { binary.LittleEndian.PutUint32(b, v) }
+
+// tailSize is the number of bytes that follow a struct btf_type; -1 for a kind that is not known.
+func tailSize(inf uint32) int {
+	vlen := infoVlen(inf)
+	switch infoKind(inf) {
+	case KindInt, KindVar, KindDeclTag:
+		return 4
+	case KindArray:
+		return 12
+	case KindStruct, KindUnion, KindDatasec, KindEnum64:
+		return 12 * vlen
+	case KindEnum, KindFuncProto:
+		return 8 * vlen
+	case KindPtr, KindFwd, KindTypedef, KindVolatile, KindConst, KindRestrict, KindFunc, KindFloat, KindTypeTag:
+		return 0
+	}
+	return -1
+}
+
+// Blob is the contents of a .BTF section, its types in little-endian order whatever the file's.
+type Blob struct {
+	Order   binary.ByteOrder // of the file
+	Types   []byte
+	Strings []byte
+}
+
+// ParseBlob checks the header of a .BTF section and finds its parts (btf.rst, section 2).
+func ParseBlob(data []byte) (*Blob, error) {
+	if len(data) < headerSize {
+		return nil, fmt.Errorf("BTF of %d bytes is shorter than its header", len(data))
+	}
+	b := &Blob{}
+	switch {
+	case binary.LittleEndian.Uint16(data) == magic:
+		b.Order = binary.LittleEndian
+	case binary.BigEndian.Uint16(data) == magic:
+		b.Order = binary.BigEndian
+	default:
+		return nil, fmt.Errorf("no BTF magic (found %#04x)", binary.LittleEndian.Uint16(data))
+	}
+	if data[2] != 1 {
+		return nil, fmt.Errorf("BTF version %d, only 1 is known", data[2])
+	}
+	u32 := func(i int) uint64 { return uint64(b.Order.Uint32(data[i:])) }
+	hdr := u32(4)
+	if hdr < headerSize || hdr > uint64(len(data)) {
+		return nil, fmt.Errorf("BTF header length %d of %d bytes", hdr, len(data))
+	}
+	body := data[hdr:]
+	part := func(what string, off, n uint64) ([]byte, error) {
+		if off > uint64(len(body)) || n > uint64(len(body))-off {
+			return nil, fmt.Errorf("truncated BTF: %s at offset %d, %d bytes, in a body of %d", what, off, n, len(body))
+		}
+		return body[off : off+n : off+n], nil
+	}
+	var err error
+	if b.Types, err = part("types", u32(8), u32(12)); err != nil {
+		return nil, err
+	}
+	if b.Strings, err = part("strings", u32(16), u32(20)); err != nil {
+		return nil, err
+	}
+	if n := len(b.Strings); n > 0 && b.Strings[n-1] != 0 {
+		return nil, fmt.Errorf("malformed BTF: strings do not end with NUL")
+	}
+	if b.Order == binary.ByteOrder(binary.BigEndian) {
+		b.Types, err = swapTypes(b.Types, b.Order)
+	}
+	return b, err
+}
+
+// swapTypes gives a copy of a types section in the other byte order; from is the order that it is in.
+// Every field is 32 bits wide but for ENUM64 values, which are two such fields, low half first.
+func swapTypes(types []byte, from binary.ByteOrder) ([]byte, error) {
+	out := make([]byte, len(types))
+	for pos := 0; pos < len(types); {
+		if len(types)-pos < typeSize {
+			return nil, fmt.Errorf("truncated BTF type at offset %d", pos)
+		}
+		n := tailSize(from.Uint32(types[pos+4:]))
+		if n < 0 || n > len(types)-pos-typeSize {
+			return nil, fmt.Errorf("malformed BTF type at offset %d", pos)
+		}
+		for end := pos + typeSize + n; pos < end; pos += 4 {
+			put32(out[pos:], bits.ReverseBytes32(le32(types[pos:])))
+		}
+	}
+	return out, nil
+}
+
+// marshal puts a header before types (little endian) and strings.
+func marshal(types, strings []byte, order binary.ByteOrder) ([]byte, error) {
+	if order == binary.ByteOrder(binary.BigEndian) {
+		var err error
+		if types, err = swapTypes(types, binary.LittleEndian); err != nil {
+			return nil, err
+		}
+	}
+	out := make([]byte, headerSize, headerSize+len(types)+len(strings))
+	order.PutUint16(out, magic)
+	out[2] = 1
+	order.PutUint32(out[4:], headerSize)
+	order.PutUint32(out[8:], 0)
+	order.PutUint32(out[12:], uint32(len(types)))
+	order.PutUint32(out[16:], uint32(len(types)))
+	order.PutUint32(out[20:], uint32(len(strings)))
+	return append(append(out, types...), strings...), nil
+}

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+package btf
+
+import (
+	"encoding/binary"
+	"fmt"
+	"slices"
+)
+
+// Marshal writes the types that the base does not have as a .BTF section in the given byte order: units in order, forward
+// declarations that found no definition, functions and declaration tags, variables, DATASECs.
+//
+// The limits of the kernel over base and split together are checked here: MaxTypeID, MaxNameOffset, MaxVlen.
+func (m *Module) Marshal(order binary.ByteOrder) ([]byte, error) {
+	r := m.resolve()
+	w := &writer{m: m, r: r, nextID: uint32(m.base.NumTypes()) + 1, strOff: make([]uint32, m.Names.Len())}
+	w.ids = map[uint32]uint32{}
+	if len(m.base.Strings) == 0 { // BTF without a base begins its strings with the empty one (btf.rst, section 2.1)
+		w.strings = append(w.strings, 0)
+	}
+
+	// First number what will be written, as references go forward too.
+	var list []emission
+	number := func(unit int, n uint32) {
+		s := r.sceneOf[unit]
+		if r.scenes[s].mapped[n] != 0 {
+			return
+		}
+		c, _ := r.target(s, nodeRef(n))
+		if _, ok := w.ids[c]; !ok {
+			w.ids[c] = w.nextID
+			w.nextID++
+			list = append(list, emission{s, n})
+		}
+	}
+	for u, nodes := range m.units {
+		for _, n := range nodes {
+			number(u, n)
+		}
+	}
+	var forwards []uint32
+	for k := range m.tags {
+		if len(m.tags[k].defs) == 0 && r.inBase(uint32(k)) == 0 {
+			w.ids[forward|uint32(k)] = w.nextID
+			w.nextID++
+			forwards = append(forwards, uint32(k))
+		}
+	}
+	beforeLate := len(list)
+	for _, l := range m.late {
+		number(l.unit, l.node)
+	}
+
+	for _, e := range list[:beforeLate] {
+		w.write(e)
+	}
+	for _, k := range forwards {
+		w.forward(&m.tags[k])
+	}
+	for _, e := range list[beforeLate:] {
+		w.write(e)
+	}
+	w.variables()
+	if w.err != nil {
+		return nil, w.err
+	}
+	if w.nextID-1 > MaxTypeID {
+		return nil, fmt.Errorf("%d types in base and module together, more than the kernel's limit of %d", w.nextID-1, MaxTypeID)
+	}
+	if n := len(m.base.Strings) + len(w.strings); n > MaxNameOffset {
+		return nil, fmt.Errorf("%d bytes of strings in base and module together, more than the kernel's limit of %d", n, MaxNameOffset)
+	}
+	return marshal(w.types, w.strings, order)
+}
+
+type emission struct {
+	scene int
+	node  uint32
+}
+
+type writer struct {
+	m       *Module
+	r       *resolution
+	types   []byte
+	strings []byte
+	strOff  []uint32          // by Name: its offset, or 0 if not looked up yet
+	ids     map[uint32]uint32 // by copy, or forward|tag
+	nextID  uint32
+	err     error
+}
+
+func (w *writer) put(v ...uint32) {
+	for _, x := range v {
+		w.types = binary.LittleEndian.AppendUint32(w.types, x)
+	}
+}
+
+func (w *writer) name(n Name) uint32 {
+	if n == 0 {
+		return 0
+	}
+	if w.strOff[n] == 0 {
+		s := w.m.Names.Bytes(n)
+		off, ok := w.m.base.FindString(s)
+		if !ok {
+			off = uint32(len(w.m.base.Strings) + len(w.strings))
+			w.strings = append(append(w.strings, s...), 0)
+		}
+		w.strOff[n] = off
+	}
+	return w.strOff[n]
+}
+
+func (w *writer) ref(scene int, ref Ref) uint32 {
+	id, inBase := w.r.target(scene, ref)
+	if inBase {
+		return id
+	}
+	return w.ids[id]
+}
+
+func (w *writer) head(t *Type, vlen uint32, number uint32) {
+	if vlen > MaxVlen && w.err == nil {
+		w.err = fmt.Errorf("%s %s: %d parts, more than the kernel's limit of %d", t.Kind, w.m.Names.String(t.Name), vlen, MaxVlen)
+	}
+	w.put(w.name(t.Name), info(t.Kind, int(vlen), t.KindFlag), number)
+}
+
+func (w *writer) write(e emission) {
+	t := &w.m.types[e.node]
+	switch t.Kind {
+	case KindInt:
+		w.head(t, 0, t.Number)
+		w.put(t.Extra)
+	case KindFloat:
+		w.head(t, 0, t.Number)
+	case KindPtr, KindTypedef, KindVolatile, KindConst, KindRestrict, KindFunc, KindTypeTag:
+		w.head(t, 0, w.ref(e.scene, t.To))
+	case KindDeclTag:
+		w.head(t, 0, w.ref(e.scene, t.To))
+		w.put(t.Extra)
+	case KindArray:
+		w.head(t, 0, 0)
+		w.put(w.ref(e.scene, t.To), w.ref(e.scene, t.Index), t.Extra)
+	case KindStruct, KindUnion:
+		w.head(t, t.N, t.Number)
+		for _, x := range w.m.members[t.First : t.First+t.N] {
+			w.put(w.name(x.Name), w.ref(e.scene, x.Type), x.Offset)
+		}
+	case KindEnum:
+		w.head(t, t.N, t.Number)
+		for _, x := range w.m.enumerators[t.First : t.First+t.N] {
+			w.put(w.name(x.Name), uint32(x.Value))
+		}
+	case KindEnum64:
+		w.head(t, t.N, t.Number)
+		for _, x := range w.m.enumerators[t.First : t.First+t.N] {
+			w.put(w.name(x.Name), uint32(x.Value), uint32(x.Value>>32))
+		}
+	case KindFuncProto:
+		w.head(t, t.N, w.ref(e.scene, t.To))
+		for _, x := range w.m.params[t.First : t.First+t.N] {
+			w.put(w.name(x.Name), w.ref(e.scene, x.Type))
+		}
+	}
+}
+
+// forward writes a tag that is declared only.
+func (w *writer) forward(k *tag) {
+	if k.class == enumTag {
+		w.put(w.name(k.name), info(KindEnum, 0, false), k.size)
+		return
+	}
+	w.put(w.name(k.name), info(KindFwd, 0, k.class == unionTag), 0)
+}
+
+// variables writes the VARs, then one DATASEC for each section, its entries by offset. The size of a DATASEC is where its last
+// entry ends.
+func (w *writer) variables() {
+	vars := slices.Clone(w.m.vars)
+	firstID := w.nextID
+	for _, v := range vars {
+		w.put(w.name(v.name), info(KindVar, 0, false), w.ref(w.r.sceneOf[v.unit], v.typ), v.linkage)
+		w.nextID++
+	}
+	order := make([]int, len(vars))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int {
+		if c := int(vars[a].sectionIndex) - int(vars[b].sectionIndex); c != 0 {
+			return c
+		}
+		return int(int64(vars[a].off) - int64(vars[b].off))
+	})
+	for len(order) > 0 {
+		n := 1
+		for n < len(order) && vars[order[n]].sectionIndex == vars[order[0]].sectionIndex {
+			n++
+		}
+		last := vars[order[n-1]]
+		t := Type{Kind: KindDatasec, Name: last.section}
+		w.head(&t, uint32(n), last.off+last.size)
+		for _, i := range order[:n] {
+			w.put(firstID+uint32(i), vars[i].off, vars[i].size)
+		}
+		w.nextID++
+		order = order[n:]
+	}
+}

@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+package btf
+
+// Module collects the types of all units of one file, each content once.
+//
+// A *node* is a type with all references cut at tags, as the cut hash sees it: units that say the same share it. References
+// between nodes go to a node or, at a cut, to a *tag*, whose meaning - which definition - is settled when all units are in.
+type Module struct {
+	Names *Names
+	base  *Base
+
+	types       []Type // by node; references are noderefs
+	hash        []Hash // by node
+	byHash      idTable
+	members     []Member
+	enumerators []Enumerator
+	params      []Param
+
+	tags  []tag
+	tagOf [enumTag + 1][]uint32 // by class and name: number of the tag, counted from 1
+
+	units [][]uint32 // by unit: its nodes, in the order in which they were met
+	late  []lateNode // what AddFunc and AddDeclTag made, in that order
+	vars  []variable
+}
+
+// tag is a name of a struct, union or enum.
+type tag struct {
+	class    tagClass
+	name     Name
+	declared bool   // some unit only declares it
+	size     uint32 // of a declared enum, in bytes
+	defs     []uint32
+}
+
+// A noderef refers to a node or a tag: (number+1)<<1, plus 1 for a tag. 0 is void.
+func nodeRef(n uint32) Ref { return Ref(n+1) << 1 }
+func tagRef(t uint32) Ref  { return Ref(t+1)<<1 | 1 }
+
+func (r Ref) isTag() bool   { return r&1 != 0 }
+func (r Ref) index() uint32 { return uint32(r>>1) - 1 }
+
+// NewModule makes an empty module to be split against base.
+func NewModule(base *Base) *Module {
+	m := &Module{Names: NewNames(), base: base}
+	m.byHash.init(1 << 12)
+	return m
+}
+
+// tagNumber finds or adds a tag.
+func (m *Module) tagNumber(c tagClass, name Name) uint32 {
+	list := m.tagOf[c]
+	if int(name) >= len(list) {
+		list = append(list, make([]uint32, m.Names.Len()+m.Names.Len()/2-len(list))...)
+		m.tagOf[c] = list
+	}
+	if list[name] == 0 {
+		m.tags = append(m.tags, tag{class: c, name: name})
+		list[name] = uint32(len(m.tags))
+	}
+	return list[name] - 1
+}
+
+// findNode finds a node by its cut hash.
+func (m *Module) findNode(h Hash) (uint32, bool) {
+	for it := m.byHash.find(h.lo); ; {
+		id, ok := it.next()
+		if !ok {
+			return 0, false
+		}
+		if m.hash[id-1] == h {
+			return id - 1, true
+		}
+	}
+}
+
+func (m *Module) newNode(h Hash, t Type) uint32 {
+	n := uint32(len(m.types))
+	m.types = append(m.types, t)
+	m.hash = append(m.hash, h)
+	m.byHash.insert(h.lo, n+1)
+	return n
+}
+
+// AddUnit takes the types of a unit. The result, valid until the unit is added again or reset, gives for each of its types,
+// counted from 0, the reference to use in AddFunc and AddVariable; unit is the unit's number.
+func (m *Module) AddUnit(u *Unit) (refs []Ref, unit int, err error) {
+	if err := u.hashAll(m.Names); err != nil {
+		return nil, 0, err
+	}
+	refs = u.refs
+	nodes := make([]uint32, 0, len(u.Types))
+	firstNew := uint32(len(m.types))
+	for i := range u.Types {
+		t := &u.Types[i]
+		c := t.tagged()
+		if c != notTag && t.declares() {
+			k := m.tagNumber(c, t.Name)
+			m.tags[k].declared = true
+			m.tags[k].size = t.Number
+			refs[i] = tagRef(k)
+			continue
+		}
+		n, ok := m.findNode(u.hash[i])
+		if !ok {
+			fresh := *t
+			fresh.First, fresh.Index = uint32(i), 0 // found again below, when all references are known
+			n = m.newNode(u.hash[i], fresh)
+		}
+		nodes = append(nodes, n)
+		if c == notTag {
+			refs[i] = nodeRef(n)
+			continue
+		}
+		k := m.tagNumber(c, t.Name)
+		if !ok {
+			m.tags[k].defs = append(m.tags[k].defs, n)
+		}
+		refs[i] = tagRef(k)
+	}
+	for n := firstNew; n < uint32(len(m.types)); n++ {
+		m.fill(&m.types[n], u, &u.Types[m.types[n].First])
+	}
+	m.units = append(m.units, nodes)
+	return refs, len(m.units) - 1, nil
+}
+
+// fill completes a new node from the unit's type that it was made for.
+func (m *Module) fill(to *Type, u *Unit, from *Type) {
+	ref := func(r Ref) Ref {
+		if r == 0 {
+			return 0
+		}
+		return u.refs[r-1]
+	}
+	to.To, to.Index, to.First = ref(from.To), ref(from.Index), 0
+	switch from.Kind {
+	case KindStruct, KindUnion:
+		to.First = uint32(len(m.members))
+		for _, e := range u.Members[from.First : from.First+from.N] {
+			e.Type = ref(e.Type)
+			m.members = append(m.members, e)
+		}
+	case KindEnum, KindEnum64:
+		to.First = uint32(len(m.enumerators))
+		m.enumerators = append(m.enumerators, u.Enumerators[from.First:from.First+from.N]...)
+	case KindFuncProto:
+		to.First = uint32(len(m.params))
+		for _, p := range u.Params[from.First : from.First+from.N] {
+			p.Type = ref(p.Type)
+			m.params = append(m.params, p)
+		}
+	}
+}
+
+// refsOf lists the references of a node, in the order of Base.refsOf.
+func (m *Module) refsOf(n uint32, to []Ref) []Ref {
+	t := &m.types[n]
+	switch t.Kind {
+	case KindPtr, KindTypedef, KindVolatile, KindConst, KindRestrict, KindFunc, KindDeclTag, KindTypeTag:
+		to = append(to, t.To)
+	case KindArray:
+		to = append(to, t.To, t.Index)
+	case KindStruct, KindUnion:
+		for _, e := range m.members[t.First : t.First+t.N] {
+			to = append(to, e.Type)
+		}
+	case KindFuncProto:
+		to = append(to, t.To)
+		for _, p := range m.params[t.First : t.First+t.N] {
+			to = append(to, p.Type)
+		}
+	}
+	return to
+}
+
+// hashRef is what a noderef contributes to a cut hash.
+func (m *Module) hashRef(r Ref) Hash {
+	switch {
+	case r == 0:
+		return voidHash
+	case r.isTag():
+		t := &m.tags[r.index()]
+		return tagHash(t.class, m.Names.hash[t.name])
+	}
+	return m.hash[r.index()]
+}
+
+// add finds or makes a node for a type of a unit whose references are noderefs already.
+func (m *Module) add(unit int, t Type, params []Param) Ref {
+	sum := begin(info(t.Kind, len(params), t.KindFlag), m.Names.hash[t.Name], t.Number)
+	sum.addHash(m.hashRef(t.To))
+	if t.Kind == KindDeclTag {
+		sum.add(uint64(t.Extra))
+	}
+	for _, p := range params {
+		sum.add(m.Names.hash[p.Name])
+		sum.addHash(m.hashRef(p.Type))
+	}
+	n, ok := m.findNode(sum)
+	if !ok {
+		t.First, t.N = uint32(len(m.params)), uint32(len(params))
+		m.params = append(m.params, params...)
+		n = m.newNode(sum, t)
+	}
+	m.late = append(m.late, lateNode{unit, n})
+	return nodeRef(n)
+}
+
+// lateNode is a node that was added after its unit.
+type lateNode struct {
+	unit int
+	node uint32
+}
+
+// AddFunc adds a FUNC with its FUNC_PROTO, seen from a unit whose references those in ret and params are.
+func (m *Module) AddFunc(unit int, name Name, ret Ref, params []Param) Ref {
+	proto := m.add(unit, Type{Kind: KindFuncProto, To: ret}, params)
+	return m.add(unit, Type{Kind: KindFunc, Name: name, To: proto}, nil)
+}
+
+// WholeDecl is the component index of a DECL_TAG that is about the declaration itself, not a member or parameter.
+const WholeDecl = ^uint32(0)
+
+// AddDeclTag adds a DECL_TAG to what AddFunc gave, or to a struct, union or typedef.
+func (m *Module) AddDeclTag(unit int, value Name, to Ref, component uint32) {
+	m.add(unit, Type{Kind: KindDeclTag, Name: value, To: to, Extra: component}, nil)
+}
+
+type variable struct {
+	unit         int
+	sectionIndex int
+	section      Name
+	name         Name
+	typ          Ref
+	linkage      uint32
+	off          uint32
+	size         uint32
+}
+
+// AddVar adds a VAR at byte off of a section, and an entry to the section's DATASEC; size is in bytes. DATASECs are written in
+// the order of their index.
+func (m *Module) AddVar(unit, sectionIndex int, section, name Name, typ Ref, linkage, off, size uint32) {
+	m.vars = append(m.vars, variable{unit, sectionIndex, section, name, typ, linkage, off, size})
+}

@@ -1,0 +1,496 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+package btf
+
+import (
+	"encoding/binary"
+	"slices"
+)
+
+// resolution settles what every node of a module is: a type of the base, or a new one, or several new ones.
+//
+// A node whose cut hash the base has is the base's type, provided that the tags it refers to mean there what they mean here.
+// Where a tag of this module has another definition than in the base, or several, the nodes that refer to it are looked at one
+// by one, and those that turn out to differ make their own referrers be looked at again (mapToBase). A declaration agrees with
+// every definition, here and in the base.
+//
+// Units that define a tag differently see different types under one node. Only nodes that lead to such a tag are concerned:
+// each is taken once per *scene*, a group of units that agree on all those tags, and copies that turn out the same are joined
+// again by refining the partition until it is stable (split).
+type resolution struct {
+	m    *Module
+	base *Base
+
+	first []uint32            // by node: the first type of the base with its cut hash, or 0
+	more  map[uint32][]uint32 // by node, where the base has several such types: all of them
+
+	refs    []uint32 // reverse references: see referrers
+	refsEnd []uint32
+
+	scenes  []scene
+	sceneOf []int // by unit
+
+	instance []uint32           // by node: number of its only copy; 0 if it is not new; splitNode if it has several
+	copies   map[copyKey]uint32 // number of a copy
+	tagBase  map[uint32]uint32  // tag without definition here: what it is in the base, 0 if nothing
+	scratch  struct {
+		refs []Ref
+		ids  []uint32
+	}
+}
+
+const splitNode = ^uint32(0)
+
+// scene is what a group of units agrees on.
+type scene struct {
+	defs     map[uint32]uint32 // by tag with several meanings: the node that defines it here; absent: it is not defined here
+	disputed string            // what it says of the disputed tags: scenes that agree on these are mapped alike
+	mapped   []uint32          // by node: type of the base, or 0
+}
+
+type copyKey struct {
+	scene int
+	node  uint32
+}
+
+func (m *Module) resolve() *resolution {
+	r := &resolution{m: m, base: m.base, first: make([]uint32, len(m.types)), more: map[uint32][]uint32{},
+		tagBase: map[uint32]uint32{}}
+	for n := range m.types {
+		r.scratch.ids = r.base.withHash(m.hash[n], r.scratch.ids[:0])
+		if ids := r.scratch.ids; len(ids) > 0 {
+			r.first[n] = ids[0]
+			if len(ids) > 1 {
+				r.more[uint32(n)] = slices.Clone(ids)
+			}
+		}
+	}
+	disputed, several := r.disputedTags()
+	r.makeScenes(disputed, several)
+	mapped := map[string][]uint32{}
+	for i := range r.scenes {
+		s := &r.scenes[i]
+		if mapped[s.disputed] == nil {
+			r.mapToBase(s, disputed)
+			mapped[s.disputed] = s.mapped
+		}
+		s.mapped = mapped[s.disputed]
+	}
+	r.split(several)
+	return r
+}
+
+// disputedTags finds the tags that may mean something else in the base than here, and those with several definitions here.
+func (r *resolution) disputedTags() (disputed, several []uint32) {
+	for k := range r.m.tags {
+		t := &r.m.tags[k]
+		if len(t.defs) == 0 {
+			continue
+		}
+		if len(t.defs) > 1 {
+			several = append(several, uint32(k))
+		}
+		inBase := 0
+		r.scratch.ids = r.base.withTag(t.class, r.m.Names.Bytes(t.name), r.scratch.ids[:0])
+		for _, id := range r.scratch.ids {
+			if !r.base.declares(id) {
+				inBase++
+			}
+		}
+		if inBase > 0 && (inBase > 1 || len(t.defs) > 1 || r.first[t.defs[0]] == 0) {
+			disputed = append(disputed, uint32(k))
+		}
+	}
+	return disputed, several
+}
+
+// makeScenes groups the units by the meaning that they give to the tags in question.
+func (r *resolution) makeScenes(disputed, several []uint32) {
+	m := r.m
+	r.sceneOf = make([]int, len(m.units))
+	question := map[uint32]int{}
+	for _, list := range [][]uint32{disputed, several} {
+		for _, k := range list {
+			if _, ok := question[k]; !ok {
+				question[k] = len(question)
+			}
+		}
+	}
+	if len(question) == 0 {
+		r.scenes = []scene{{}}
+		return
+	}
+	byMeaning := map[string]int{}
+	vector := make([]byte, 4*len(question))
+	for u, nodes := range m.units {
+		clear(vector)
+		defs := map[uint32]uint32{}
+		for _, n := range nodes {
+			t := &m.types[n]
+			if c := t.tagged(); c != notTag {
+				k := m.tagOf[c][t.Name] - 1
+				if i, ok := question[k]; ok {
+					binary.LittleEndian.PutUint32(vector[4*i:], n+1)
+					defs[k] = n
+				}
+			}
+		}
+		s, ok := byMeaning[string(vector)]
+		if !ok {
+			s = len(r.scenes)
+			byMeaning[string(vector)] = s
+			r.scenes = append(r.scenes, scene{defs: defs, disputed: string(vector[:4*len(disputed)])})
+		}
+		r.sceneOf[u] = s
+	}
+	if len(r.scenes) == 0 {
+		r.scenes = []scene{{}}
+	}
+	r.indexReferrers()
+}
+
+// definition gives the node that defines a tag in a scene. ok is false where the scene only declares it.
+func (r *resolution) definition(s *scene, k uint32) (node uint32, ok bool) {
+	defs := r.m.tags[k].defs
+	if n, ok := s.defs[k]; ok {
+		return n, true
+	}
+	if len(defs) == 1 {
+		return defs[0], true
+	}
+	return 0, false
+}
+
+// indexReferrers builds the reverse of all references between nodes and tags: tag k is target len(types)+k.
+func (r *resolution) indexReferrers() {
+	m := r.m
+	target := func(ref Ref) uint32 {
+		if ref.isTag() {
+			return uint32(len(m.types)) + ref.index()
+		}
+		return ref.index()
+	}
+	r.refsEnd = make([]uint32, len(m.types)+len(m.tags)+1)
+	for n := range m.types {
+		r.scratch.refs = m.refsOf(uint32(n), r.scratch.refs[:0])
+		for _, ref := range r.scratch.refs {
+			if ref != 0 {
+				r.refsEnd[target(ref)]++
+			}
+		}
+	}
+	total := uint32(0)
+	for i, n := range r.refsEnd {
+		r.refsEnd[i] = total // for now where the list begins; filling moves it to where it ends
+		total += n
+	}
+	r.refs = make([]uint32, total)
+	for n := range m.types {
+		r.scratch.refs = m.refsOf(uint32(n), r.scratch.refs[:0])
+		for _, ref := range r.scratch.refs {
+			if ref != 0 {
+				at := &r.refsEnd[target(ref)]
+				r.refs[*at] = uint32(n)
+				*at++
+			}
+		}
+	}
+}
+
+// referrers lists the nodes that refer to a node, or to the tag that it defines.
+func (r *resolution) referrers(n uint32) []uint32 {
+	if c := r.m.types[n].tagged(); c != notTag {
+		return r.tagReferrers(r.m.tagOf[c][r.m.types[n].Name] - 1)
+	}
+	return r.list(n)
+}
+
+func (r *resolution) tagReferrers(k uint32) []uint32 { return r.list(uint32(len(r.m.types)) + k) }
+
+func (r *resolution) list(target uint32) []uint32 {
+	begin := uint32(0)
+	if target > 0 {
+		begin = r.refsEnd[target-1]
+	}
+	return r.refs[begin:r.refsEnd[target]]
+}
+
+// mapToBase finds, for one scene, the largest mapping of nodes to types of the base that agrees on all references: it begins with
+// all that the cut hashes allow and removes what does not hold.
+func (r *resolution) mapToBase(s *scene, disputed []uint32) {
+	s.mapped = slices.Clone(r.first)
+	if len(disputed) == 0 {
+		return
+	}
+	choices := make(map[uint32][]uint32, len(r.more)) // what is left of r.more
+	for n, ids := range r.more {
+		choices[n] = slices.Clone(ids)
+	}
+	candidate := func(n, id uint32) bool {
+		if list, ok := choices[n]; ok {
+			return slices.Contains(list, id)
+		}
+		return s.mapped[n] == id
+	}
+	agrees := func(ref Ref, id uint32) bool {
+		switch {
+		case ref == 0 || id == 0:
+			return ref == 0 && id == 0
+		case !ref.isTag():
+			return candidate(ref.index(), id)
+		case r.base.declares(id):
+			return true
+		}
+		def, ok := r.definition(s, ref.index())
+		return !ok || candidate(def, id)
+	}
+	holds := func(n, id uint32) bool {
+		r.scratch.refs = r.m.refsOf(n, r.scratch.refs[:0])
+		r.scratch.ids = r.base.refsOf(id, r.scratch.ids[:0])
+		for i, ref := range r.scratch.refs {
+			if !agrees(ref, r.scratch.ids[i]) {
+				return false
+			}
+		}
+		return true
+	}
+	queued := make([]bool, len(r.m.types))
+	var queue []uint32
+	enqueue := func(list []uint32) {
+		for _, n := range list {
+			if !queued[n] && s.mapped[n] != 0 {
+				queued[n] = true
+				queue = append(queue, n)
+			}
+		}
+	}
+	for _, k := range disputed {
+		enqueue(r.tagReferrers(k))
+	}
+	for len(queue) > 0 {
+		n := queue[len(queue)-1]
+		queue = queue[:len(queue)-1]
+		queued[n] = false
+		ids, several := choices[n]
+		if !several {
+			if !holds(n, s.mapped[n]) {
+				s.mapped[n] = 0
+				enqueue(r.referrers(n))
+			}
+			continue
+		}
+		left := ids[:0:0]
+		for _, id := range ids {
+			if holds(n, id) {
+				left = append(left, id)
+			}
+		}
+		if len(left) == len(ids) {
+			continue
+		}
+		choices[n] = left
+		s.mapped[n] = 0
+		if len(left) > 0 {
+			s.mapped[n] = left[0]
+		}
+		enqueue(r.referrers(n))
+	}
+}
+
+// split numbers the copies of new nodes from 1.
+func (r *resolution) split(several []uint32) {
+	m := r.m
+	next := uint32(0)
+	r.instance = make([]uint32, len(m.types))
+	r.copies = map[copyKey]uint32{}
+	if len(r.scenes) == 1 && len(several) == 0 {
+		for n := range m.types {
+			if r.scenes[0].mapped[n] == 0 {
+				next++
+				r.instance[n] = next
+			}
+		}
+		return
+	}
+	// What leads, through new nodes, to a tag with several meanings or to a node that is the base's for some units only.
+	var queue []uint32
+	leads := make([]bool, len(m.types))
+	isNew := func(n uint32) bool {
+		for i := range r.scenes {
+			if r.scenes[i].mapped[n] == 0 {
+				return true
+			}
+		}
+		return false
+	}
+	mark := func(n uint32) {
+		if !leads[n] && isNew(n) {
+			leads[n] = true
+			queue = append(queue, n)
+		}
+	}
+	for _, k := range several {
+		for _, n := range r.tagReferrers(k) {
+			mark(n)
+		}
+	}
+	for n := range m.types {
+		for i := range r.scenes {
+			if r.scenes[i].mapped[n] != r.scenes[0].mapped[n] {
+				mark(uint32(n))
+				break
+			}
+		}
+	}
+	for len(queue) > 0 {
+		n := queue[len(queue)-1]
+		queue = queue[:len(queue)-1]
+		for _, p := range r.referrers(n) {
+			mark(p)
+		}
+	}
+	for n := range m.types {
+		switch {
+		case leads[n]:
+			r.instance[n] = splitNode
+		case isNew(uint32(n)):
+			next++
+			r.instance[n] = next
+		}
+	}
+	var list []copyKey
+	add := func(unit int, n uint32) {
+		key := copyKey{r.sceneOf[unit], n}
+		if leads[n] && r.scenes[key.scene].mapped[n] == 0 {
+			if _, ok := r.copies[key]; !ok {
+				r.copies[key] = 0
+				list = append(list, key)
+			}
+		}
+	}
+	for u, nodes := range m.units {
+		for _, n := range nodes {
+			add(u, n)
+		}
+	}
+	for _, l := range m.late {
+		add(l.unit, l.node)
+	}
+	r.refine(list, next)
+}
+
+// refine joins copies that no reader could tell apart. It begins with "copies of one node" and tells apart, round by round, those
+// whose references lead to different classes, until a round tells nothing new apart.
+func (r *resolution) refine(list []copyKey, used uint32) {
+	number := map[uint32]uint32{}
+	for _, key := range list {
+		if number[key.node] == 0 {
+			number[key.node] = used + uint32(len(number)) + 1
+		}
+		r.copies[key] = number[key.node]
+	}
+	classes := len(number)
+	for {
+		bySignature := map[string]uint32{}
+		next := make([]uint32, len(list))
+		var sig []byte
+		for i, key := range list {
+			sig = binary.LittleEndian.AppendUint32(sig[:0], r.copies[key])
+			for _, ref := range r.m.refsOf(key.node, nil) {
+				class, inBase := r.target(key.scene, ref)
+				sig = binary.LittleEndian.AppendUint32(sig, class)
+				if inBase {
+					sig = append(sig, 1)
+				} else {
+					sig = append(sig, 0)
+				}
+			}
+			c, ok := bySignature[string(sig)]
+			if !ok {
+				c = used + uint32(len(bySignature)) + 1
+				bySignature[string(sig)] = c
+			}
+			next[i] = c
+		}
+		for i, key := range list {
+			r.copies[key] = next[i]
+		}
+		if len(bySignature) == classes {
+			return
+		}
+		classes = len(bySignature)
+	}
+}
+
+// forward is set in what target gives for a tag that stays a forward declaration.
+const forward = 1 << 31
+
+// target says what a reference means in a scene: a type of the base, the number of a copy, or forward plus the number of a tag.
+func (r *resolution) target(sceneNo int, ref Ref) (id uint32, inBase bool) {
+	if ref == 0 {
+		return 0, true
+	}
+	s := &r.scenes[sceneNo]
+	n := ref.index()
+	if ref.isTag() {
+		def, ok := r.definition(s, n)
+		if !ok {
+			t := &r.m.tags[n]
+			if len(t.defs) == 0 {
+				if id := r.inBase(n); id != 0 {
+					return id, true
+				}
+				return forward | n, false
+			}
+			def = t.defs[0] // declared here, defined in several ways elsewhere: any of them will do
+			if s.mapped[def] == 0 && r.instance[def] == splitNode {
+				return r.anyCopy(def), false
+			}
+		}
+		n = def
+	}
+	if id := s.mapped[n]; id != 0 {
+		return id, true
+	}
+	if c := r.instance[n]; c != splitNode {
+		return c, false
+	}
+	if c, ok := r.copies[copyKey{sceneNo, n}]; ok {
+		return c, false
+	}
+	return r.anyCopy(n), false
+}
+
+// anyCopy gives the copy of a node in the first scene that has one.
+func (r *resolution) anyCopy(n uint32) uint32 {
+	for s := range r.scenes {
+		if c, ok := r.copies[copyKey{s, n}]; ok {
+			return c
+		}
+	}
+	return 0
+}
+
+// inBase gives the meaning in the base of a tag that has no definition here: its only definition, else its declaration.
+func (r *resolution) inBase(k uint32) uint32 {
+	if id, ok := r.tagBase[k]; ok {
+		return id
+	}
+	t := &r.m.tags[k]
+	var def, decl uint32
+	defs := 0
+	r.scratch.ids = r.base.withTag(t.class, r.m.Names.Bytes(t.name), r.scratch.ids[:0])
+	for _, id := range r.scratch.ids {
+		if r.base.declares(id) {
+			decl = id
+		} else {
+			def = id
+			defs++
+		}
+	}
+	if defs != 1 {
+		def = decl
+	}
+	r.tagBase[k] = def
+	return def
+}

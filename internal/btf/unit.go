@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+package btf
+
+import "fmt"
+
+// Ref refers to a type: in a Unit it is the number of one of its types, counted from 1. 0 is void.
+type Ref uint32
+
+// Type is one type, flat. What the fields mean depends on the kind (btf.rst, section 2.2); those not named are 0.
+//
+//	INT                      Number: size in bytes; Extra: encoding<<24 | bits
+//	FLOAT                    Number: size in bytes
+//	PTR, TYPEDEF, CONST ...  To
+//	ARRAY                    To: the element; Index: the index type; Extra: number of elements
+//	STRUCT, UNION            Number: size in bytes; First, N: Members; KindFlag: members have bit field sizes
+//	ENUM, ENUM64             Number: size in bytes; First, N: Enumerators; KindFlag: signed. N = 0: a declaration
+//	FWD                      KindFlag: a union
+//	FUNC_PROTO               To: what it returns; First, N: Params
+//	FUNC                     To: its FUNC_PROTO
+//	DECL_TAG                 To; Extra: index of the member or parameter, all ones for the whole
+type Type struct {
+	Kind     Kind
+	KindFlag bool
+	Name     Name
+	Number   uint32
+	To       Ref
+	Index    Ref
+	Extra    uint32
+	First, N uint32
+}
+
+// Member of a STRUCT or UNION. Offset is in bits; with kind_flag its upper 8 bits are the size of a bit field in bits.
+type Member struct {
+	Name   Name
+	Type   Ref
+	Offset uint32
+}
+
+// Enumerator of an ENUM (the lower 32 bits of Value) or ENUM64.
+type Enumerator struct {
+	Name  Name
+	Value uint64
+}
+
+// Param of a FUNC_PROTO. Name 0, type void: further parameters (...).
+type Param struct {
+	Name Name
+	Type Ref
+}
+
+// Unit is the types of one compilation unit. It is filled, given to Module.AddUnit and reused.
+type Unit struct {
+	Types       []Type
+	Members     []Member
+	Enumerators []Enumerator
+	Params      []Param
+
+	hash  []Hash // cut hashes
+	state []byte
+	refs  []Ref
+}
+
+// Reset empties the unit and keeps its memory.
+func (u *Unit) Reset() {
+	u.Types, u.Members, u.Enumerators, u.Params = u.Types[:0], u.Members[:0], u.Enumerators[:0], u.Params[:0]
+}
+
+// tagged tells whether a type is, or declares, a tag.
+func (t *Type) tagged() tagClass {
+	if t.Name == 0 {
+		return notTag
+	}
+	return tagClassOf(t.Kind, t.KindFlag)
+}
+
+// declares tells whether a type only declares its tag. An enum's declaration has no enumerators.
+func (t *Type) declares() bool {
+	return t.Kind == KindFwd || (t.Kind == KindEnum || t.Kind == KindEnum64) && t.N == 0 && t.Name != 0
+}
+
+// hashAll computes the cut hash of every type.
+func (u *Unit) hashAll(names *Names) error {
+	n := len(u.Types)
+	if cap(u.hash) < n {
+		u.hash, u.state, u.refs = make([]Hash, n, n+n/2), make([]byte, n, n+n/2), make([]Ref, n, n+n/2)
+	}
+	u.hash, u.state, u.refs = u.hash[:n], u.state[:n], u.refs[:n]
+	clear(u.state)
+	for i := range u.Types {
+		if u.state[i] == 0 {
+			if err := u.hashOne(i, names, 0); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// refHash is what a reference contributes.
+func (u *Unit) refHash(to Ref, names *Names, depth int) (Hash, error) {
+	if to == 0 {
+		return voidHash, nil
+	}
+	i := int(to - 1)
+	if t := &u.Types[i]; t.Name != 0 {
+		if c := tagClassOf(t.Kind, t.KindFlag); c != notTag {
+			return tagHash(c, names.hash[t.Name]), nil
+		}
+	}
+	if u.state[i] != 2 {
+		if err := u.hashOne(i, names, depth+1); err != nil {
+			return Hash{}, err
+		}
+	}
+	return u.hash[i], nil
+}
+
+// hashOne computes what baseHasher.visit computes for the same type.
+func (u *Unit) hashOne(i int, names *Names, depth int) error {
+	if u.state[i] == 1 {
+		return fmt.Errorf("a type refers to itself without passing through a name")
+	}
+	if depth > maxNesting {
+		return fmt.Errorf("types nest more than %d deep", maxNesting)
+	}
+	u.state[i] = 1
+	t := &u.Types[i]
+	sum := begin(info(t.Kind, int(t.N), t.KindFlag), names.hash[t.Name], t.Number)
+	var r Hash
+	var err error
+	switch t.Kind {
+	case KindPtr, KindTypedef, KindVolatile, KindConst, KindRestrict, KindFunc, KindFuncProto, KindDeclTag, KindTypeTag, KindArray:
+		if r, err = u.refHash(t.To, names, depth); err != nil {
+			return err
+		}
+		sum.addHash(r)
+	}
+	switch t.Kind {
+	case KindInt, KindDeclTag:
+		sum.add(uint64(t.Extra))
+	case KindArray:
+		if r, err = u.refHash(t.Index, names, depth); err != nil {
+			return err
+		}
+		sum.addHash(r)
+		sum.add(uint64(t.Extra))
+	case KindStruct, KindUnion:
+		members := u.Members[t.First : t.First+t.N]
+		for j := range members {
+			m := &members[j]
+			if r, err = u.refHash(m.Type, names, depth); err != nil {
+				return err
+			}
+			sum.add(names.hash[m.Name])
+			sum.add(uint64(m.Offset))
+			sum.addHash(r)
+		}
+	case KindEnum, KindEnum64:
+		for _, e := range u.Enumerators[t.First : t.First+t.N] {
+			sum.add(names.hash[e.Name])
+			sum.add(e.Value)
+		}
+	case KindFuncProto:
+		for _, p := range u.Params[t.First : t.First+t.N] {
+			if r, err = u.refHash(p.Type, names, depth); err != nil {
+				return err
+			}
+			sum.add(names.hash[p.Name])
+			sum.addHash(r)
+		}
+	}
+	u.hash[i] = sum
+	u.state[i] = 2
+	return nil
+}

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+package dwarf
+
+import "fmt"
+
+// DW_FORM_* (DWARF 5, table 7.6, and GNU's extensions).
+const (
+	formAddr         = 0x01
+	formBlock2       = 0x03
+	formBlock4       = 0x04
+	formData2        = 0x05
+	formData4        = 0x06
+	formData8        = 0x07
+	formString       = 0x08
+	formBlock        = 0x09
+	formBlock1       = 0x0a
+	formData1        = 0x0b
+	formFlag         = 0x0c
+	formSdata        = 0x0d
+	formStrp         = 0x0e
+	formUdata        = 0x0f
+	formRefAddr      = 0x10
+	formRef1         = 0x11
+	formRef2         = 0x12
+	formRef4         = 0x13
+	formRef8         = 0x14
+	formRefUdata     = 0x15
+	formIndirect     = 0x16
+	formSecOffset    = 0x17
+	formExprloc      = 0x18
+	formFlagPresent  = 0x19
+	formStrx         = 0x1a
+	formAddrx        = 0x1b
+	formRefSup4      = 0x1c
+	formStrpSup      = 0x1d
+	formData16       = 0x1e
+	formLineStrp     = 0x1f
+	formRefSig8      = 0x20
+	formImplicitCon  = 0x21
+	formLoclistx     = 0x22
+	formRnglistx     = 0x23
+	formRefSup8      = 0x24
+	formStrx1        = 0x25
+	formStrx2        = 0x26
+	formStrx3        = 0x27
+	formStrx4        = 0x28
+	formAddrx1       = 0x29
+	formAddrx2       = 0x2a
+	formAddrx3       = 0x2b
+	formAddrx4       = 0x2c
+	formGNUAddrIndex = 0x1f01
+	formGNUStrIndex  = 0x1f02
+	formGNURefAlt    = 0x1f20
+	formGNUStrpAlt   = 0x1f21
+
+	// opSkip stands for a run of attributes that nobody wants and that have fixed sizes: one addition skips them all.
+	opSkip = 0xffff
+)
+
+// An abbreviation is compiled once into what reading one DIE takes.
+type abbrev struct {
+	tag      Tag
+	children bool
+	wanted   bool // the reader stops at this DIE
+	ops      []op
+}
+
+// op reads or skips attributes.
+type op struct {
+	form uint16
+	attr Attr  // NumAttrs: not wanted
+	arg  int64 // opSkip: bytes; formImplicitCon: the value
+}
+
+// abbrevTable is one unit's abbreviations. Codes are dense in practice: byCode[code].
+type abbrevTable struct {
+	byCode  []abbrev
+	sparse  map[uint64]abbrev
+	refAddr bool // some DIE may refer to another unit
+}
+
+// maxDenseCode is how far codes index a slice; producers number from 1, anything larger is odd enough for a map.
+const maxDenseCode = 1 << 16
+
+func (t *abbrevTable) find(code uint64) *abbrev {
+	if code < uint64(len(t.byCode)) {
+		if a := &t.byCode[code]; a.tag != 0 {
+			return a
+		}
+	} else if a, ok := t.sparse[code]; ok {
+		return &a
+	}
+	return nil
+}
+
+// compileAbbrevs reads the table at off of .debug_abbrev (DWARF 5, section 7.5.3) for units with these sizes of addresses and
+// offsets, in bytes.
+func compileAbbrevs(data []byte, off uint64, wanted Wanted, addrSize, offSize int, version uint16) (*abbrevTable, error) {
+	fail := func(at int) (*abbrevTable, error) {
+		return nil, fmt.Errorf(".debug_abbrev: truncated table at offset %#x", at)
+	}
+	if off >= uint64(len(data)) {
+		return nil, fmt.Errorf(".debug_abbrev: table at offset %#x of %#x bytes", off, len(data))
+	}
+	t := &abbrevTable{}
+	pos := int(off)
+	for {
+		code, n := uleb(data[pos:])
+		if n == 0 {
+			return fail(pos)
+		}
+		pos += n
+		if code == 0 {
+			return t, nil
+		}
+		tag, n := uleb(data[pos:])
+		pos += n
+		if n == 0 || pos >= len(data) {
+			return fail(pos)
+		}
+		want, isWanted := wanted[Tag(tag)]
+		a := abbrev{tag: Tag(tag), children: data[pos] != 0, wanted: isWanted && tag <= 0xffff}
+		pos++
+		for {
+			name, n := uleb(data[pos:])
+			pos += n
+			form, m := uleb(data[pos:])
+			pos += m
+			if n == 0 || m == 0 {
+				return fail(pos)
+			}
+			var implicit int64
+			if form == formImplicitCon {
+				v, n := sleb(data[pos:])
+				if n == 0 {
+					return fail(pos)
+				}
+				implicit = v
+				pos += n
+			}
+			if name == 0 && form == 0 {
+				break
+			}
+			t.refAddr = t.refAddr || form == formRefAddr
+			slot := NumAttrs
+			if s, ok := attrByCode[name]; ok && a.wanted && want&(1<<s) != 0 {
+				slot = s
+			}
+			if slot == NumAttrs {
+				if size, ok := fixedSize(form, addrSize, offSize, version); ok {
+					if k := len(a.ops); k > 0 && a.ops[k-1].form == opSkip {
+						a.ops[k-1].arg += int64(size)
+					} else if size > 0 {
+						a.ops = append(a.ops, op{form: opSkip, attr: NumAttrs, arg: int64(size)})
+					}
+					continue
+				}
+			}
+			if form > 0xfffe {
+				return nil, fmt.Errorf(".debug_abbrev: unknown form %#x at offset %#x", form, pos)
+			}
+			a.ops = append(a.ops, op{form: uint16(form), attr: slot, arg: implicit})
+		}
+		if code < maxDenseCode {
+			for uint64(len(t.byCode)) <= code {
+				t.byCode = append(t.byCode, abbrev{})
+			}
+			t.byCode[code] = a
+		} else {
+			if t.sparse == nil {
+				t.sparse = map[uint64]abbrev{}
+			}
+			t.sparse[code] = a
+		}
+	}
+}
+
+// fixedSize is the number of bytes that a form takes in .debug_info, if that does not depend on the value.
+func fixedSize(form uint64, addrSize, offSize int, version uint16) (int, bool) {
+	switch form {
+	case formFlagPresent, formImplicitCon:
+		return 0, true
+	case formData1, formFlag, formRef1, formStrx1, formAddrx1:
+		return 1, true
+	case formData2, formRef2, formStrx2, formAddrx2:
+		return 2, true
+	case formStrx3, formAddrx3:
+		return 3, true
+	case formData4, formRef4, formStrx4, formAddrx4, formRefSup4:
+		return 4, true
+	case formData8, formRef8, formRefSig8, formRefSup8:
+		return 8, true
+	case formData16:
+		return 16, true
+	case formAddr:
+		return addrSize, true
+	case formStrp, formLineStrp, formSecOffset, formStrpSup, formGNURefAlt, formGNUStrpAlt:
+		return offSize, true
+	case formRefAddr:
+		if version <= 2 { // DWARF 2 took the size of an address
+			return addrSize, true
+		}
+		return offSize, true
+	}
+	return 0, false
+}

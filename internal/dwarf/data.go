@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+// Package dwarf streams the debugging information entries (DIEs) of DWARF 2 to 5.
+//
+// It exists beside debug/dwarf because reading is nearly all that an encoder does: a module holds millions of DIEs of which a
+// few attributes matter. Each abbreviation is compiled once into a run of skips and reads; a Reader walks a unit's bytes where
+// they are mapped, allocates nothing per DIE and stops only at the tags its caller wants. Relocations of a relocatable file are
+// followed along the way (elfimage.Cursor), not applied.
+//
+// Section numbers in comments are those of the DWARF 5 standard.
+package dwarf
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/kbtf/kbtf/internal/elfimage"
+)
+
+// ErrNoDWARF says that a file has no .debug_info, or an empty one.
+var ErrNoDWARF = errors.New("no DWARF (.debug_info): build with CONFIG_DEBUG_INFO=y, before stripping")
+
+// Wanted lists the tags at which a Reader stops, and which attributes to read there.
+type Wanted map[Tag]AttrSet
+
+// Data is the debugging sections of one file.
+type Data struct {
+	Image *elfimage.Image
+
+	info       *elfimage.Relocated
+	abbrev     []byte
+	str        []byte
+	lineStr    []byte
+	strOffsets *elfimage.Relocated
+	addr       *elfimage.Relocated
+	loc        *elfimage.Relocated // .debug_loc, DWARF 2 to 4
+	loclists   *elfimage.Relocated // .debug_loclists, DWARF 5
+
+	wanted Wanted
+	tables map[tableKey]*abbrevTable
+}
+
+type tableKey struct {
+	off                   uint64
+	addrSize, offSize, v2 uint8
+}
+
+// Load opens the debugging sections of img.
+func Load(img *elfimage.Image, wanted Wanted) (*Data, error) {
+	s := img.Section(".debug_info")
+	if s == nil || s.Size == 0 {
+		return nil, fmt.Errorf("%s: %w", img.Path, ErrNoDWARF)
+	}
+	d := &Data{Image: img, wanted: wanted, tables: map[tableKey]*abbrevTable{}}
+	for _, t := range []struct {
+		name string
+		to   **elfimage.Relocated
+	}{
+		{".debug_info", &d.info},
+		{".debug_str_offsets", &d.strOffsets},
+		{".debug_addr", &d.addr},
+		{".debug_loc", &d.loc},
+		{".debug_loclists", &d.loclists},
+	} {
+		var err error
+		if *t.to, err = img.Relocate(img.Section(t.name)); err != nil {
+			return nil, err
+		}
+	}
+	for _, t := range []struct {
+		name string
+		to   *[]byte
+	}{
+		{".debug_abbrev", &d.abbrev},
+		{".debug_str", &d.str},
+		{".debug_line_str", &d.lineStr},
+	} {
+		if s := img.Section(t.name); s != nil {
+			var err error
+			if *t.to, err = img.Inflate(s); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return d, nil
+}
+
+// StrRef says where a string stands: a section (upper bits) and an offset in it.
+type StrRef uint64
+
+const (
+	strInDebugStr StrRef = iota << 62
+	strInLineStr
+	strInInfo
+
+	strOffMask StrRef = 1<<62 - 1
+)
+
+// String gives the bytes of a string, without its NUL.
+func (d *Data) String(ref StrRef) ([]byte, error) {
+	tab, name := d.str, ".debug_str"
+	switch ref &^ strOffMask {
+	case strInLineStr:
+		tab, name = d.lineStr, ".debug_line_str"
+	case strInInfo:
+		tab, name = d.info.Data, ".debug_info"
+	}
+	s, ok := elfimage.CString(tab, uint64(ref&strOffMask))
+	if !ok {
+		return nil, fmt.Errorf("%s: %s: no string at offset %#x", d.Image.Path, name, uint64(ref&strOffMask))
+	}
+	return s, nil
+}
+
+// Block says where bytes stand in .debug_info: offset (40 bits) and length (24 bits).
+type Block uint64
+
+const blockOffBits = 40
+
+func makeBlock(off, n uint64) Block { return Block(off | n<<blockOffBits) }
+
+// Off is the block's first byte in .debug_info.
+func (b Block) Off() uint64 { return uint64(b) & (1<<blockOffBits - 1) }
+
+// Bytes gives the bytes of a block.
+func (d *Data) Bytes(b Block) []byte {
+	return d.info.Data[b.Off() : b.Off()+uint64(b)>>blockOffBits]
+}
+
+// Relocation finds the symbol that the field at byte off of .debug_info refers to. ok is false if the field has no relocation,
+// as in a linked file.
+func (d *Data) Relocation(off uint64) (s elfimage.Symbol, addend int64, ok bool) {
+	return d.info.Symbol(off)
+}
+
+func (d *Data) u16(b []byte) uint16 { return d.Image.Order.Uint16(b) }
+func (d *Data) u32(b []byte) uint32 { return d.Image.Order.Uint32(b) }
+func (d *Data) u64(b []byte) uint64 { return d.Image.Order.Uint64(b) }
+
+// uint reads n bytes as a number: 1, 2, 3, 4 or 8.
+func (d *Data) uint(b []byte, n int) uint64 {
+	switch n {
+	case 1:
+		return uint64(b[0])
+	case 2:
+		return uint64(d.u16(b))
+	case 3:
+		if d.Image.BigEndian() {
+			return uint64(b[0])<<16 | uint64(b[1])<<8 | uint64(b[2])
+		}
+		return uint64(b[2])<<16 | uint64(b[1])<<8 | uint64(b[0])
+	case 4:
+		return uint64(d.u32(b))
+	}
+	return d.u64(b)
+}

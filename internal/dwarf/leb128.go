@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+package dwarf
+
+// uleb decodes an unsigned LEB128 number (DWARF 5, section 7.6). n is its length in bytes, 0 if b is truncated.
+// Bits beyond 64 are dropped.
+func uleb(b []byte) (v uint64, n int) {
+	var shift uint
+	for i, c := range b {
+		if shift < 64 {
+			v |= uint64(c&0x7f) << shift
+		}
+		if c < 0x80 {
+			return v, i + 1
+		}
+		shift += 7
+	}
+	return 0, 0
+}
+
+// sleb decodes a signed LEB128 number, like uleb.
+func sleb(b []byte) (v int64, n int) {
+	var shift uint
+	for i, c := range b {
+		if shift < 64 {
+			v |= int64(c&0x7f) << shift
+		}
+		shift += 7
+		if c < 0x80 {
+			if shift < 64 && c&0x40 != 0 {
+				v |= -1 << shift
+			}
+			return v, i + 1
+		}
+	}
+	return 0, 0
+}

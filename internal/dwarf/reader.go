@@ -1,0 +1,417 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+package dwarf
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"math/bits"
+
+	"github.com/kbtf/kbtf/internal/elfimage"
+)
+
+// Reader walks the DIEs of one unit in document order.
+//
+// Next stops at the wanted tags only; the fields then describe that DIE. Attributes that it does not have are absent from Have;
+// their Val and Class are left over from earlier DIEs.
+type Reader struct {
+	Off      uint64 // of the DIE, from the start of .debug_info
+	Tag      Tag
+	Depth    int // 0: the unit's own DIE, 1: its children
+	Have     AttrSet
+	Class    [NumAttrs]Class
+	Val      [NumAttrs]uint64
+	FieldOff [NumAttrs]uint64 // where an address stands, ClassAddr only
+
+	d    *Data
+	u    *Unit
+	info []byte
+	rel  elfimage.Cursor
+	pos  uint64
+	end  uint64
+	next int // depth of the DIE at pos
+	be   bool
+	err  error
+}
+
+// Read starts a walk over a unit. The unit's own DIE is the first one.
+func (d *Data) Read(u *Unit) *Reader {
+	r := &Reader{}
+	r.Reset(d, u)
+	return r
+}
+
+// Reset makes the reader walk another unit.
+func (r *Reader) Reset(d *Data, u *Unit) {
+	*r = Reader{d: d, u: u, info: d.info.Data[:u.End], rel: d.info.Cursor(u.DIEs), pos: u.DIEs, end: u.End,
+		be: d.Image.BigEndian()}
+}
+
+// Err tells why Next returned false; nil at the end of the unit.
+func (r *Reader) Err() error { return r.err }
+
+func (r *Reader) fail(at uint64, format string, args ...any) bool {
+	r.err = fmt.Errorf("%s: .debug_info: DIE at offset %#x: %s", r.d.Image.Path, at, fmt.Sprintf(format, args...))
+	r.pos = r.end
+	return false
+}
+
+// Has tells whether the DIE has attribute a.
+func (r *Reader) Has(a Attr) bool { return r.Have&(1<<a) != 0 }
+
+// Uint gives a constant; other classes and absent attributes give 0 and false.
+func (r *Reader) Uint(a Attr) (uint64, bool) {
+	if r.Have&(1<<a) == 0 || r.Class[a] != ClassConst && r.Class[a] != ClassSigned {
+		return 0, false
+	}
+	return r.Val[a], true
+}
+
+// Flag tells whether a flag is present and not 0.
+func (r *Reader) Flag(a Attr) bool { return r.Have&(1<<a) != 0 && r.Val[a] != 0 }
+
+// Ref gives the offset of the DIE that a refers to, 0 if there is none in this file.
+func (r *Reader) Ref(a Attr) uint64 {
+	if r.Have&(1<<a) == 0 || r.Class[a] != ClassRef {
+		return 0
+	}
+	return r.Val[a]
+}
+
+// StringAttr gives a string; an attribute that is absent or of another class gives nil.
+func (r *Reader) StringAttr(a Attr) ([]byte, error) {
+	if r.Have&(1<<a) == 0 || r.Class[a] != ClassString {
+		return nil, nil
+	}
+	return r.d.String(StrRef(r.Val[a]))
+}
+
+// ConstantExpr evaluates an expression that only adds a constant (DW_OP_plus_uconst, DW_OP_constu): DWARF 2's form of
+// DW_AT_data_member_location.
+func (r *Reader) ConstantExpr(a Attr) (uint64, bool) {
+	b := r.d.Bytes(Block(r.Val[a]))
+	if len(b) < 2 || b[0] != opPlusUconst && b[0] != opConstu {
+		return 0, false
+	}
+	v, n := uleb(b[1:])
+	return v, n != 0
+}
+
+// Next moves to the next wanted DIE.
+func (r *Reader) Next() bool {
+	for r.pos < r.end {
+		off := r.pos
+		code := uint64(r.info[r.pos])
+		if code < 0x80 {
+			r.pos++
+		} else {
+			v, n := uleb(r.info[r.pos:])
+			if n == 0 {
+				return r.fail(off, "truncated")
+			}
+			code, r.pos = v, r.pos+uint64(n)
+		}
+		if code == 0 {
+			r.next--
+			if r.next <= 0 { // the unit's own DIE is closed: padding follows
+				r.pos = r.end
+			}
+			continue
+		}
+		a := r.u.abbrevs.find(code)
+		if a == nil {
+			return r.fail(off, "abbreviation %d does not exist", code)
+		}
+		depth := r.next
+		if a.children {
+			r.next++
+		}
+		if !a.wanted {
+			for i := range a.ops {
+				o := &a.ops[i]
+				if o.form == opSkip {
+					r.pos += uint64(o.arg)
+				} else if !r.skip(o.form) {
+					return r.fail(off, "truncated, or a form of %#x that is not known", o.form)
+				}
+			}
+			if r.pos > r.end {
+				return r.fail(off, "truncated")
+			}
+			if depth == 0 && !a.children { // a unit without children ends with its own DIE
+				r.pos = r.end
+			}
+			continue
+		}
+		r.Off, r.Tag, r.Depth, r.Have = off, a.tag, depth, 0
+		for i := range a.ops {
+			o := &a.ops[i]
+			switch {
+			case o.form == opSkip:
+				r.pos += uint64(o.arg)
+			case o.attr == NumAttrs:
+				if !r.skip(o.form) {
+					return r.fail(off, "truncated, or a form of %#x that is not known", o.form)
+				}
+			default:
+				if !r.read(o.attr, o.form, o.arg) {
+					return r.fail(off, "truncated, or a form of %#x that is not known", o.form)
+				}
+			}
+		}
+		if r.pos > r.end {
+			return r.fail(off, "truncated")
+		}
+		if depth == 0 {
+			r.unitBases()
+			if !a.children {
+				r.pos = r.end
+			}
+		}
+		return true
+	}
+	return false
+}
+
+// unitBases takes the bases of index forms from the unit's own DIE.
+func (r *Reader) unitBases() {
+	for _, b := range []struct {
+		a  Attr
+		to *uint64
+	}{{AttrStrOffsetsBase, &r.u.strOffsetsBase}, {AttrAddrBase, &r.u.addrBase}, {AttrLoclistsBase, &r.u.loclistsBase}} {
+		if r.Has(b.a) {
+			*b.to = r.Val[b.a]
+		}
+	}
+}
+
+func (r *Reader) fixed(n int) (uint64, bool) {
+	if uint64(n) > r.end-r.pos || r.pos > r.end {
+		return 0, false
+	}
+	b := r.info[r.pos:]
+	r.pos += uint64(n)
+	switch n {
+	case 1:
+		return uint64(b[0]), true
+	case 2:
+		v := binary.LittleEndian.Uint16(b)
+		if r.be {
+			v = bits.ReverseBytes16(v)
+		}
+		return uint64(v), true
+	case 4:
+		v := binary.LittleEndian.Uint32(b)
+		if r.be {
+			v = bits.ReverseBytes32(v)
+		}
+		return uint64(v), true
+	case 8:
+		v := binary.LittleEndian.Uint64(b)
+		if r.be {
+			v = bits.ReverseBytes64(v)
+		}
+		return v, true
+	}
+	return r.d.uint(b, n), true
+}
+
+// relocated reads a field of n bytes through its relocation.
+func (r *Reader) relocated(n int) (uint64, bool) {
+	at := r.pos
+	v, ok := r.fixed(n)
+	if !ok {
+		return 0, false
+	}
+	return r.rel.Value(at, v), true
+}
+
+func (r *Reader) uleb() (uint64, bool) {
+	if r.pos >= r.end {
+		return 0, false
+	}
+	if c := r.info[r.pos]; c < 0x80 {
+		r.pos++
+		return uint64(c), true
+	}
+	v, n := uleb(r.info[r.pos:r.end])
+	r.pos += uint64(n)
+	return v, n != 0
+}
+
+func (r *Reader) advance(n uint64, ok bool) bool {
+	if !ok || r.pos > r.end || n > r.end-r.pos {
+		return false
+	}
+	r.pos += n
+	return true
+}
+
+// skip passes over one attribute (section 7.5.6).
+func (r *Reader) skip(form uint16) bool {
+	switch form {
+	case formString:
+		if r.pos > r.end {
+			return false
+		}
+		n := bytes.IndexByte(r.info[r.pos:r.end], 0)
+		return n >= 0 && r.advance(uint64(n)+1, true)
+	case formBlock1:
+		return r.advance(r.fixed(1))
+	case formBlock2:
+		return r.advance(r.fixed(2))
+	case formBlock4:
+		return r.advance(r.fixed(4))
+	case formBlock, formExprloc:
+		return r.advance(r.uleb())
+	case formSdata, formUdata, formRefUdata, formStrx, formAddrx, formLoclistx, formRnglistx, formGNUAddrIndex, formGNUStrIndex:
+		_, ok := r.uleb()
+		return ok
+	case formIndirect:
+		f, ok := r.uleb()
+		// An implicit constant has no place for its value here; an indirect form of an indirect form means nothing.
+		return ok && f != formIndirect && f != formImplicitCon && f < opSkip && r.skip(uint16(f))
+	}
+	n, ok := fixedSize(uint64(form), r.u.AddrSize, r.u.OffSize, r.u.Version)
+	return ok && r.advance(uint64(n), true)
+}
+
+// read takes one attribute (section 7.5.6).
+func (r *Reader) read(a Attr, form uint16, implicit int64) bool {
+	var v uint64
+	class, ok := ClassConst, true
+	switch form {
+	case formData1:
+		v, ok = r.fixed(1)
+	case formData2:
+		v, ok = r.fixed(2)
+	case formData4:
+		// Before DWARF 4 this was also the form of section offsets, which are relocated.
+		v, ok = r.relocated(4)
+		if r.u.Version < 4 && a == AttrLocation {
+			class = ClassSecOffset
+		}
+	case formData8:
+		v, ok = r.relocated(8)
+		if r.u.Version < 4 && a == AttrLocation {
+			class = ClassSecOffset
+		}
+	case formUdata:
+		v, ok = r.uleb()
+	case formSdata:
+		if r.pos > r.end {
+			return false
+		}
+		s, n := sleb(r.info[r.pos:r.end])
+		r.pos += uint64(n)
+		v, ok, class = uint64(s), n != 0, ClassSigned
+	case formImplicitCon:
+		v, class = uint64(implicit), ClassSigned
+	case formStrp:
+		v, ok = r.relocated(r.u.OffSize)
+		v, class = uint64(strInDebugStr|StrRef(v)&strOffMask), ClassString
+	case formLineStrp:
+		v, ok = r.relocated(r.u.OffSize)
+		v, class = uint64(strInLineStr|StrRef(v)&strOffMask), ClassString
+	case formString:
+		v, class = uint64(strInInfo|StrRef(r.pos)), ClassString
+		ok = r.skip(form)
+	case formRef1, formRef2, formRef4, formRef8:
+		v, ok = r.fixed(1 << (form - formRef1))
+		v, class = v+r.u.Off, ClassRef
+	case formRefUdata:
+		v, ok = r.uleb()
+		v, class = v+r.u.Off, ClassRef
+	case formRefAddr:
+		n := r.u.OffSize
+		if r.u.Version <= 2 {
+			n = r.u.AddrSize
+		}
+		v, ok = r.relocated(n)
+		class = ClassRef
+	case formRefSig8, formRefSup4, formRefSup8, formGNURefAlt:
+		class = ClassRefOther
+		ok = r.skip(form)
+	case formFlag:
+		v, ok = r.fixed(1)
+		class = ClassFlag
+	case formFlagPresent:
+		v, class = 1, ClassFlag
+	case formAddr:
+		r.FieldOff[a] = r.pos
+		v, ok = r.relocated(r.u.AddrSize)
+		class = ClassAddr
+	case formAddrx, formGNUAddrIndex:
+		v, ok = r.uleb()
+		class = ClassAddrx
+	case formAddrx1, formAddrx2, formAddrx3, formAddrx4:
+		v, ok = r.fixed(int(form-formAddrx1) + 1)
+		class = ClassAddrx
+	case formSecOffset:
+		v, ok = r.relocated(r.u.OffSize)
+		class = ClassSecOffset
+	case formExprloc, formBlock:
+		v, ok = r.uleb()
+		return ok && r.block(a, v)
+	case formBlock1:
+		v, ok = r.fixed(1)
+		return ok && r.block(a, v)
+	case formBlock2:
+		v, ok = r.fixed(2)
+		return ok && r.block(a, v)
+	case formBlock4:
+		v, ok = r.fixed(4)
+		return ok && r.block(a, v)
+	case formData16:
+		return r.block(a, 16)
+	case formLoclistx:
+		v, ok = r.uleb()
+		class = ClassLoclistx
+	case formStrx, formGNUStrIndex:
+		v, ok = r.uleb()
+		return ok && r.indexedString(a, v)
+	case formStrx1, formStrx2, formStrx3, formStrx4:
+		v, ok = r.fixed(int(form-formStrx1) + 1)
+		return ok && r.indexedString(a, v)
+	case formIndirect:
+		f, ok := r.uleb()
+		return ok && f != formIndirect && f != formImplicitCon && f < opSkip && r.read(a, uint16(f), 0)
+	default:
+		class = ClassNone
+		ok = r.skip(form)
+	}
+	if !ok {
+		return false
+	}
+	r.set(a, class, v)
+	return true
+}
+
+func (r *Reader) set(a Attr, class Class, v uint64) {
+	r.Have |= 1 << a
+	r.Class[a], r.Val[a] = class, v
+}
+
+func (r *Reader) block(a Attr, n uint64) bool {
+	at := r.pos
+	if !r.advance(n, true) || n >= 1<<(64-blockOffBits) {
+		return false
+	}
+	r.set(a, ClassExpr, uint64(makeBlock(at, n)))
+	return true
+}
+
+// indexedString resolves DW_FORM_strx* through .debug_str_offsets (section 7.26). In the unit's own DIE the base may come after
+// the strings that need it, and a string there is only the producer's name: then it is looked up with the default base.
+func (r *Reader) indexedString(a Attr, index uint64) bool {
+	tab, size := r.d.strOffsets, uint64(r.u.OffSize)
+	at := r.u.strOffsetsBase + index*size
+	if at > uint64(len(tab.Data)) || size > uint64(len(tab.Data))-at {
+		return false
+	}
+	c := tab.Cursor(at)
+	v := c.Value(at, r.d.uint(tab.Data[at:], int(size)))
+	r.set(a, ClassString, uint64(strInDebugStr|StrRef(v)&strOffMask))
+	return true
+}

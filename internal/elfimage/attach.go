@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+package elfimage
+
+import (
+	"bytes"
+	"debug/elf"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+)
+
+// Attaching appends to the file and then makes what was appended visible by one small write to the ELF header:
+//
+//	the file as it was | contents | section names | section headers | record
+//
+// Nothing that was there moves or changes but e_shoff and e_shnum, so that a crash at any point leaves either the old file, with
+// bytes behind its end that no header mentions, or the new one; and a large module costs no more than a small one. The record
+// says what the header was before: attaching again begins there, which makes its result independent of what was attached before.
+
+// record stands right after the section header table, in little endian whatever the file's order.
+type record struct {
+	magic    [16]byte
+	size     uint64 // of the file before, bytes
+	shoff    uint64 // e_shoff before
+	shnum    uint32 // number of section headers before
+	shstrndx uint32
+}
+
+const recordSize = 40
+
+var recordMagic = [16]byte{'k', 'b', 't', 'f', ' ', 'a', 't', 't', 'a', 'c', 'h', 'e', 'd', ' ', 'v', '1'}
+
+func (r *record) bytes() []byte {
+	b := append(make([]byte, 0, recordSize), r.magic[:]...)
+	b = binary.LittleEndian.AppendUint64(b, r.size)
+	b = binary.LittleEndian.AppendUint64(b, r.shoff)
+	b = binary.LittleEndian.AppendUint32(b, r.shnum)
+	return binary.LittleEndian.AppendUint32(b, r.shstrndx)
+}
+
+// before tells what the file's header was before something was attached: what it is, if nothing was.
+func (img *Image) before() record {
+	now := record{recordMagic, uint64(len(img.Data)), img.shoff, uint32(len(img.Sections)), img.shstrndx}
+	at := img.shoff + uint64(len(img.Sections))*img.layout().shdr
+	b := img.Data[at:]
+	if len(b) < recordSize || !bytes.HasPrefix(b, recordMagic[:]) {
+		return now
+	}
+	r := record{recordMagic, binary.LittleEndian.Uint64(b[16:]), binary.LittleEndian.Uint64(b[24:]),
+		binary.LittleEndian.Uint32(b[32:]), binary.LittleEndian.Uint32(b[36:])}
+	if r.size > at || r.shoff > r.size || uint64(r.shnum)*img.layout().shdr > r.size-r.shoff || r.shstrndx >= r.shnum || r.shnum == 0 {
+		return now
+	}
+	return r
+}
+
+// ErrSigned says that a file has a module signature, which a change would make void.
+var ErrSigned = errors.New("signed at its end: encode before signing, or remove the signature first (strip --strip-debug keeps .BTF)")
+
+// Attach puts a section into the file, in place of a section of that name if there is one: SHT_PROGBITS, not allocated, aligned to
+// 8 bytes. If the file has these contents already only its time stamp changes, as make expects of a rule that has run. After an
+// error the file is as it was, its time stamp included.
+func (img *Image) Attach(name string, contents []byte) error {
+	if img.Signed() {
+		return fmt.Errorf("%s: %w", img.Path, ErrSigned)
+	}
+	before := img.before()
+	if s := img.Section(name); s != nil && before.size != uint64(len(img.Data)) {
+		if old, err := img.Contents(s); err == nil && bytes.Equal(old, contents) && img.tight(&before) {
+			now := time.Now()
+			return os.Chtimes(img.Path, now, now)
+		}
+	}
+	f, err := os.OpenFile(img.Path, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	st, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if st.Mode()&0o222 == 0 { // root would get past this
+		return fmt.Errorf("%s: read-only (mode %#o): make it writable first", img.Path, st.Mode().Perm())
+	}
+	if st.Size() != int64(len(img.Data)) {
+		return fmt.Errorf("%s: changed while it was being read", img.Path)
+	}
+	tail, header, err := img.tail(&before, before.size, name, contents)
+	if err != nil {
+		return err
+	}
+	undo := func(err error) error {
+		return errors.Join(fmt.Errorf("%s: attaching %s: %w", img.Path, name, err), f.Truncate(st.Size()),
+			os.Chtimes(img.Path, st.ModTime(), st.ModTime()))
+	}
+	if before.size != uint64(len(img.Data)) {
+		// Something is attached already, and its place is where the new tail belongs: write the tail behind it first, so that the
+		// file is whole at any time.
+		at := max(uint64(len(img.Data)), before.size+uint64(len(tail)))
+		aside, asideHeader, err := img.tail(&before, at, name, contents)
+		if err != nil {
+			return err
+		}
+		if _, err := f.WriteAt(aside, int64(at)); err != nil {
+			return undo(err)
+		}
+		if _, err := f.WriteAt(asideHeader, img.headerOff()); err != nil {
+			return undo(err)
+		}
+		// From here on the file has the new contents: what follows only puts them where a first run would have.
+		if _, err := f.WriteAt(tail, int64(before.size)); err != nil {
+			return fmt.Errorf("%s: tidying after attaching %s: %w", img.Path, name, err)
+		}
+		if _, err := f.WriteAt(header, img.headerOff()); err != nil {
+			return fmt.Errorf("%s: tidying after attaching %s: %w", img.Path, name, err)
+		}
+		return f.Truncate(int64(before.size) + int64(len(tail)))
+	}
+	if _, err := f.WriteAt(tail, st.Size()); err != nil {
+		return undo(err)
+	}
+	if _, err := f.WriteAt(header, img.headerOff()); err != nil {
+		return undo(err)
+	}
+	return nil
+}
+
+// tight tells whether what is attached stands where a first run puts it, with nothing behind it.
+func (img *Image) tight(before *record) bool {
+	l := img.layout()
+	return img.shoff+uint64(len(img.Sections))*l.shdr+recordSize == uint64(len(img.Data)) &&
+		img.Sections[len(img.Sections)-1].Offset < before.size+16
+}
+
+// headerOff is where the bytes that Attach changes begin in the ELF header: e_shoff.
+func (img *Image) headerOff() int64 {
+	if img.Class == elf.ELFCLASS64 {
+		return 40
+	}
+	return 32
+}
+
+// tail builds what is appended at file offset at, and the end of the ELF header from e_shoff on that makes it visible.
+func (img *Image) tail(before *record, at uint64, name string, contents []byte) (tail, header []byte, err error) {
+	l, o := img.layout(), img.Order
+	headers := append([]byte(nil), img.Data[before.shoff:before.shoff+uint64(before.shnum)*l.shdr]...)
+	align := func(n uint64) {
+		for (at+uint64(len(tail)))%n != 0 {
+			tail = append(tail, 0)
+		}
+	}
+	put := func(h []byte, off64, off32 int, v uint64) {
+		if img.Class == elf.ELFCLASS64 {
+			o.PutUint64(h[off64:], v)
+		} else {
+			o.PutUint32(h[off32:], uint32(v))
+		}
+	}
+
+	align(8)
+	contentsAt := at + uint64(len(tail))
+	tail = append(tail, contents...)
+
+	// The names of the sections, and the new one.
+	namesHeader := headers[uint64(before.shstrndx)*l.shdr:][:l.shdr]
+	namesSection := img.parseHeader(namesHeader)
+	names, err := img.Contents(&namesSection)
+	if err != nil {
+		return nil, nil, err
+	}
+	nameOff := uint32(len(names))
+	namesAt := at + uint64(len(tail))
+	tail = append(append(append(tail, names...), name...), 0)
+	put(namesHeader, 24, 16, namesAt)
+	put(namesHeader, 32, 20, uint64(len(names)+len(name)+1))
+
+	// The section's header: the one it has, or a new one at the end.
+	var h []byte
+	for i := uint64(0); i < uint64(before.shnum); i++ {
+		old := headers[i*l.shdr:][:l.shdr]
+		if s, ok := CString(names, uint64(o.Uint32(old))); ok && string(s) == name {
+			h = old
+			break
+		}
+	}
+	shnum := before.shnum
+	if h == nil {
+		headers = append(headers, make([]byte, l.shdr)...)
+		h = headers[uint64(shnum)*l.shdr:]
+		shnum++
+	}
+	clear(h)
+	o.PutUint32(h, nameOff)
+	o.PutUint32(h[4:], uint32(elf.SHT_PROGBITS))
+	put(h, 24, 16, contentsAt)
+	put(h, 32, 20, uint64(len(contents)))
+	put(h, 48, 32, 8)
+
+	align(8)
+	shoff := at + uint64(len(tail))
+	if img.Class == elf.ELFCLASS32 && shoff > 1<<32-1 {
+		return nil, nil, fmt.Errorf("%s: too large for a 32-bit ELF file", img.Path)
+	}
+	header = append(header, img.Data[img.headerOff():l.ehdr]...)
+	put(header, 0, 0, shoff)
+	// Counts from SHN_LORESERVE on stand in section header 0 (gABI, "Extended section numbering").
+	count := header[len(header)-4:]
+	if shnum >= uint32(elf.SHN_LORESERVE) {
+		o.PutUint16(count, 0)
+		put(headers, 32, 20, uint64(shnum))
+	} else {
+		o.PutUint16(count, uint16(shnum))
+	}
+	tail = append(tail, headers...)
+	tail = append(tail, before.bytes()...)
+	return tail, header, nil
+}

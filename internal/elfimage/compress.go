@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+package elfimage
+
+import (
+	"bytes"
+	"compress/zlib"
+	"debug/elf"
+	"fmt"
+	"io"
+
+	"github.com/klauspost/compress/zstd"
+)
+
+// maxInflated bounds what a compressed section may claim to hold, in bytes: far above any kernel's .debug_info, far below what
+// would exhaust a build machine.
+const maxInflated = 8 << 30
+
+// Inflate gives the bytes of a section, decompressed if SHF_COMPRESSED is set (gABI, "Compression header").
+func (img *Image) Inflate(s *Section) ([]byte, error) {
+	raw, err := img.Contents(s)
+	if err != nil || s.Flags&elf.SHF_COMPRESSED == 0 {
+		return raw, err
+	}
+	fail := func(format string, args ...any) ([]byte, error) {
+		return nil, fmt.Errorf("%s: section %s: %s", img.Path, s.Name, fmt.Sprintf(format, args...))
+	}
+	head := 12
+	if img.Class == elf.ELFCLASS64 {
+		head = 24
+	}
+	if len(raw) < head {
+		return fail("truncated compression header")
+	}
+	kind := elf.CompressionType(img.Order.Uint32(raw))
+	size := uint64(img.Order.Uint32(raw[4:]))
+	if img.Class == elf.ELFCLASS64 {
+		size = img.Order.Uint64(raw[8:])
+	}
+	if size > maxInflated {
+		return fail("claims %d bytes when decompressed, more than the limit of %d", size, uint64(maxInflated))
+	}
+	var r io.Reader
+	switch kind {
+	case elf.COMPRESS_ZLIB:
+		if r, err = zlib.NewReader(bytes.NewReader(raw[head:])); err != nil {
+			return fail("%v", err)
+		}
+	case elf.COMPRESS_ZSTD:
+		d, err := zstd.NewReader(bytes.NewReader(raw[head:]), zstd.WithDecoderConcurrency(1))
+		if err != nil {
+			return fail("%v", err)
+		}
+		defer d.Close()
+		r = d
+	default:
+		return fail("unknown compression %d", kind)
+	}
+	// Grow with what really comes out, so that a false size costs nothing.
+	var out bytes.Buffer
+	if n, err := io.Copy(&out, io.LimitReader(r, int64(size))); err != nil {
+		return fail("%v", err)
+	} else if uint64(n) != size {
+		return fail("decompresses to %d bytes, expected %d", n, size)
+	}
+	return out.Bytes(), nil
+}

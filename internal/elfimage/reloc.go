@@ -1,0 +1,341 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+package elfimage
+
+import (
+	"debug/elf"
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"sort"
+)
+
+// Relocated is a section together with its relocations.
+//
+// A module's debugging sections have one relocation per string or address, often more bytes than the section itself. Where the
+// file allows it (ELF64, little endian, RELA, sorted by offset: what amd64, arm64 and ppc64le modules are) they are not applied:
+// Data is the section as it stands in the file and a Cursor, moving along with the reader, gives the values. Otherwise Data is a
+// copy with all relocations applied, and cursors give back what they are given.
+type Relocated struct {
+	Data []byte
+
+	img    *Image
+	syms   *Symbols
+	rela   []byte // Elf64_Rela, little endian, sorted by offset; nil if there are none
+	inline bool   // relocations are not applied to Data
+	abs    absTypes
+}
+
+const relaSize = 24 // of an Elf64_Rela, in bytes
+
+// absTypes are the relocation types of a machine for "symbol plus addend" of 4 and 8 bytes.
+type absTypes struct{ abs32, abs32s, abs64 uint32 }
+
+var absoluteTypes = map[elf.Machine]absTypes{
+	elf.EM_X86_64:    {uint32(elf.R_X86_64_32), uint32(elf.R_X86_64_32S), uint32(elf.R_X86_64_64)},
+	elf.EM_AARCH64:   {uint32(elf.R_AARCH64_ABS32), uint32(elf.R_AARCH64_ABS32), uint32(elf.R_AARCH64_ABS64)},
+	elf.EM_PPC64:     {uint32(elf.R_PPC64_ADDR32), uint32(elf.R_PPC64_ADDR32), uint32(elf.R_PPC64_ADDR64)},
+	elf.EM_S390:      {uint32(elf.R_390_32), uint32(elf.R_390_32), uint32(elf.R_390_64)},
+	elf.EM_RISCV:     {uint32(elf.R_RISCV_32), uint32(elf.R_RISCV_32), uint32(elf.R_RISCV_64)},
+	elf.EM_LOONGARCH: {uint32(elf.R_LARCH_32), uint32(elf.R_LARCH_32), uint32(elf.R_LARCH_64)},
+	elf.EM_386:       {uint32(elf.R_386_32), uint32(elf.R_386_32), none},
+	elf.EM_ARM:       {uint32(elf.R_ARM_ABS32), uint32(elf.R_ARM_ABS32), none},
+	elf.EM_PPC:       {uint32(elf.R_PPC_ADDR32), uint32(elf.R_PPC_ADDR32), none},
+	elf.EM_MIPS:      {uint32(elf.R_MIPS_32), uint32(elf.R_MIPS_32), uint32(elf.R_MIPS_64)},
+}
+
+const none = ^uint32(0)
+
+// Relocate opens section s for reading through its relocations. A nil section gives an empty Relocated.
+func (img *Image) Relocate(s *Section) (*Relocated, error) {
+	if s == nil {
+		return &Relocated{img: img}, nil
+	}
+	data, err := img.Inflate(s)
+	if err != nil {
+		return nil, err
+	}
+	r := &Relocated{Data: data, img: img}
+	if img.Type != elf.ET_REL {
+		return r, nil
+	}
+	var known bool
+	if r.abs, known = absoluteTypes[img.Machine]; !known {
+		return nil, fmt.Errorf("%s: relocations of machine %v are not known", img.Path, img.Machine)
+	}
+	for i := range img.Sections {
+		rs := &img.Sections[i]
+		if rs.Type != elf.SHT_RELA && rs.Type != elf.SHT_REL || int(rs.Info) != s.Index {
+			continue
+		}
+		raw, err := img.Inflate(rs)
+		if err != nil {
+			return nil, err
+		}
+		if uint64(rs.Link) >= uint64(len(img.Sections)) {
+			return nil, fmt.Errorf("%s: section %s: its symbol table %d does not exist", img.Path, rs.Name, rs.Link)
+		}
+		if r.syms, err = img.Symbols(&img.Sections[rs.Link]); err != nil {
+			return nil, err
+		}
+		inPlace := rs.Type == elf.SHT_RELA && img.Class == elf.ELFCLASS64 && !img.BigEndian() &&
+			img.Machine != elf.EM_RISCV && img.Machine != elf.EM_LOONGARCH // several relocations add up to one value
+		if inPlace && sortedRela(raw) {
+			r.rela, r.inline = raw[:len(raw)/relaSize*relaSize], true
+			return r, nil
+		}
+		return r, r.apply(rs, raw)
+	}
+	return r, nil
+}
+
+func sortedRela(raw []byte) bool {
+	var last uint64
+	for ; len(raw) >= relaSize; raw = raw[relaSize:] {
+		off := binary.LittleEndian.Uint64(raw)
+		if off < last {
+			return false
+		}
+		last = off
+	}
+	return true
+}
+
+// apply makes Data a copy with relocations applied and keeps them, sorted and in one form, for Symbol.
+func (r *Relocated) apply(rs *Section, raw []byte) error {
+	img, o := r.img, r.img.Order
+	r.Data = slices.Clone(r.Data)
+	l := img.layout()
+	size, addends := l.rel, rs.Type == elf.SHT_RELA
+	if addends {
+		size = l.rela
+	}
+	type entry struct {
+		off, info uint64
+		addend    int64
+	}
+	var list []entry
+	for ; uint64(len(raw)) >= size; raw = raw[size:] {
+		var e entry
+		if img.Class == elf.ELFCLASS64 {
+			e.off, e.info = o.Uint64(raw), o.Uint64(raw[8:])
+			if addends {
+				e.addend = int64(o.Uint64(raw[16:]))
+			}
+		} else {
+			info := o.Uint32(raw[4:])
+			e.off, e.info = uint64(o.Uint32(raw)), uint64(info>>8)<<32|uint64(info&0xff)
+			if addends {
+				e.addend = int64(int32(o.Uint32(raw[8:])))
+			}
+		}
+		if err := r.applyOne(e.off, uint32(e.info), uint32(e.info>>32), &e.addend, addends); err != nil {
+			return fmt.Errorf("%s: section %s: offset %#x: %w", img.Path, rs.Name, e.off, err)
+		}
+		list = append(list, e)
+	}
+	slices.SortStableFunc(list, func(a, b entry) int {
+		switch {
+		case a.off < b.off:
+			return -1
+		case a.off > b.off:
+			return 1
+		}
+		return 0
+	})
+	r.rela = make([]byte, 0, len(list)*relaSize)
+	for _, e := range list {
+		r.rela = binary.LittleEndian.AppendUint64(r.rela, e.off)
+		r.rela = binary.LittleEndian.AppendUint64(r.rela, e.info)
+		r.rela = binary.LittleEndian.AppendUint64(r.rela, uint64(e.addend))
+	}
+	return nil
+}
+
+// applyOne changes Data at off. Where the addend stands in the section (SHT_REL) it is stored to *addend.
+// Types that no debugging information needs are left alone, as their fields are never read.
+func (r *Relocated) applyOne(off uint64, typ, sym uint32, addend *int64, addends bool) error {
+	width, op := 0, byte('=')
+	switch typ {
+	case r.abs.abs32, r.abs.abs32s:
+		width = 4
+	case r.abs.abs64:
+		width = 8
+	default:
+		if width, op = addSub(r.img.Machine, typ); width == 0 {
+			return nil
+		}
+	}
+	if off > uint64(len(r.Data)) || uint64(width) > uint64(len(r.Data))-off {
+		return fmt.Errorf("relocation outside the section of %d bytes", len(r.Data))
+	}
+	if uint64(sym) >= uint64(r.syms.Len()) {
+		return fmt.Errorf("relocation against symbol %d of %d", sym, r.syms.Len())
+	}
+	o, field := r.img.Order, r.Data[off:]
+	get := func() uint64 {
+		switch width {
+		case 1:
+			return uint64(field[0])
+		case 2:
+			return uint64(o.Uint16(field))
+		case 4:
+			return uint64(o.Uint32(field))
+		}
+		return o.Uint64(field)
+	}
+	if !addends {
+		*addend = int64(get())
+	}
+	s := r.syms.At(int(sym))
+	v := s.Value + uint64(*addend)
+	switch op {
+	case '+':
+		v = get() + v
+	case '-':
+		v = get() - v
+	}
+	switch width {
+	case 1:
+		field[0] = byte(v)
+	case 2:
+		o.PutUint16(field, uint16(v))
+	case 4:
+		o.PutUint32(field, uint32(v))
+	default:
+		o.PutUint64(field, v)
+	}
+	return nil
+}
+
+// addSub knows the relocations that add to or subtract from a field: RISC-V and LoongArch write differences so, because their
+// linkers move code. width is in bytes, 0 for any other type.
+func addSub(m elf.Machine, typ uint32) (width int, op byte) {
+	switch m {
+	case elf.EM_RISCV:
+		switch elf.R_RISCV(typ) {
+		case elf.R_RISCV_ADD8:
+			return 1, '+'
+		case elf.R_RISCV_ADD16:
+			return 2, '+'
+		case elf.R_RISCV_ADD32:
+			return 4, '+'
+		case elf.R_RISCV_ADD64:
+			return 8, '+'
+		case elf.R_RISCV_SUB8:
+			return 1, '-'
+		case elf.R_RISCV_SUB16:
+			return 2, '-'
+		case elf.R_RISCV_SUB32:
+			return 4, '-'
+		case elf.R_RISCV_SUB64:
+			return 8, '-'
+		case elf.R_RISCV_SET8:
+			return 1, '='
+		case elf.R_RISCV_SET16:
+			return 2, '='
+		case elf.R_RISCV_SET32:
+			return 4, '='
+		}
+	case elf.EM_LOONGARCH:
+		switch elf.R_LARCH(typ) {
+		case elf.R_LARCH_ADD8:
+			return 1, '+'
+		case elf.R_LARCH_ADD16:
+			return 2, '+'
+		case elf.R_LARCH_ADD32:
+			return 4, '+'
+		case elf.R_LARCH_ADD64:
+			return 8, '+'
+		case elf.R_LARCH_SUB8:
+			return 1, '-'
+		case elf.R_LARCH_SUB16:
+			return 2, '-'
+		case elf.R_LARCH_SUB32:
+			return 4, '-'
+		case elf.R_LARCH_SUB64:
+			return 8, '-'
+		}
+	}
+	return 0, 0
+}
+
+// Cursor gives relocated values to a reader that moves forward through the section. It is a value: copy it to look ahead.
+type Cursor struct {
+	r   *Relocated
+	pos int    // in r.rela, of the first entry not before the last offset asked for
+	at  uint64 // r_offset of the entry at pos; all ones past the last, so that the usual answer "none here" is one comparison
+}
+
+// Cursor starts at byte off of the section.
+func (r *Relocated) Cursor(off uint64) Cursor {
+	c := Cursor{r: r, at: ^uint64(0)}
+	if r.inline {
+		c.pos = r.search(off)
+		c.load()
+	}
+	return c
+}
+
+func (c *Cursor) load() {
+	if c.pos < len(c.r.rela) {
+		c.at = binary.LittleEndian.Uint64(c.r.rela[c.pos:])
+	} else {
+		c.at = ^uint64(0)
+	}
+}
+
+// Value is what the field at byte off holds, given the bytes v that stand there. Offsets must not decrease from call to call.
+func (c *Cursor) Value(off, v uint64) uint64 {
+	if c.at < off {
+		rela, pos := c.r.rela, c.pos+relaSize
+		for pos+relaSize <= len(rela) && binary.LittleEndian.Uint64(rela[pos:]) < off {
+			pos += relaSize
+		}
+		c.pos = pos
+		c.load()
+	}
+	if c.at != off {
+		return v
+	}
+	return c.r.value(c.pos, v)
+}
+
+// value resolves the relocation at pos in r.rela.
+func (r *Relocated) value(pos int, v uint64) uint64 {
+	e := r.rela[pos : pos+relaSize]
+	info := binary.LittleEndian.Uint64(e[8:])
+	sym := int(info >> 32)
+	if sym >= r.syms.Len() {
+		return v
+	}
+	s := r.syms.At(sym)
+	sum := s.Value + binary.LittleEndian.Uint64(e[16:])
+	switch uint32(info) {
+	case r.abs.abs64:
+		return sum
+	case r.abs.abs32, r.abs.abs32s:
+		return uint64(uint32(sum))
+	}
+	return v
+}
+
+// search finds the first relocation at or after byte off: a position in r.rela.
+func (r *Relocated) search(off uint64) int {
+	return relaSize * sort.Search(len(r.rela)/relaSize, func(i int) bool {
+		return binary.LittleEndian.Uint64(r.rela[i*relaSize:]) >= off
+	})
+}
+
+// Symbol finds the symbol that the field at byte off refers to, and the addend.
+func (r *Relocated) Symbol(off uint64) (s Symbol, addend int64, ok bool) {
+	pos := r.search(off)
+	if pos >= len(r.rela) || binary.LittleEndian.Uint64(r.rela[pos:]) != off {
+		return s, 0, false
+	}
+	sym := int(binary.LittleEndian.Uint64(r.rela[pos+8:]) >> 32)
+	if sym >= r.syms.Len() {
+		return s, 0, false
+	}
+	return r.syms.At(sym), int64(binary.LittleEndian.Uint64(r.rela[pos+16:])), true
+}

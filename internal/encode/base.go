@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+package encode
+
+import (
+	"fmt"
+
+	"github.com/kbtf/kbtf/internal/btf"
+	"github.com/kbtf/kbtf/internal/elfimage"
+)
+
+// LoadBase maps and indexes the BTF to split against: vmlinux or any ELF file with .BTF, or raw BTF such as
+// /sys/kernel/btf/vmlinux. The mapping stays for as long as the process runs.
+func LoadBase(path string) (*btf.Base, error) {
+	data, err := elfimage.MapFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("base: %w", err)
+	}
+	if elfimage.IsELF(data) {
+		img, err := elfimage.Parse(path, data)
+		if err != nil {
+			return nil, fmt.Errorf("base: %w", err)
+		}
+		s := img.Section(".BTF")
+		if s == nil || s.Size == 0 {
+			return nil, fmt.Errorf("base: %s: no .BTF section: build vmlinux with CONFIG_DEBUG_INFO_BTF=y", path)
+		}
+		if data, err = img.Inflate(s); err != nil {
+			return nil, fmt.Errorf("base: %w", err)
+		}
+	}
+	blob, err := btf.ParseBlob(data)
+	if err != nil {
+		return nil, fmt.Errorf("base: %s: %w", path, err)
+	}
+	base, err := btf.NewBase(blob)
+	if err != nil {
+		return nil, fmt.Errorf("base: %s: %w", path, err)
+	}
+	return base, nil
+}
+
+// NoBase is for encoding vmlinux, or a module on its own.
+func NoBase() *btf.Base {
+	base, _ := btf.NewBase(&btf.Blob{}) // nothing can be wrong with nothing
+	base.Dialect = btf.Modern
+	return base
+}

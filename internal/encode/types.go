@@ -1,0 +1,617 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+package encode
+
+import (
+	"fmt"
+	"math/bits"
+
+	"github.com/kbtf/kbtf/internal/btf"
+	"github.com/kbtf/kbtf/internal/dwarf"
+)
+
+// wanted is what BTF needs of DWARF: the tags to stop at, and the attributes to read there.
+var wanted = dwarf.Wanted{
+	dwarf.TagCompileUnit: dwarf.Attrs(dwarf.AttrLanguage, dwarf.AttrStrOffsetsBase, dwarf.AttrAddrBase, dwarf.AttrLoclistsBase),
+	dwarf.TagPartialUnit: 0,
+
+	dwarf.TagBaseType:     dwarf.Attrs(dwarf.AttrName, dwarf.AttrByteSize, dwarf.AttrEncoding),
+	dwarf.TagPointerType:  dwarf.Attrs(dwarf.AttrType),
+	dwarf.TagConstType:    dwarf.Attrs(dwarf.AttrType),
+	dwarf.TagVolatileType: dwarf.Attrs(dwarf.AttrType),
+	dwarf.TagRestrictType: dwarf.Attrs(dwarf.AttrType),
+	dwarf.TagAtomicType:   dwarf.Attrs(dwarf.AttrType),
+	dwarf.TagTypedef:      dwarf.Attrs(dwarf.AttrName, dwarf.AttrType),
+
+	dwarf.TagArrayType:    dwarf.Attrs(dwarf.AttrType),
+	dwarf.TagSubrangeType: dwarf.Attrs(dwarf.AttrUpperBound, dwarf.AttrCount),
+
+	dwarf.TagStructureType: dwarf.Attrs(dwarf.AttrName, dwarf.AttrByteSize, dwarf.AttrDeclaration),
+	dwarf.TagClassType:     dwarf.Attrs(dwarf.AttrName, dwarf.AttrByteSize, dwarf.AttrDeclaration),
+	dwarf.TagUnionType:     dwarf.Attrs(dwarf.AttrName, dwarf.AttrByteSize, dwarf.AttrDeclaration),
+	dwarf.TagMember: dwarf.Attrs(dwarf.AttrName, dwarf.AttrType, dwarf.AttrByteSize, dwarf.AttrBitSize, dwarf.AttrBitOffset,
+		dwarf.AttrDataBitOffset, dwarf.AttrMemberLocation),
+
+	dwarf.TagEnumerationType: dwarf.Attrs(dwarf.AttrName, dwarf.AttrByteSize, dwarf.AttrType),
+	dwarf.TagEnumerator:      dwarf.Attrs(dwarf.AttrName, dwarf.AttrConstValue),
+
+	dwarf.TagSubroutineType:        dwarf.Attrs(dwarf.AttrType),
+	dwarf.TagFormalParameter:       dwarf.Attrs(dwarf.AttrName, dwarf.AttrType, dwarf.AttrAbstractOrigin, dwarf.AttrLocation),
+	dwarf.TagUnspecifiedParameters: 0,
+
+	dwarf.TagSubprogram: dwarf.Attrs(dwarf.AttrName, dwarf.AttrType, dwarf.AttrDeclaration, dwarf.AttrAbstractOrigin,
+		dwarf.AttrSpecification),
+	dwarf.TagVariable: dwarf.Attrs(dwarf.AttrName, dwarf.AttrType, dwarf.AttrDeclaration, dwarf.AttrSpecification,
+		dwarf.AttrExternal, dwarf.AttrArtificial, dwarf.AttrLocation),
+
+	dwarf.TagLLVMAnnotation: dwarf.Attrs(dwarf.AttrName, dwarf.AttrConstValue),
+	dwarf.TagGNUAnnotation:  dwarf.Attrs(dwarf.AttrName, dwarf.AttrConstValue),
+
+	// Only in languages that BTF has no words for.
+	dwarf.TagReferenceType:       0,
+	dwarf.TagRvalueReferenceType: 0,
+	dwarf.TagPtrToMemberType:     0,
+	dwarf.TagStringType:          0,
+	dwarf.TagInterfaceType:       0,
+}
+
+// unitTypes turns the type DIEs of a unit into BTF types.
+//
+// While DIEs are read, references are offsets of DIEs (a Ref holds the offset from base, plus 1); finish replaces them by numbers
+// of types. Parts of a type - members, enumerators, parameters - are collected on a stack, as types may nest in types, and moved
+// to the unit when their type is closed.
+type unitTypes struct {
+	dialect btf.Dialect
+	unit    btf.Unit
+	base    uint64   // offset in .debug_info that references count from
+	die     []uint32 // by type: offset of its DIE from base, ascending
+	buckets []uint32 // by offset>>bucketBits: the first type at or after it
+
+	open      []open
+	members   []btf.Member
+	enums     []btf.Enumerator
+	params    []btf.Param
+	dims      []uint32
+	addrSize  uint64 // bytes
+	bigEndian bool
+
+	intName  btf.Name
+	fakeName btf.Name
+
+	aliases   map[uint32]btf.Ref // DIEs that references go through, by offset: BTF has no word for _Atomic
+	bitfields []bitfield         // whose storage size is that of their type
+	enum64s   []enum64
+	nested    []nestedArray
+	typeTags  []typeTag
+}
+
+// open is a type whose children are being read.
+type open struct {
+	tag   dwarf.Tag
+	depth int
+	typ   uint32 // its index
+	from  int    // its parts on their stack begin here
+	wide  bool   // struct: has bit fields; enum: has a negative value
+}
+
+type (
+	bitfield struct {
+		member               uint32
+		location, offset, at uint64 // DW_AT_data_member_location in bytes, DW_AT_bit_offset and size in bits
+	}
+	enum64 struct {
+		typ uint32
+		of  btf.Ref
+	}
+	nestedArray struct {
+		typ  uint32
+		dims []uint32
+	}
+	typeTag struct {
+		pointer uint32
+		name    btf.Name
+	}
+)
+
+const bucketBits = 5
+
+func (t *unitTypes) reset(base uint64) {
+	t.base = base
+	t.unit.Reset()
+	t.die = t.die[:0]
+	t.open, t.members, t.enums, t.params, t.dims = t.open[:0], t.members[:0], t.enums[:0], t.params[:0], t.dims[:0]
+	clear(t.aliases)
+	t.bitfields, t.enum64s, t.nested, t.typeTags = t.bitfields[:0], t.enum64s[:0], t.nested[:0], t.typeTags[:0]
+}
+
+// add appends a type for the DIE at the reader.
+func (t *unitTypes) add(r *dwarf.Reader, typ btf.Type) uint32 {
+	t.die = append(t.die, uint32(r.Off-t.base))
+	t.unit.Types = append(t.unit.Types, typ)
+	return uint32(len(t.unit.Types) - 1)
+}
+
+// ref gives DW_AT_type, void if it is absent.
+func (t *unitTypes) ref(r *dwarf.Reader) btf.Ref { return t.refAttr(r, dwarf.AttrType) }
+
+func (t *unitTypes) refAttr(r *dwarf.Reader, a dwarf.Attr) btf.Ref {
+	off := r.Ref(a)
+	if off <= t.base || off-t.base >= 1<<32-1 {
+		return 0
+	}
+	return btf.Ref(off-t.base) + 1
+}
+
+// container is the type that the DIE at the reader is a child of, if it is one that is open.
+func (t *unitTypes) container(r *dwarf.Reader) *open {
+	if n := len(t.open); n > 0 && t.open[n-1].depth == r.Depth-1 {
+		return &t.open[n-1]
+	}
+	return nil
+}
+
+// closeTo closes the types that the DIE at depth is not a descendant of.
+func (t *unitTypes) closeTo(depth int) {
+	for n := len(t.open); n > 0 && t.open[n-1].depth >= depth; n-- {
+		t.close(&t.open[n-1])
+		t.open = t.open[:n-1]
+	}
+}
+
+func (t *unitTypes) close(o *open) {
+	typ := &t.unit.Types[o.typ]
+	switch o.tag {
+	case dwarf.TagStructureType:
+		typ.First, typ.N = uint32(len(t.unit.Members)), uint32(len(t.members)-o.from)
+		typ.KindFlag = o.wide
+		for i := len(t.bitfields) - 1; i >= 0; i-- { // those of this type, last on the list, move with its members
+			b := &t.bitfields[i]
+			if b.member&pending == 0 || int(b.member&^pending) < o.from {
+				break
+			}
+			b.member = b.member&^pending - uint32(o.from) + typ.First
+		}
+		t.unit.Members = append(t.unit.Members, t.members[o.from:]...)
+		t.members = t.members[:o.from]
+	case dwarf.TagEnumerationType:
+		typ.First, typ.N = uint32(len(t.unit.Enumerators)), uint32(len(t.enums)-o.from)
+		typ.KindFlag = typ.KindFlag || o.wide
+		t.unit.Enumerators = append(t.unit.Enumerators, t.enums[o.from:]...)
+		t.enums = t.enums[:o.from]
+	case dwarf.TagSubroutineType:
+		typ.First, typ.N = uint32(len(t.unit.Params)), uint32(len(t.params)-o.from)
+		t.unit.Params = append(t.unit.Params, t.params[o.from:]...)
+		t.params = t.params[:o.from]
+	case dwarf.TagArrayType:
+		dims := t.dims[o.from:]
+		if t.dialect.NestedArrays && len(dims) > 1 {
+			typ.Extra = dims[0]
+			t.nested = append(t.nested, nestedArray{o.typ, append([]uint32(nil), dims[1:]...)})
+		} else {
+			typ.Extra = 1 // of an array without any dimension
+			for _, n := range dims {
+				typ.Extra *= n
+			}
+		}
+		t.dims = t.dims[:o.from]
+	}
+}
+
+// pending marks the number of a member that is still on the stack.
+const pending = 1 << 31
+
+// visit takes a DIE. It returns false if the DIE is none of a type's.
+func (t *unitTypes) visit(r *dwarf.Reader, name func(dwarf.Attr) (btf.Name, error)) (bool, error) {
+	named := func(kind btf.Kind) (btf.Type, error) {
+		n, err := name(dwarf.AttrName)
+		return btf.Type{Kind: kind, Name: n}, err
+	}
+	switch r.Tag {
+	case dwarf.TagPointerType:
+		i := t.add(r, btf.Type{Kind: btf.KindPtr, To: t.ref(r)})
+		t.open = append(t.open, open{tag: r.Tag, depth: r.Depth, typ: i}) // may have annotations
+	case dwarf.TagConstType:
+		t.add(r, btf.Type{Kind: btf.KindConst, To: t.ref(r)})
+	case dwarf.TagVolatileType:
+		t.add(r, btf.Type{Kind: btf.KindVolatile, To: t.ref(r)})
+	case dwarf.TagRestrictType:
+		t.add(r, btf.Type{Kind: btf.KindRestrict, To: t.ref(r)})
+	case dwarf.TagAtomicType:
+		if t.aliases == nil {
+			t.aliases = map[uint32]btf.Ref{}
+		}
+		t.aliases[uint32(r.Off-t.base)] = t.ref(r)
+	case dwarf.TagTypedef:
+		typ, err := named(btf.KindTypedef)
+		if err != nil {
+			return true, err
+		}
+		if typ.Name == 0 {
+			return true, dieError(r, "a typedef without a name")
+		}
+		typ.To = t.ref(r)
+		t.add(r, typ)
+	case dwarf.TagBaseType:
+		return true, t.baseType(r, name)
+	case dwarf.TagArrayType:
+		i := t.add(r, btf.Type{Kind: btf.KindArray, To: t.ref(r)})
+		t.open = append(t.open, open{tag: r.Tag, depth: r.Depth, typ: i, from: len(t.dims)})
+	case dwarf.TagSubrangeType:
+		if o := t.container(r); o != nil && o.tag == dwarf.TagArrayType {
+			t.dims = append(t.dims, dimension(r))
+		}
+	case dwarf.TagStructureType, dwarf.TagClassType, dwarf.TagUnionType:
+		return true, t.composite(r, name)
+	case dwarf.TagMember:
+		if o := t.container(r); o != nil && o.tag == dwarf.TagStructureType {
+			return true, t.member(r, o, name)
+		}
+	case dwarf.TagEnumerationType:
+		typ, err := named(btf.KindEnum)
+		if err != nil {
+			return true, err
+		}
+		size, _ := r.Uint(dwarf.AttrByteSize)
+		if size == 0 {
+			size = 4
+		}
+		if size > 8 || bits.OnesCount64(size) != 1 {
+			return true, dieError(r, "an enum of %d bytes", size)
+		}
+		typ.Number = uint32(size)
+		if size > 4 && t.dialect.Enum64 {
+			typ.Kind = btf.KindEnum64
+			t.enum64s = append(t.enum64s, enum64{uint32(len(t.unit.Types)), t.ref(r)})
+		}
+		i := t.add(r, typ)
+		t.open = append(t.open, open{tag: r.Tag, depth: r.Depth, typ: i, from: len(t.enums)})
+	case dwarf.TagEnumerator:
+		o := t.container(r)
+		if o == nil || o.tag != dwarf.TagEnumerationType {
+			return true, nil
+		}
+		n, err := name(dwarf.AttrName)
+		if err != nil {
+			return true, err
+		}
+		v, _ := r.Uint(dwarf.AttrConstValue)
+		switch typ := &t.unit.Types[o.typ]; {
+		case typ.Kind == btf.KindEnum64:
+		case !t.dialect.Enum64:
+			v = uint64(uint32(v))
+		case int64(v) < -1<<31 || int64(v) >= 1<<32:
+			return true, dieError(r, "enumerator value %#x does not fit an enum of %d bytes", v, typ.Number)
+		default:
+			o.wide = o.wide || int64(v) < 0
+			v = uint64(uint32(v))
+		}
+		t.enums = append(t.enums, btf.Enumerator{Name: n, Value: v})
+	case dwarf.TagSubroutineType:
+		i := t.add(r, btf.Type{Kind: btf.KindFuncProto, To: t.ref(r)})
+		t.open = append(t.open, open{tag: r.Tag, depth: r.Depth, typ: i, from: len(t.params)})
+	case dwarf.TagFormalParameter:
+		o := t.container(r)
+		if o == nil || o.tag != dwarf.TagSubroutineType {
+			return false, nil
+		}
+		n, err := name(dwarf.AttrName)
+		if err != nil {
+			return true, err
+		}
+		t.params = append(t.params, btf.Param{Name: n, Type: t.ref(r)})
+	case dwarf.TagUnspecifiedParameters:
+		o := t.container(r)
+		if o == nil || o.tag != dwarf.TagSubroutineType {
+			return false, nil
+		}
+		o.wide = true
+		t.params = append(t.params, btf.Param{})
+	case dwarf.TagLLVMAnnotation, dwarf.TagGNUAnnotation:
+		o := t.container(r)
+		if o == nil || o.tag != dwarf.TagPointerType || !t.dialect.TypeTags {
+			return false, nil
+		}
+		return true, t.annotation(r, o, name)
+	case dwarf.TagReferenceType, dwarf.TagRvalueReferenceType, dwarf.TagPtrToMemberType, dwarf.TagStringType, dwarf.TagInterfaceType:
+		return true, dieError(r, "BTF has no word for DWARF tag %#x (not a C type)", r.Tag)
+	default:
+		return false, nil
+	}
+	return true, nil
+}
+
+func dieError(r *dwarf.Reader, format string, args ...any) error {
+	return fmt.Errorf(".debug_info: DIE at offset %#x: %s", r.Off, fmt.Sprintf(format, args...))
+}
+
+// DW_ATE_* (DWARF 5, section 7.8).
+const (
+	ateBoolean      = 0x02
+	ateComplexFloat = 0x03
+	ateFloat        = 0x04
+	ateSigned       = 0x05
+	ateSignedChar   = 0x06
+	ateImaginary    = 0x09
+)
+
+func (t *unitTypes) baseType(r *dwarf.Reader, name func(dwarf.Attr) (btf.Name, error)) error {
+	n, err := name(dwarf.AttrName)
+	if err != nil {
+		return err
+	}
+	size, _ := r.Uint(dwarf.AttrByteSize)
+	encoding, _ := r.Uint(dwarf.AttrEncoding)
+	if t.dialect.Float {
+		switch encoding {
+		case ateFloat:
+			switch size {
+			case 2, 4, 8, 12, 16:
+			default:
+				return dieError(r, "a floating point type of %d bytes", size)
+			}
+			t.add(r, btf.Type{Kind: btf.KindFloat, Name: n, Number: uint32(size)})
+			return nil
+		case ateComplexFloat, ateImaginary:
+			return dieError(r, "BTF has no word for complex numbers")
+		}
+	}
+	var flags uint32
+	switch encoding {
+	case ateSigned, ateSignedChar:
+		flags = btf.IntSigned
+	case ateBoolean:
+		flags = btf.IntBool
+	}
+	if size == 0 || size > 16 || bits.OnesCount64(size) != 1 {
+		// Clang makes such types for its expressions (DW_OP_convert).
+		n, size = t.fakeName, 4
+	}
+	if n == 0 {
+		return dieError(r, "a base type without a name")
+	}
+	t.add(r, btf.Type{Kind: btf.KindInt, Name: n, Number: uint32(size), Extra: flags<<24 | uint32(8*size)})
+	return nil
+}
+
+// dimension gives the number of elements of one dimension, 0 if it is not a constant.
+func dimension(r *dwarf.Reader) uint32 {
+	if r.Has(dwarf.AttrUpperBound) {
+		bound, ok := r.Uint(dwarf.AttrUpperBound)
+		if !ok {
+			return 0 // of a variable length array
+		}
+		return uint32(bound) + 1
+	}
+	n, _ := r.Uint(dwarf.AttrCount)
+	return uint32(n)
+}
+
+func (t *unitTypes) composite(r *dwarf.Reader, name func(dwarf.Attr) (btf.Name, error)) error {
+	n, err := name(dwarf.AttrName)
+	if err != nil {
+		return err
+	}
+	union := r.Tag == dwarf.TagUnionType
+	if r.Flag(dwarf.AttrDeclaration) {
+		if n == 0 {
+			return dieError(r, "a declaration of a struct or union without a name")
+		}
+		t.add(r, btf.Type{Kind: btf.KindFwd, Name: n, KindFlag: union})
+		return nil
+	}
+	size, _ := r.Uint(dwarf.AttrByteSize)
+	if size > 1<<32-1 {
+		return dieError(r, "a struct of %d bytes", size)
+	}
+	typ := btf.Type{Kind: btf.KindStruct, Name: n, Number: uint32(size)}
+	if union {
+		typ.Kind = btf.KindUnion
+	}
+	i := t.add(r, typ)
+	t.open = append(t.open, open{tag: dwarf.TagStructureType, depth: r.Depth, typ: i, from: len(t.members)})
+	return nil
+}
+
+func (t *unitTypes) member(r *dwarf.Reader, o *open, name func(dwarf.Attr) (btf.Name, error)) error {
+	n, err := name(dwarf.AttrName)
+	if err != nil {
+		return err
+	}
+	var location uint64 // bytes
+	if r.Has(dwarf.AttrMemberLocation) {
+		if v, ok := r.Uint(dwarf.AttrMemberLocation); ok {
+			location = v
+		} else if r.Class[dwarf.AttrMemberLocation] == dwarf.ClassExpr {
+			location, _ = r.ConstantExpr(dwarf.AttrMemberLocation)
+		}
+	}
+	size, _ := r.Uint(dwarf.AttrBitSize)
+	dataBit, hasDataBit := r.Uint(dwarf.AttrDataBitOffset)
+	offset := 8 * location // bits
+	storage, _ := r.Uint(dwarf.AttrByteSize)
+	if size > 255 {
+		return dieError(r, "a bit field of %d bits", size)
+	}
+	number := uint32(len(t.members))
+	switch {
+	case hasDataBit:
+		offset = dataBit
+	case size != 0 && r.Has(dwarf.AttrBitOffset):
+		// DWARF 2 and 3 (also 4, section 5.5.6): counted from the most significant bit of the storage unit.
+		bitOffset, _ := r.Uint(dwarf.AttrBitOffset)
+		if storage == 0 {
+			t.bitfields = append(t.bitfields, bitfield{number | pending, location, bitOffset, size})
+		} else {
+			offset = bitfieldOffset(location, storage, bitOffset, size, t.bigEndian)
+		}
+	}
+	if size != 0 && offset > 0xffffff || offset > 1<<32-1 {
+		return dieError(r, "a member at bit %d: too far for BTF", offset)
+	}
+	if offset%8 != 0 && size == 0 {
+		return dieError(r, "a member at bit %d that is not a bit field", offset)
+	}
+	o.wide = o.wide || size != 0
+	t.members = append(t.members, btf.Member{Name: n, Type: t.ref(r), Offset: uint32(offset) | uint32(size)<<24})
+	return nil
+}
+
+// bitfieldOffset turns DW_AT_bit_offset into bits from the start of the struct. storage is in bytes.
+func bitfieldOffset(location, storage, bitOffset, size uint64, bigEndian bool) uint64 {
+	if bigEndian {
+		return 8*location + bitOffset
+	}
+	return 8*location + 8*storage - bitOffset - size
+}
+
+// annotation takes a btf_type_tag of a pointer.
+func (t *unitTypes) annotation(r *dwarf.Reader, o *open, name func(dwarf.Attr) (btf.Name, error)) error {
+	if s, err := r.StringAttr(dwarf.AttrName); err != nil || string(s) != "btf_type_tag" {
+		return err
+	}
+	value, err := name(dwarf.AttrConstValue)
+	if err != nil || value == 0 {
+		return err
+	}
+	t.typeTags = append(t.typeTags, typeTag{o.typ, value})
+	return nil
+}
+
+// finish closes what is open and turns offsets of DIEs into numbers of types.
+// length is that of the part of .debug_info that was read, in bytes.
+func (t *unitTypes) finish(length uint64) error {
+	t.closeTo(0)
+	types := t.unit.Types
+
+	// The types' DIEs ascend: a reference is found by a bucket and a step or two.
+	n := int(length>>bucketBits) + 2
+	if cap(t.buckets) < n {
+		t.buckets = make([]uint32, n)
+	}
+	t.buckets = t.buckets[:n]
+	b := 0
+	for i, off := range t.die {
+		for ; b <= int(off>>bucketBits); b++ {
+			t.buckets[b] = uint32(i)
+		}
+	}
+	for ; b < n; b++ {
+		t.buckets[b] = uint32(len(t.die))
+	}
+
+	var index btf.Ref
+	hasArray := false
+	for i := range types {
+		typ := &types[i]
+		switch typ.Kind {
+		case btf.KindArray:
+			hasArray = true
+			typ.To = t.resolve(typ.To)
+		case btf.KindInt:
+			if index == 0 && typ.Name == t.intName {
+				index = btf.Ref(i + 1)
+			}
+		default:
+			typ.To = t.resolve(typ.To)
+		}
+	}
+	for i := range t.unit.Members {
+		m := &t.unit.Members[i]
+		m.Type = t.resolve(m.Type)
+	}
+	for i := range t.unit.Params {
+		p := &t.unit.Params[i]
+		p.Type = t.resolve(p.Type)
+	}
+	if hasArray {
+		if index == 0 {
+			types = append(types, btf.Type{Kind: btf.KindInt, Name: t.intName, Number: 4, Extra: btf.IntSigned<<24 | 32})
+			index = btf.Ref(len(types))
+		}
+		for i := range types {
+			if types[i].Kind == btf.KindArray {
+				types[i].Index = index
+			}
+		}
+	}
+	for _, a := range t.nested {
+		elem := types[a.typ].To
+		for i := len(a.dims) - 1; i >= 0; i-- {
+			types = append(types, btf.Type{Kind: btf.KindArray, To: elem, Index: index, Extra: a.dims[i]})
+			elem = btf.Ref(len(types))
+		}
+		types[a.typ].To = elem
+	}
+	for _, tag := range t.typeTags { // the last one is nearest to the pointer
+		types = append(types, btf.Type{Kind: btf.KindTypeTag, Name: tag.name, To: types[tag.pointer].To})
+		types[tag.pointer].To = btf.Ref(len(types))
+	}
+	t.unit.Types = types
+	for _, e := range t.enum64s {
+		if of := t.resolve(e.of); of != 0 {
+			typ := &types[of-1]
+			types[e.typ].KindFlag = typ.Kind == btf.KindInt && typ.Extra>>24&btf.IntSigned != 0
+		}
+	}
+	for _, f := range t.bitfields {
+		m := &t.unit.Members[f.member]
+		size, _ := t.size(m.Type)
+		offset := bitfieldOffset(f.location, size, f.offset, f.at, t.bigEndian)
+		if offset > 0xffffff {
+			return fmt.Errorf(".debug_info: a bit field at bit %d: too far for BTF", int64(offset))
+		}
+		m.Offset = uint32(offset) | m.Offset&^0xffffff
+	}
+	return nil
+}
+
+// resolve finds the type of a DIE. void if there is none: DW_TAG_unspecified_type, or what BTF leaves out.
+func (t *unitTypes) resolve(ref btf.Ref) btf.Ref {
+	for range maxAliases {
+		if ref == 0 {
+			return 0
+		}
+		off := uint32(ref - 1)
+		if b := off >> bucketBits; int(b) < len(t.buckets) {
+			i := t.buckets[b]
+			for int(i) < len(t.die) && t.die[i] < off {
+				i++
+			}
+			if int(i) < len(t.die) && t.die[i] == off {
+				return btf.Ref(i + 1)
+			}
+		}
+		ref = t.aliases[off]
+	}
+	return 0
+}
+
+// maxAliases bounds chains of _Atomic types; C has none longer than one.
+const maxAliases = 4
+
+// size gives the size of a type in bytes, as C's sizeof does.
+func (t *unitTypes) size(ref btf.Ref) (size uint64, ok bool) {
+	count := uint64(1)
+	for range maxNesting {
+		if ref == 0 {
+			return 0, false
+		}
+		switch typ := &t.unit.Types[ref-1]; typ.Kind {
+		case btf.KindInt, btf.KindFloat, btf.KindStruct, btf.KindUnion, btf.KindEnum, btf.KindEnum64:
+			return count * uint64(typ.Number), true
+		case btf.KindPtr:
+			return count * t.addrSize, true
+		case btf.KindArray:
+			count *= uint64(typ.Extra)
+			ref = typ.To
+		case btf.KindTypedef, btf.KindConst, btf.KindVolatile, btf.KindRestrict, btf.KindTypeTag:
+			ref = typ.To
+		default:
+			return 0, false
+		}
+	}
+	return 0, false
+}
+
+// maxNesting bounds walks along references that a damaged file could make endless.
+const maxNesting = 1000
