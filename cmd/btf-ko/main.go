@@ -34,6 +34,7 @@ func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 type options struct {
 	base     string
 	detached string
+	features features
 	quiet    bool
 	verbose  bool
 }
@@ -51,6 +52,10 @@ func run(args []string, stdout, stderr io.Writer) int {
 	flags.StringVar(&opt.detached, "btf_encode_detached", "", "write raw BTF to `FILE` and leave the input alone")
 	flags.BoolVarP(&opt.quiet, "quiet", "q", false, "no notes on what was left out")
 	flags.BoolVarP(&opt.verbose, "verbose", "v", false, "say what was written")
+	flags.Var(&opt.features, "btf_features", "what to encode (float, enum64, type_tag, decl_tag, ...); without it, what the base has")
+	flags.BoolP("btf_encode", "J", false, "accepted for pahole's command line: encoding is all that there is")
+	flags.VarPF(jobs{}, "jobs", "j", "accepted for pahole's command line").NoOptDefVal = "1"
+	flags.String("lang_exclude", "", "accepted for pahole's command line: Rust and C++ are left out anyway")
 	version := flags.Bool("version", false, "print the version and exit")
 	profile := flags.String("cpuprofile", "", "write a CPU profile to `FILE`")
 	flags.Lookup("cpuprofile").Hidden = true
@@ -122,7 +127,7 @@ func encodeFile(file string, base *btf.Base, opt *options, stderr io.Writer) err
 		return err
 	}
 	defer img.Close()
-	blob, err := encode.File(img, base, encode.Options{Dialect: base.Dialect}, func(note string) {
+	blob, err := encode.File(img, base, encode.Options{Dialect: opt.features.dialect(base.Dialect)}, func(note string) {
 		if !opt.quiet {
 			fmt.Fprintf(stderr, "btf-ko: %s: %s\n", file, note)
 		}
