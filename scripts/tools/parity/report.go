@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+package main
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+
+	"github.com/kbtf/kbtf/internal/btfdiff"
+)
+
+// A total adds up one side's modules.
+type total struct {
+	name                    string
+	types, redundant, bytes int
+	only                    map[btfdiff.Kind]int // classes that only this side has
+	causes                  map[string]int       // by description, in how many modules
+}
+
+func (t *total) add(side btfdiff.Side, bytes int, only []btfdiff.Class) {
+	t.types += side.Types
+	t.redundant += side.Redundant
+	t.bytes += bytes
+	for _, class := range only {
+		t.only[class.Kind]++
+		if class.Cause {
+			t.causes[class.Description]++
+		}
+	}
+}
+
+func newTotal(name string) *total {
+	return &total{name: name, only: make(map[btfdiff.Kind]int), causes: make(map[string]int)}
+}
+
+// report prints what came out and returns an error if that is not good enough.
+func report(o options, oracleName, encoderName string, outcomes []outcome) error {
+	oracle, encoder := newTotal(oracleName), newTotal(encoderName)
+	var equal, different, failed int
+	var failures []error
+	for _, out := range outcomes {
+		switch {
+		case out.err != nil:
+			failed++
+			failures = append(failures, out.err)
+			continue
+		case out.result.Equal():
+			equal++
+		default:
+			different++
+			if o.list {
+				list(o, out, oracle.name, encoder.name)
+			}
+		}
+		oracle.add(out.result.A, out.oracleBytes, out.result.OnlyA)
+		encoder.add(out.result.B, out.encoderBytes, out.result.OnlyB)
+	}
+
+	percent := 100 * float64(equal) / float64(len(outcomes))
+	fmt.Printf("%d modules: %d equal (%.1f %%), %d different, %d failed\n\n", len(outcomes), equal, percent, different, failed)
+	fmt.Printf("%-12s %12s %12s %12s\n", "", "types", "redundant", "bytes")
+	for _, t := range []*total{oracle, encoder} {
+		fmt.Printf("%-12s %12s %12s %12s\n", t.name, thousands(t.types), thousands(t.redundant), thousands(t.bytes))
+	}
+	if different > 0 {
+		fmt.Printf("\nclasses only in  %12s %12s\n", oracle.name, encoder.name)
+		for kind := btfdiff.Int; kind <= btfdiff.Enum64; kind++ {
+			if oracle.only[kind]+encoder.only[kind] > 0 {
+				fmt.Printf("  %-14v %12s %12s\n", kind, thousands(oracle.only[kind]), thousands(encoder.only[kind]))
+			}
+		}
+		for _, t := range []*total{oracle, encoder} {
+			printCauses(t)
+		}
+	}
+	for i, err := range failures {
+		if i == 10 {
+			fmt.Printf("... and %d more failures\n", len(failures)-i)
+			break
+		}
+		fmt.Println(err)
+	}
+	switch {
+	case failed > 0:
+		return fmt.Errorf("%d modules could not be compared", failed)
+	case percent < o.minEqual:
+		return fmt.Errorf("%.1f %% of the modules are equal; at least %.1f %% should be", percent, o.minEqual)
+	case equal+different == 0:
+		return errors.New("nothing was compared")
+	}
+	return nil
+}
+
+// printCauses shows the differences that occur in the most modules.
+func printCauses(t *total) {
+	type cause struct {
+		description string
+		modules     int
+	}
+	var causes []cause
+	for description, modules := range t.causes {
+		causes = append(causes, cause{description, modules})
+	}
+	slices.SortFunc(causes, func(a, b cause) int {
+		return cmp.Or(cmp.Compare(b.modules, a.modules), cmp.Compare(a.description, b.description))
+	})
+	if len(causes) > 0 {
+		fmt.Printf("\nonly in %s, by number of modules:\n", t.name)
+	}
+	for _, c := range causes[:min(len(causes), 15)] {
+		fmt.Printf("  %4d  %s\n", c.modules, shorten(c.description, 150))
+	}
+}
+
+// list prints how one module differs, causes before consequences.
+func list(o options, out outcome, oracle, encoder string) {
+	fmt.Printf("%s: only in %s %d, only in %s %d\n", out.path, oracle, len(out.result.OnlyA), encoder, len(out.result.OnlyB))
+	for _, side := range []struct {
+		sign string
+		only []btfdiff.Class
+	}{{"-", out.result.OnlyA}, {"+", out.result.OnlyB}} {
+		classes := slices.Clone(side.only)
+		slices.SortStableFunc(classes, func(a, b btfdiff.Class) int {
+			if a.Cause == b.Cause {
+				return cmp.Compare(a.Name, b.Name)
+			}
+			if a.Cause {
+				return -1
+			}
+			return 1
+		})
+		for i, class := range classes {
+			if o.details > 0 && i == o.details {
+				fmt.Printf("  %s ... and %d more\n", side.sign, len(classes)-i)
+				break
+			}
+			mark := " "
+			if class.Cause {
+				mark = "!"
+			}
+			fmt.Printf("  %s%s [%d] %s\n", side.sign, mark, class.ID, class.Description)
+		}
+	}
+	fmt.Println()
+}
+
+func shorten(s string, limit int) string {
+	if len(s) <= limit {
+		return s
+	}
+	return s[:limit] + "..."
+}
+
+// thousands writes a number with commas.
+func thousands(n int) string {
+	s := strconv.Itoa(n)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
