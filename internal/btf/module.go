@@ -2,6 +2,8 @@
 
 package btf
 
+import "slices"
+
 // Module collects the types of all units of one file, each content once.
 //
 // A *node* is a type with all references cut at tags, as the cut hash sees it: units that say the same share it. References
@@ -11,8 +13,9 @@ type Module struct {
 	base  *Base
 
 	types       []Type // by node; references are noderefs
-	hash        []Hash // by node
-	byHash      idTable
+	hash        []Hash // by node: its cut hash
+	key         []Hash // by node: what it is found by; not its cut hash where it refers to a pinned definition (Unit.pin)
+	byKey       idTable
 	members     []Member
 	enumerators []Enumerator
 	params      []Param
@@ -23,6 +26,8 @@ type Module struct {
 	units [][]uint32 // by unit: its nodes, in the order in which they were met
 	late  []lateNode // what AddFunc and AddDeclTag made, in that order
 	vars  []variable
+
+	unitTags []int32 // by type of the unit at hand: the number of its tag, -1 if it has none
 }
 
 // tag is a name of a struct, union or enum.
@@ -32,6 +37,8 @@ type tag struct {
 	declared bool   // some unit only declares it
 	size     uint32 // of a declared enum, in bytes
 	defs     []uint32
+	inUnit   int // the last unit that defines it, counted from 1,
+	inType   int // and the number of the definition's type there
 }
 
 // A noderef refers to a node or a tag: (number+1)<<1, plus 1 for a tag. 0 is void.
@@ -44,7 +51,7 @@ func (r Ref) index() uint32 { return uint32(r>>1) - 1 }
 // NewModule makes an empty module to be split against base.
 func NewModule(base *Base) *Module {
 	m := &Module{Names: NewNames(), base: base}
-	m.byHash.init(1 << 12)
+	m.byKey.init(1 << 12)
 	return m
 }
 
@@ -62,24 +69,25 @@ func (m *Module) tagNumber(c tagClass, name Name) uint32 {
 	return list[name] - 1
 }
 
-// findNode finds a node by its cut hash.
-func (m *Module) findNode(h Hash) (uint32, bool) {
-	for it := m.byHash.find(h.lo); ; {
+// findNode finds a node by its key.
+func (m *Module) findNode(key Hash) (uint32, bool) {
+	for it := m.byKey.find(key.lo); ; {
 		id, ok := it.next()
 		if !ok {
 			return 0, false
 		}
-		if m.hash[id-1] == h {
+		if m.key[id-1] == key {
 			return id - 1, true
 		}
 	}
 }
 
-func (m *Module) newNode(h Hash, t Type) uint32 {
+func (m *Module) newNode(hash, key Hash, t Type) uint32 {
 	n := uint32(len(m.types))
 	m.types = append(m.types, t)
-	m.hash = append(m.hash, h)
-	m.byHash.insert(h.lo, n+1)
+	m.hash = append(m.hash, hash)
+	m.key = append(m.key, key)
+	m.byKey.insert(key.lo, n+1)
 	return n
 }
 
@@ -89,41 +97,77 @@ func (m *Module) AddUnit(u *Unit) (refs []Ref, unit int, err error) {
 	if err := u.hashAll(m.Names); err != nil {
 		return nil, 0, err
 	}
+	if err := m.findTags(u); err != nil {
+		return nil, 0, err
+	}
 	refs = u.refs
 	nodes := make([]uint32, 0, len(u.Types))
 	firstNew := uint32(len(m.types))
 	for i := range u.Types {
 		t := &u.Types[i]
-		c := t.tagged()
-		if c != notTag && t.declares() {
-			k := m.tagNumber(c, t.Name)
+		k := m.unitTags[i]
+		if k >= 0 && t.declares() {
 			m.tags[k].declared = true
 			m.tags[k].size = t.Number
-			refs[i] = tagRef(k)
+			refs[i] = tagRef(uint32(k))
 			continue
 		}
-		n, ok := m.findNode(u.hash[i])
+		n, ok := m.findNode(u.key[i])
 		if !ok {
 			fresh := *t
 			fresh.First, fresh.Index = uint32(i), 0 // found again below, when all references are known
-			n = m.newNode(u.hash[i], fresh)
+			n = m.newNode(u.hash[i], u.key[i], fresh)
+			if k >= 0 {
+				m.tags[k].defs = append(m.tags[k].defs, n)
+			}
 		}
 		nodes = append(nodes, n)
-		if c == notTag {
+		if k >= 0 && (u.pinned == nil || !u.pinned[i]) {
+			refs[i] = tagRef(uint32(k))
+		} else {
 			refs[i] = nodeRef(n)
-			continue
 		}
-		k := m.tagNumber(c, t.Name)
-		if !ok {
-			m.tags[k].defs = append(m.tags[k].defs, n)
-		}
-		refs[i] = tagRef(k)
 	}
 	for n := firstNew; n < uint32(len(m.types)); n++ {
 		m.fill(&m.types[n], u, &u.Types[m.types[n].First])
 	}
 	m.units = append(m.units, nodes)
 	return refs, len(m.units) - 1, nil
+}
+
+// findTags fills unitTags, and pins definitions if the unit defines a tag in several ways.
+func (m *Module) findTags(u *Unit) error {
+	m.unitTags = m.unitTags[:0]
+	unit := len(m.units) + 1
+	several := false
+	for i := range u.Types {
+		t := &u.Types[i]
+		c := t.tagged()
+		if c == notTag {
+			m.unitTags = append(m.unitTags, -1)
+			continue
+		}
+		k := m.tagNumber(c, t.Name)
+		m.unitTags = append(m.unitTags, int32(k))
+		if t.declares() {
+			continue
+		}
+		if tag := &m.tags[k]; tag.inUnit == unit {
+			several = several || u.hash[i] != u.hash[tag.inType]
+		} else {
+			tag.inUnit, tag.inType = unit, i
+		}
+	}
+	if !several {
+		return nil
+	}
+	defines := slices.Clone(m.unitTags)
+	for i := range u.Types {
+		if u.Types[i].declares() {
+			defines[i] = -1
+		}
+	}
+	return u.pin(m.Names, defines)
 }
 
 // fill completes a new node from the unit's type that it was made for.
@@ -175,34 +219,52 @@ func (m *Module) refsOf(n uint32, to []Ref) []Ref {
 	return to
 }
 
-// hashRef is what a noderef contributes to a cut hash.
-func (m *Module) hashRef(r Ref) Hash {
-	switch {
-	case r == 0:
-		return voidHash
-	case r.isTag():
-		t := &m.tags[r.index()]
-		return tagHash(t.class, m.Names.hash[t.name])
+// hashRef is what a noderef contributes to a cut hash, and to a key.
+func (m *Module) hashRef(r Ref) (hash, key Hash) {
+	if r == 0 {
+		return voidHash, voidHash
 	}
-	return m.hash[r.index()]
+	if r.isTag() {
+		t := &m.tags[r.index()]
+		h := tagHash(t.class, m.Names.hash[t.name])
+		return h, h
+	}
+	t := &m.types[r.index()]
+	if c := t.tagged(); c != notTag { // pinned
+		hash = tagHash(c, m.Names.hash[t.Name])
+		key = hash
+		key.addHash(m.key[r.index()])
+		return hash, key
+	}
+	return m.hash[r.index()], m.key[r.index()]
 }
 
 // add finds or makes a node for a type of a unit whose references are noderefs already.
 func (m *Module) add(unit int, t Type, params []Param) Ref {
-	sum := begin(info(t.Kind, len(params), t.KindFlag), m.Names.hash[t.Name], t.Number)
-	sum.addHash(m.hashRef(t.To))
+	hash := begin(info(t.Kind, len(params), t.KindFlag), m.Names.hash[t.Name], t.Number)
+	key := hash
+	addRef := func(r Ref) {
+		h, k := m.hashRef(r)
+		hash.addHash(h)
+		key.addHash(k)
+	}
+	add := func(w uint64) {
+		hash.add(w)
+		key.add(w)
+	}
+	addRef(t.To)
 	if t.Kind == KindDeclTag {
-		sum.add(uint64(t.Extra))
+		add(uint64(t.Extra))
 	}
 	for _, p := range params {
-		sum.add(m.Names.hash[p.Name])
-		sum.addHash(m.hashRef(p.Type))
+		add(m.Names.hash[p.Name])
+		addRef(p.Type)
 	}
-	n, ok := m.findNode(sum)
+	n, ok := m.findNode(key)
 	if !ok {
 		t.First, t.N = uint32(len(m.params)), uint32(len(params))
 		m.params = append(m.params, params...)
-		n = m.newNode(sum, t)
+		n = m.newNode(hash, key, t)
 	}
 	m.late = append(m.late, lateNode{unit, n})
 	return nodeRef(n)

@@ -197,15 +197,24 @@ func (r *resolution) indexReferrers() {
 	}
 }
 
-// referrers lists the nodes that refer to a node, or to the tag that it defines.
-func (r *resolution) referrers(n uint32) []uint32 {
-	if c := r.m.types[n].tagged(); c != notTag {
-		return r.tagReferrers(r.m.tagOf[c][r.m.types[n].Name] - 1)
+// eachReferrer visits the nodes that refer to a node, or to the tag that it defines.
+func (r *resolution) eachReferrer(n uint32, visit func(n uint32)) {
+	for _, p := range r.list(n) {
+		visit(p)
 	}
-	return r.list(n)
+	if c := r.m.types[n].tagged(); c != notTag {
+		for _, p := range r.list(uint32(len(r.m.types)) + r.m.tagOf[c][r.m.types[n].Name] - 1) {
+			visit(p)
+		}
+	}
 }
 
-func (r *resolution) tagReferrers(k uint32) []uint32 { return r.list(uint32(len(r.m.types)) + k) }
+// eachTagReferrer visits the nodes that refer to a tag, or to a definition of it.
+func (r *resolution) eachTagReferrer(k uint32, visit func(n uint32)) {
+	for _, def := range r.m.tags[k].defs {
+		r.eachReferrer(def, visit)
+	}
+}
 
 func (r *resolution) list(target uint32) []uint32 {
 	begin := uint32(0)
@@ -236,10 +245,10 @@ func (r *resolution) mapToBase(s *scene, disputed []uint32) {
 		switch {
 		case ref == 0 || id == 0:
 			return ref == 0 && id == 0
+		case r.base.declares(id):
+			return ref.isTag() || r.m.types[ref.index()].tagged() != notTag
 		case !ref.isTag():
 			return candidate(ref.index(), id)
-		case r.base.declares(id):
-			return true
 		}
 		def, ok := r.definition(s, ref.index())
 		return !ok || candidate(def, id)
@@ -256,16 +265,14 @@ func (r *resolution) mapToBase(s *scene, disputed []uint32) {
 	}
 	queued := make([]bool, len(r.m.types))
 	var queue []uint32
-	enqueue := func(list []uint32) {
-		for _, n := range list {
-			if !queued[n] && s.mapped[n] != 0 {
-				queued[n] = true
-				queue = append(queue, n)
-			}
+	enqueue := func(n uint32) {
+		if !queued[n] && s.mapped[n] != 0 {
+			queued[n] = true
+			queue = append(queue, n)
 		}
 	}
 	for _, k := range disputed {
-		enqueue(r.tagReferrers(k))
+		r.eachTagReferrer(k, enqueue)
 	}
 	for len(queue) > 0 {
 		n := queue[len(queue)-1]
@@ -275,7 +282,7 @@ func (r *resolution) mapToBase(s *scene, disputed []uint32) {
 		if !several {
 			if !holds(n, s.mapped[n]) {
 				s.mapped[n] = 0
-				enqueue(r.referrers(n))
+				r.eachReferrer(n, enqueue)
 			}
 			continue
 		}
@@ -293,7 +300,7 @@ func (r *resolution) mapToBase(s *scene, disputed []uint32) {
 		if len(left) > 0 {
 			s.mapped[n] = left[0]
 		}
-		enqueue(r.referrers(n))
+		r.eachReferrer(n, enqueue)
 	}
 }
 
@@ -330,9 +337,7 @@ func (r *resolution) split(several []uint32) {
 		}
 	}
 	for _, k := range several {
-		for _, n := range r.tagReferrers(k) {
-			mark(n)
-		}
+		r.eachTagReferrer(k, mark)
 	}
 	for n := range m.types {
 		for i := range r.scenes {
@@ -345,9 +350,7 @@ func (r *resolution) split(several []uint32) {
 	for len(queue) > 0 {
 		n := queue[len(queue)-1]
 		queue = queue[:len(queue)-1]
-		for _, p := range r.referrers(n) {
-			mark(p)
-		}
+		r.eachReferrer(n, mark)
 	}
 	for n := range m.types {
 		switch {
@@ -379,15 +382,16 @@ func (r *resolution) split(several []uint32) {
 	r.refine(list, next)
 }
 
-// refine joins copies that no reader could tell apart. It begins with "copies of one node" and tells apart, round by round, those
-// whose references lead to different classes, until a round tells nothing new apart.
+// refine joins copies that no reader could tell apart. It begins with one class for each cut hash and tells apart, round by round,
+// those whose references lead to different classes, until a round tells nothing new apart.
 func (r *resolution) refine(list []copyKey, used uint32) {
-	number := map[uint32]uint32{}
+	number := map[Hash]uint32{}
 	for _, key := range list {
-		if number[key.node] == 0 {
-			number[key.node] = used + uint32(len(number)) + 1
+		h := r.m.hash[key.node]
+		if number[h] == 0 {
+			number[h] = used + uint32(len(number)) + 1
 		}
-		r.copies[key] = number[key.node]
+		r.copies[key] = number[h]
 	}
 	classes := len(number)
 	for {
@@ -471,7 +475,8 @@ func (r *resolution) anyCopy(n uint32) uint32 {
 	return 0
 }
 
-// inBase gives the meaning in the base of a tag that has no definition here: its only definition, else its declaration.
+// inBase gives the meaning in the base of a tag that has no definition here: its only definition; of several, the one that the
+// base's copy of a type of this module refers to; else its declaration.
 func (r *resolution) inBase(k uint32) uint32 {
 	if id, ok := r.tagBase[k]; ok {
 		return id
@@ -488,9 +493,32 @@ func (r *resolution) inBase(k uint32) uint32 {
 			defs++
 		}
 	}
-	if defs != 1 {
+	switch {
+	case defs == 0:
 		def = decl
+	case defs > 1:
+		if def = r.meantInBase(k); def == 0 {
+			def = decl
+		}
 	}
 	r.tagBase[k] = def
 	return def
+}
+
+// meantInBase finds a node that refers to a tag and is a type of the base, and gives what the base refers to in its place.
+func (r *resolution) meantInBase(k uint32) uint32 {
+	var ids []uint32
+	for n, id := range r.scenes[0].mapped {
+		if id == 0 {
+			continue
+		}
+		for i, ref := range r.m.refsOf(uint32(n), r.scratch.refs[:0]) {
+			if ref == tagRef(k) {
+				if ids = r.base.refsOf(id, ids[:0]); !r.base.declares(ids[i]) {
+					return ids[i]
+				}
+			}
+		}
+	}
+	return 0
 }

@@ -56,9 +56,11 @@ type Unit struct {
 	Enumerators []Enumerator
 	Params      []Param
 
-	hash  []Hash // cut hashes
-	state []byte
-	refs  []Ref
+	hash   []Hash // cut hashes
+	key    []Hash // the same, unless pinned is in use: see pin
+	pinned []bool // definitions of a tag that this unit defines in several ways
+	state  []byte
+	refs   []Ref
 }
 
 // Reset empties the unit and keeps its memory.
@@ -86,6 +88,11 @@ func (u *Unit) hashAll(names *Names) error {
 		u.hash, u.state, u.refs = make([]Hash, n, n+n/2), make([]byte, n, n+n/2), make([]Ref, n, n+n/2)
 	}
 	u.hash, u.state, u.refs = u.hash[:n], u.state[:n], u.refs[:n]
+	u.pinned, u.key = nil, u.hash
+	return u.rehash(names)
+}
+
+func (u *Unit) rehash(names *Names) error {
 	clear(u.state)
 	for i := range u.Types {
 		if u.state[i] == 0 {
@@ -97,6 +104,43 @@ func (u *Unit) hashAll(names *Names) error {
 	return nil
 }
 
+// pin prepares a unit that defines a tag in several ways, as C allows in different functions, and link-time optimisation between
+// files. The name of such a tag does not tell what a reference means: its definitions are pinned, which makes references to them
+// contribute the definition's hash to the key. Where that gives several keys to the definitions of another tag, those are
+// pinned too. tags gives for each type the number of the tag that it defines, -1 for none.
+func (u *Unit) pin(names *Names, tags []int32) error {
+	plain := u.hash
+	defer func() { u.hash = plain }()
+	byTag := map[int32][]int{}
+	for i, k := range tags {
+		if k >= 0 {
+			byTag[k] = append(byTag[k], i)
+		}
+	}
+	u.pinned = make([]bool, len(u.Types))
+	for {
+		more := false
+		for _, defs := range byTag {
+			for _, i := range defs {
+				if u.key[i] != u.key[defs[0]] && !u.pinned[i] {
+					more = true
+					for _, i := range defs {
+						u.pinned[i] = true
+					}
+				}
+			}
+		}
+		if !more {
+			return nil
+		}
+		u.hash = make([]Hash, len(u.Types))
+		if err := u.rehash(names); err != nil {
+			return err
+		}
+		u.key = u.hash
+	}
+}
+
 // refHash is what a reference contributes.
 func (u *Unit) refHash(to Ref, names *Names, depth int) (Hash, error) {
 	if to == 0 {
@@ -105,7 +149,11 @@ func (u *Unit) refHash(to Ref, names *Names, depth int) (Hash, error) {
 	i := int(to - 1)
 	if t := &u.Types[i]; t.Name != 0 {
 		if c := tagClassOf(t.Kind, t.KindFlag); c != notTag {
-			return tagHash(c, names.hash[t.Name]), nil
+			h := tagHash(c, names.hash[t.Name])
+			if u.pinned != nil && u.pinned[i] {
+				h.addHash(u.key[i])
+			}
+			return h, nil
 		}
 	}
 	if u.state[i] != 2 {

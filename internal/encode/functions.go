@@ -185,8 +185,7 @@ func compare(a, b uint64) int {
 	return 0
 }
 
-// inherit completes a subprogram from its origin (DWARF 5, sections 3.3.8.2 and 2.13.2). Where a parameter of a concrete
-// instance arrives is also noted at the abstract one. depth bounds chains of origins.
+// inherit completes a subprogram from its origin (DWARF 5, sections 3.3.8.2 and 2.13.2). depth bounds chains of origins.
 func (f *unitFunctions) inherit(s *subprogram, depth int) {
 	if s.resolved {
 		return
@@ -216,9 +215,6 @@ func (f *unitFunctions) inherit(s *subprogram, depth int) {
 		}
 		if o := f.parameterAt(p.origin); o != nil {
 			p.name, p.typ = o.name, o.typ
-			if p.reg != dwarf.NoRegister {
-				o.reg = p.reg
-			}
 		}
 	}
 }
