@@ -15,11 +15,16 @@ import (
 type Base struct {
 	Blob
 
-	off     []uint32 // off[id]: where type id stands in Types; off[0] is not used
-	hash    []Hash   // cut hash by id
-	byHash  idTable  // types but FWD, VAR and DATASEC
-	byTag   idTable  // structs, unions and enums with a tag, and forwards to them, by tagHash
 	Dialect Dialect
+
+	off []uint32 // off[id]: where type id stands in Types; off[0] is not used
+
+	// The index is built in the background while the module is read: see ready.
+	indexed  chan struct{}
+	indexErr error
+	hash     []Hash  // cut hash by id
+	byHash   idTable // types but FWD, VAR and DATASEC
+	byTag    idTable // structs, unions and enums with a tag, and forwards to them, by tagHash
 
 	strings     idTable // offsets in Strings, by hashName
 	stringsOnce sync.Once
@@ -41,65 +46,94 @@ var Modern = Dialect{Float: true, Enum64: true, TypeTags: true, DeclTags: true}
 // maxNesting bounds how deeply types may nest without passing through a tag. C programs stay below 20; a cycle never ends.
 const maxNesting = 1000
 
-// NewBase indexes a base. No base at all is a Base too: one without types, whose string section has not even the empty string.
+// NewBase takes a base. No base at all is a Base too: one without types, whose string section has not even the empty string.
+//
+// It returns when it has found the types and the dialect; what else is wrong with the base is told by ready.
 func NewBase(b *Blob) (*Base, error) {
-	base := &Base{Blob: *b, off: make([]uint32, 1, len(b.Types)/32+1)}
+	base := &Base{Blob: *b, off: make([]uint32, 1, len(b.Types)/32+1), indexed: make(chan struct{})}
 	for pos := 0; pos < len(b.Types); {
 		if len(b.Types)-pos < typeSize {
-			return nil, fmt.Errorf("base BTF: type %d: truncated", len(base.off))
+			return nil, fmt.Errorf("type %d: truncated", len(base.off))
 		}
 		n := tailSize(le32(b.Types[pos+4:]))
 		if n < 0 || n > len(b.Types)-pos-typeSize {
-			return nil, fmt.Errorf("base BTF: type %d: unknown kind or truncated", len(base.off))
+			return nil, fmt.Errorf("type %d: unknown kind or truncated", len(base.off))
 		}
 		base.off = append(base.off, uint32(pos))
 		pos += typeSize + n
 	}
-	n := len(base.off)
-	if n-1 > MaxTypeID {
-		return nil, fmt.Errorf("base BTF: %d types, more than the kernel's limit of %d", n-1, MaxTypeID)
+	if n := base.NumTypes(); n > MaxTypeID {
+		return nil, fmt.Errorf("%d types, more than the kernel's limit of %d", n, MaxTypeID)
 	}
-	base.hash = make([]Hash, n)
-	base.byHash.init(n)
-	base.byTag.init(n / 8)
-	h := baseHasher{base: base, state: make([]byte, n)}
-	for id := 1; id < n; id++ {
-		if err := h.visit(uint32(id), 0); err != nil {
-			return nil, fmt.Errorf("base BTF: type %d: %w", id, err)
-		}
-	}
-	for id := uint32(1); id < uint32(n); id++ {
-		t := base.Types[base.off[id]:]
-		inf := le32(t[4:])
-		switch k := infoKind(inf); k {
-		case KindVar, KindDatasec:
-			continue
-		case KindStruct, KindUnion, KindEnum, KindEnum64, KindFwd:
-			if name := le32(t); name != 0 {
-				s, err := base.str(name)
-				if err != nil {
-					return nil, fmt.Errorf("base BTF: type %d: %w", id, err)
-				}
-				base.byTag.insert(tagHash(tagClassOf(k, infoFlag(inf)), hashName(s)).lo, id)
-				if k == KindFwd {
-					continue
-				}
-			}
-			base.Dialect.Enum64 = base.Dialect.Enum64 || k == KindEnum64 || k == KindEnum && infoFlag(inf)
-		case KindFloat:
-			base.Dialect.Float = true
-		case KindTypeTag:
-			base.Dialect.TypeTags = true
-		case KindDeclTag:
-			base.Dialect.DeclTags = true
-		case KindArray:
-			if elem := le32(t[typeSize:]); elem != 0 && elem < uint32(n) && infoKind(base.info(elem)) == KindArray {
-				base.Dialect.NestedArrays = true
-			}
-		}
-		base.byHash.insert(base.hash[id].lo, id)
-	}
+	base.findDialect()
+	go func() {
+		base.indexErr = base.index()
+		close(base.indexed)
+		base.stringsOnce.Do(base.indexStrings)
+	}()
 	return base, nil
+}
+
+// ready waits for the index.
+func (b *Base) ready() error {
+	<-b.indexed
+	return b.indexErr
+}
+
+// index fills hash, byHash and byTag.
+func (b *Base) index() error {
+	n := uint32(len(b.off))
+	b.hash = make([]Hash, n)
+	b.byHash.init(int(n))
+	b.byTag.init(int(n) / 8)
+	h := baseHasher{base: b, state: make([]byte, n), noName: hashName(nil)}
+	for id := uint32(1); id < n; id++ {
+		if err := h.visit(id, 0); err != nil {
+			return fmt.Errorf("base BTF: type %d: %w", id, err)
+		}
+		t := b.Types[b.off[id]:]
+		inf := le32(t[4:])
+		k := infoKind(inf)
+		if name := le32(t); name != 0 {
+			if c := tagClassOf(k, infoFlag(inf)); c != notTag {
+				s, err := h.name(name)
+				if err != nil {
+					return fmt.Errorf("base BTF: type %d: %w", id, err)
+				}
+				b.byTag.insert(tagHash(c, s).lo, id)
+			}
+		}
+		switch k {
+		case KindFwd, KindVar, KindDatasec:
+		default:
+			b.byHash.insert(b.hash[id].lo, id)
+		}
+	}
+	return nil
+}
+
+func (b *Base) findDialect() {
+	d := &b.Dialect
+	for id := uint32(1); id < uint32(len(b.off)); id++ {
+		inf := b.info(id)
+		switch k := infoKind(inf); k {
+		case KindEnum64:
+			d.Enum64 = true
+		case KindEnum:
+			d.Enum64 = d.Enum64 || infoFlag(inf)
+		case KindFloat:
+			d.Float = true
+		case KindTypeTag:
+			d.TypeTags = true
+		case KindDeclTag:
+			d.DeclTags = true
+		case KindArray:
+			elem := le32(b.Types[b.off[id]+typeSize:])
+			if elem != 0 && elem < uint32(len(b.off)) && infoKind(b.info(elem)) == KindArray {
+				d.NestedArrays = true
+			}
+		}
+	}
 }
 
 // NumTypes is the number of types, void not counted: split ids begin after it.
@@ -121,16 +155,7 @@ func (b *Base) FindString(s []byte) (uint32, bool) {
 	if len(s) == 0 {
 		return 0, true
 	}
-	b.stringsOnce.Do(func() {
-		b.strings.init(len(b.Strings) / 20)
-		for pos := 0; pos < len(b.Strings); {
-			n := bytes.IndexByte(b.Strings[pos:], 0) // the section ends with NUL
-			if n > 0 {
-				b.strings.insert(hashName(b.Strings[pos:pos+n]), uint32(pos))
-			}
-			pos += n + 1
-		}
-	})
+	b.stringsOnce.Do(b.indexStrings)
 	for it := b.strings.find(hashName(s)); ; {
 		off, ok := it.next()
 		if !ok {
@@ -139,6 +164,17 @@ func (b *Base) FindString(s []byte) (uint32, bool) {
 		if rest := b.Strings[off:]; len(rest) > len(s) && rest[len(s)] == 0 && bytes.Equal(rest[:len(s)], s) {
 			return off, true
 		}
+	}
+}
+
+func (b *Base) indexStrings() {
+	b.strings.init(len(b.Strings) / 20)
+	for pos := 0; pos < len(b.Strings); {
+		h, n, _ := hashCString(b.Strings, uint32(pos)) // the section ends with NUL
+		if n > 0 {
+			b.strings.insert(h, uint32(pos))
+		}
+		pos += int(n) + 1
 	}
 }
 
@@ -209,16 +245,20 @@ func (b *Base) declares(id uint32) bool {
 
 // baseHasher computes cut hashes depth first.
 type baseHasher struct {
-	base  *Base
-	state []byte // 0: not seen, 1: being visited, 2: done
+	base   *Base
+	state  []byte // 0: not seen, 1: being visited, 2: done
+	noName uint64
 }
 
 func (h *baseHasher) name(off uint32) (uint64, error) {
-	s, err := h.base.str(off)
 	if off == 0 {
-		return hashName(nil), nil
+		return h.noName, nil
 	}
-	return hashName(s), err
+	sum, _, ok := hashCString(h.base.Strings, off)
+	if !ok {
+		return 0, fmt.Errorf("no string at offset %d of %d bytes", off, len(h.base.Strings))
+	}
+	return sum, nil
 }
 
 // ref gives what a reference contributes.
@@ -281,7 +321,7 @@ func (h *baseHasher) visit(id uint32, depth int) error {
 	}
 	switch kind {
 	case KindInt, KindVar, KindDeclTag:
-		sum.add(uint64(le32(tail)))
+		sum.add(0, uint64(le32(tail)))
 	case KindArray:
 		elem, err := h.ref(le32(tail), depth)
 		if err != nil {
@@ -293,7 +333,7 @@ func (h *baseHasher) visit(id uint32, depth int) error {
 		}
 		sum.addHash(elem)
 		sum.addHash(index)
-		sum.add(uint64(le32(tail[8:])))
+		sum.add(0, uint64(le32(tail[8:])))
 	case KindStruct, KindUnion:
 		for i := 0; i < vlen; i, tail = i+1, tail[12:] {
 			n, err := h.name(le32(tail))
@@ -304,8 +344,7 @@ func (h *baseHasher) visit(id uint32, depth int) error {
 			if err != nil {
 				return err
 			}
-			sum.add(n)
-			sum.add(uint64(le32(tail[8:])))
+			sum.add(n, uint64(le32(tail[8:])))
 			sum.addHash(r)
 		}
 	case KindEnum, KindEnum64:
@@ -321,8 +360,7 @@ func (h *baseHasher) visit(id uint32, depth int) error {
 			} else {
 				tail = tail[8:]
 			}
-			sum.add(n)
-			sum.add(v)
+			sum.add(n, v)
 		}
 	case KindFuncProto:
 		for i := 0; i < vlen; i, tail = i+1, tail[8:] {
@@ -334,7 +372,7 @@ func (h *baseHasher) visit(id uint32, depth int) error {
 			if err != nil {
 				return err
 			}
-			sum.add(n)
+			sum.add(n, 0)
 			sum.addHash(r)
 		}
 	}

@@ -19,16 +19,19 @@ import "math/bits"
 // Hash is a cut hash of 128 bits. Two types with one hash are taken as alike: by chance that errs once in 10^19 kernels.
 type Hash struct{ lo, hi uint64 }
 
-func (h *Hash) add(w uint64) {
-	a, b := h.lo^w, h.hi^bits.RotateLeft64(w, 32)
+// mix takes 128 bits, half by each lane.
+func (h *Hash) mix(a, b uint64) {
+	a, b = a^h.lo, b^h.hi
 	h.lo = fold(a, mix0) ^ bits.RotateLeft64(a, 29)
 	h.hi = fold(b, mix1) ^ bits.RotateLeft64(b, 17)
 }
 
-func (h *Hash) addHash(x Hash) {
-	h.add(x.lo)
-	h.add(x.hi)
+// add takes a name's hash and a number.
+func (h *Hash) add(name uint64, number uint64) {
+	h.mix(name^bits.RotateLeft64(number, 40), name+number*mix2)
 }
+
+func (h *Hash) addHash(x Hash) { h.mix(x.lo, x.hi) }
 
 // tagClass is the name space of a tag, and what a reference to it contributes besides the name. ENUM and ENUM64 are one class:
 // which it is only its definition tells.
@@ -60,8 +63,8 @@ func tagClassOf(k Kind, kindFlag bool) tagClass {
 
 // tagHash is what a reference to a tag contributes.
 func tagHash(c tagClass, name uint64) Hash {
-	h := Hash{mix2, uint64(c)}
-	h.add(name)
+	h := Hash{mix2, mix0}
+	h.add(name, uint64(c))
 	return h
 }
 
@@ -71,7 +74,6 @@ var voidHash = Hash{mix1, mix2}
 // begin starts the cut hash of a type: its kind, vlen and kind_flag, its name, and its size or other number (not a reference).
 func begin(info uint32, name uint64, number uint32) Hash {
 	h := Hash{mix0, mix1}
-	h.add(uint64(info)<<32 | uint64(number))
-	h.add(name)
+	h.add(name, uint64(info)<<32|uint64(number))
 	return h
 }

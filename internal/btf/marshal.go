@@ -13,6 +13,9 @@ import (
 //
 // The limits of the kernel over base and split together are checked here: MaxTypeID, MaxNameOffset, MaxVlen.
 func (m *Module) Marshal(order binary.ByteOrder) ([]byte, error) {
+	if err := m.base.ready(); err != nil {
+		return nil, err
+	}
 	r := m.resolve()
 	w := &writer{m: m, r: r, nextID: uint32(m.base.NumTypes()) + 1, strOff: make([]uint32, m.Names.Len())}
 	w.ids = map[uint32]uint32{}

@@ -248,16 +248,16 @@ func (m *Module) add(unit int, t Type, params []Param) Ref {
 		hash.addHash(h)
 		key.addHash(k)
 	}
-	add := func(w uint64) {
-		hash.add(w)
-		key.add(w)
+	add := func(name, number uint64) {
+		hash.add(name, number)
+		key.add(name, number)
 	}
 	addRef(t.To)
 	if t.Kind == KindDeclTag {
-		add(uint64(t.Extra))
+		add(0, uint64(t.Extra))
 	}
 	for _, p := range params {
-		add(m.Names.hash[p.Name])
+		add(m.Names.hash[p.Name], 0)
 		addRef(p.Type)
 	}
 	n, ok := m.findNode(key)

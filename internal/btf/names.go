@@ -39,11 +39,24 @@ func (n *Names) String(id Name) string { return string(n.Bytes(id)) }
 func (n *Names) Len() int { return len(n.end) }
 
 // Intern finds or adds a string.
-func (n *Names) Intern(s []byte) Name {
+func (n *Names) Intern(s []byte) Name { return n.intern(s, hashName(s)) }
+
+// InternAt finds or adds the NUL-terminated string at off; ok is false if there is none.
+func (n *Names) InternAt(tab []byte, off uint64) (id Name, ok bool) {
+	if off >= uint64(len(tab)) || off >= 1<<32 {
+		return 0, false
+	}
+	h, k, ok := hashCString(tab, uint32(off))
+	if !ok {
+		return 0, false
+	}
+	return n.intern(tab[off:off+uint64(k)], h), true
+}
+
+func (n *Names) intern(s []byte, h uint64) Name {
 	if len(s) == 0 {
 		return 0
 	}
-	h := hashName(s)
 	mask := uint64(len(n.slots) - 1)
 	i := h & mask
 	for ; n.slots[i] != 0; i = (i + 1) & mask {
@@ -89,16 +102,41 @@ func fold(x, by uint64) uint64 {
 
 // hashName hashes the bytes of a name, the same on every machine: the hashes of a base may be kept in a file.
 func hashName(s []byte) uint64 {
-	h := uint64(len(s)) * mix2
-	for ; len(s) > 8; s = s[8:] {
-		h = fold(h^binary.LittleEndian.Uint64(s), mix0) + mix1
+	h, n := uint64(mix2), uint64(len(s))
+	for ; len(s) >= 8; s = s[8:] {
+		h = fold(h^binary.LittleEndian.Uint64(s), mix0)
 	}
-	var w uint64
-	switch {
-	case len(s) >= 4:
-		w = uint64(binary.LittleEndian.Uint32(s))<<32 | uint64(binary.LittleEndian.Uint32(s[len(s)-4:]))
-	case len(s) > 0:
-		w = uint64(s[0])<<16 | uint64(s[len(s)/2])<<8 | uint64(s[len(s)-1])
+	var last uint64
+	for i, c := range s {
+		last |= uint64(c) << (8 * i)
 	}
-	return fold(fold(h^w, mix0)^mix1, mix2)
+	return finishName(h, last, n)
+}
+
+func finishName(h, last, n uint64) uint64 { return fold(fold(h^last, mix0)^n, mix1) }
+
+// hashCString is hashName of the NUL-terminated string at off, found and hashed in one go: eight bytes at a time, until one of
+// them is zero. n is the string's length; ok is false if no NUL follows.
+func hashCString(tab []byte, off uint32) (h uint64, n uint32, ok bool) {
+	const low, high = 0x0101010101010101, 0x8080808080808080
+	h = mix2
+	for at := uint64(off); at+8 <= uint64(len(tab)); at += 8 {
+		w := binary.LittleEndian.Uint64(tab[at:])
+		zero := (w - low) &^ w & high // the lowest bit set marks the first zero byte
+		if zero == 0 {
+			h = fold(h^w, mix0)
+			continue
+		}
+		k := uint64(bits.TrailingZeros64(zero)) &^ 7 // bits before it
+		n = uint32(at+k/8) - off
+		return finishName(h, w&(1<<k-1), uint64(n)), n, true
+	}
+	if off >= uint32(len(tab)) {
+		return 0, 0, false
+	}
+	k := bytes.IndexByte(tab[off:], 0)
+	if k < 0 {
+		return 0, 0, false
+	}
+	return hashName(tab[off : off+uint32(k)]), uint32(k), true
 }

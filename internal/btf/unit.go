@@ -186,13 +186,13 @@ func (u *Unit) hashOne(i int, names *Names, depth int) error {
 	}
 	switch t.Kind {
 	case KindInt, KindDeclTag:
-		sum.add(uint64(t.Extra))
+		sum.add(0, uint64(t.Extra))
 	case KindArray:
 		if r, err = u.refHash(t.Index, names, depth); err != nil {
 			return err
 		}
 		sum.addHash(r)
-		sum.add(uint64(t.Extra))
+		sum.add(0, uint64(t.Extra))
 	case KindStruct, KindUnion:
 		members := u.Members[t.First : t.First+t.N]
 		for j := range members {
@@ -200,21 +200,19 @@ func (u *Unit) hashOne(i int, names *Names, depth int) error {
 			if r, err = u.refHash(m.Type, names, depth); err != nil {
 				return err
 			}
-			sum.add(names.hash[m.Name])
-			sum.add(uint64(m.Offset))
+			sum.add(names.hash[m.Name], uint64(m.Offset))
 			sum.addHash(r)
 		}
 	case KindEnum, KindEnum64:
 		for _, e := range u.Enumerators[t.First : t.First+t.N] {
-			sum.add(names.hash[e.Name])
-			sum.add(e.Value)
+			sum.add(names.hash[e.Name], e.Value)
 		}
 	case KindFuncProto:
 		for _, p := range u.Params[t.First : t.First+t.N] {
 			if r, err = u.refHash(p.Type, names, depth); err != nil {
 				return err
 			}
-			sum.add(names.hash[p.Name])
+			sum.add(names.hash[p.Name], 0)
 			sum.addHash(r)
 		}
 	}

@@ -96,20 +96,23 @@ const (
 	strOffMask StrRef = 1<<62 - 1
 )
 
-// String gives the bytes of a string, without its NUL.
-func (d *Data) String(ref StrRef) ([]byte, error) {
-	tab, name := d.str, ".debug_str"
+// Strings gives the section that a string stands in, and its offset there.
+func (d *Data) Strings(ref StrRef) (tab []byte, off uint64) {
 	switch ref &^ strOffMask {
 	case strInLineStr:
-		tab, name = d.lineStr, ".debug_line_str"
+		tab = d.lineStr
 	case strInInfo:
-		tab, name = d.info.Data, ".debug_info"
+		tab = d.info.Data
+	default:
+		tab = d.str
 	}
-	s, ok := elfimage.CString(tab, uint64(ref&strOffMask))
-	if !ok {
-		return nil, fmt.Errorf("%s: %s: no string at offset %#x", d.Image.Path, name, uint64(ref&strOffMask))
-	}
-	return s, nil
+	return tab, uint64(ref & strOffMask)
+}
+
+// NoString is the error of a reference to a string that is not there.
+func (d *Data) NoString(ref StrRef) error {
+	names := [...]string{".debug_str", ".debug_line_str", ".debug_info"}
+	return fmt.Errorf("%s: no string at offset %#x", names[ref>>62], uint64(ref&strOffMask))
 }
 
 // Block says where bytes stand in .debug_info: offset (40 bits) and length (24 bits).

@@ -84,7 +84,12 @@ func (r *Reader) StringAttr(a Attr) ([]byte, error) {
 	if r.Have&(1<<a) == 0 || r.Class[a] != ClassString {
 		return nil, nil
 	}
-	return r.d.String(StrRef(r.Val[a]))
+	ref := StrRef(r.Val[a])
+	s, ok := elfimage.CString(r.d.Strings(ref))
+	if !ok {
+		return nil, r.d.NoString(ref)
+	}
+	return s, nil
 }
 
 // ConstantExpr evaluates an expression that only adds a constant (DW_OP_plus_uconst, DW_OP_constu): DWARF 2's form of

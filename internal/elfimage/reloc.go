@@ -265,6 +265,9 @@ type Cursor struct {
 	r   *Relocated
 	pos int    // in r.rela, of the first entry not before the last offset asked for
 	at  uint64 // r_offset of the entry at pos; all ones past the last, so that the usual answer "none here" is one comparison
+
+	sym      uint32 // the last symbol looked up, and its value: nearly always the next one too
+	symValue uint64
 }
 
 // Cursor starts at byte off of the section.
@@ -298,19 +301,16 @@ func (c *Cursor) Value(off, v uint64) uint64 {
 	if c.at != off {
 		return v
 	}
-	return c.r.value(c.pos, v)
-}
-
-// value resolves the relocation at pos in r.rela.
-func (r *Relocated) value(pos int, v uint64) uint64 {
-	e := r.rela[pos : pos+relaSize]
+	r := c.r
+	e := r.rela[c.pos : c.pos+relaSize]
 	info := binary.LittleEndian.Uint64(e[8:])
-	sym := int(info >> 32)
-	if sym >= r.syms.Len() {
-		return v
+	if sym := uint32(info >> 32); sym != c.sym { // symbol 0 is null, and its value 0
+		if int(sym) >= r.syms.Len() {
+			return v
+		}
+		c.sym, c.symValue = sym, r.syms.At(int(sym)).Value
 	}
-	s := r.syms.At(sym)
-	sum := s.Value + binary.LittleEndian.Uint64(e[16:])
+	sum := c.symValue + binary.LittleEndian.Uint64(e[16:])
 	switch uint32(info) {
 	case r.abs.abs64:
 		return sum

@@ -149,12 +149,12 @@ func (e *encoder) name(a dwarf.Attr) (btf.Name, error) {
 	if slot.place == ref+1 {
 		return slot.name, nil
 	}
-	s, err := e.d.String(ref)
-	if err != nil {
-		return 0, err
+	n, ok := e.m.Names.InternAt(e.d.Strings(ref))
+	if !ok {
+		return 0, e.d.NoString(ref)
 	}
-	*slot = cachedName{ref + 1, e.m.Names.Intern(s)}
-	return slot.name, nil
+	*slot = cachedName{ref + 1, n}
+	return n, nil
 }
 
 // nameCache remembers which name stands at which place, as one unit uses the same string many times. It is direct mapped: small
