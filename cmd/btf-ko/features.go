@@ -3,7 +3,6 @@
 package main
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/kbtf/kbtf/internal/btf"
@@ -50,16 +49,4 @@ func (f *features) dialect(base btf.Dialect) btf.Dialect {
 		base.TypeTags, base.DeclTags = f.on["type_tag"], f.on["decl_tag"]
 	}
 	return base
-}
-
-// jobs is -j, -jN and --jobs=N: accepted as the kernel's build files pass it, without effect on one module.
-type jobs struct{}
-
-func (jobs) String() string { return "" }
-func (jobs) Type() string   { return "N" }
-func (jobs) Set(n string) error {
-	if n != "" && strings.Trim(n, "0123456789") != "" {
-		return fmt.Errorf("%q is not a number of jobs", n)
-	}
-	return nil
 }

@@ -35,6 +35,7 @@ type options struct {
 	base     string
 	detached string
 	features features
+	jobs     jobs
 	quiet    bool
 	verbose  bool
 }
@@ -54,7 +55,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	flags.BoolVarP(&opt.verbose, "verbose", "v", false, "say what was written")
 	flags.Var(&opt.features, "btf_features", "what to encode (float, enum64, type_tag, decl_tag, ...); without it, what the base has")
 	flags.BoolP("btf_encode", "J", false, "accepted for pahole's command line: encoding is all that there is")
-	flags.VarPF(jobs{}, "jobs", "j", "accepted for pahole's command line").NoOptDefVal = "1"
+	flags.VarPF(&opt.jobs, "jobs", "j", "threads for one file; without N, or without -j: one for each CPU, but 1 under make -j").NoOptDefVal = "0"
 	flags.String("lang_exclude", "", "accepted for pahole's command line: Rust and C++ are left out anyway")
 	version := flags.Bool("version", false, "print the version and exit")
 	profile := flags.String("cpuprofile", "", "write a CPU profile to `FILE`")
@@ -127,10 +128,14 @@ func encodeFile(file string, base *btf.Base, opt *options, stderr io.Writer) err
 		return err
 	}
 	defer img.Close()
-	blob, err := encode.File(img, base, encode.Options{Dialect: opt.features.dialect(base.Dialect)}, func(note string) {
-		if !opt.quiet {
-			fmt.Fprintf(stderr, "btf-ko: %s: %s\n", file, note)
-		}
+	blob, err := encode.File(img, base, encode.Options{
+		Dialect: opt.features.dialect(base.Dialect),
+		Threads: opt.jobs.threads(),
+		Note: func(note string) {
+			if !opt.quiet {
+				fmt.Fprintf(stderr, "btf-ko: %s: %s\n", file, note)
+			}
+		},
 	})
 	if err != nil {
 		return err

@@ -91,12 +91,9 @@ func (m *Module) newNode(hash, key Hash, t Type) uint32 {
 	return n
 }
 
-// AddUnit takes the types of a unit. The result, valid until the unit is added again or reset, gives for each of its types,
+// AddUnit takes the types of a unit that has been hashed. The result, valid until the unit is added again or reset, gives for each of its types,
 // counted from 0, the reference to use in AddFunc and AddVariable; unit is the unit's number.
 func (m *Module) AddUnit(u *Unit) (refs []Ref, unit int, err error) {
-	if err := u.hashAll(m.Names); err != nil {
-		return nil, 0, err
-	}
 	if err := m.findTags(u); err != nil {
 		return nil, 0, err
 	}
@@ -115,6 +112,7 @@ func (m *Module) AddUnit(u *Unit) (refs []Ref, unit int, err error) {
 		n, ok := m.findNode(u.key[i])
 		if !ok {
 			fresh := *t
+			fresh.Name = m.Intern(u, t.Name)
 			fresh.First, fresh.Index = uint32(i), 0 // found again below, when all references are known
 			n = m.newNode(u.hash[i], u.key[i], fresh)
 			if k >= 0 {
@@ -147,7 +145,7 @@ func (m *Module) findTags(u *Unit) error {
 			m.unitTags = append(m.unitTags, -1)
 			continue
 		}
-		k := m.tagNumber(c, t.Name)
+		k := m.tagNumber(c, m.Intern(u, t.Name))
 		m.unitTags = append(m.unitTags, int32(k))
 		if t.declares() {
 			continue
@@ -167,7 +165,7 @@ func (m *Module) findTags(u *Unit) error {
 			defines[i] = -1
 		}
 	}
-	return u.pin(m.Names, defines)
+	return u.pin(defines)
 }
 
 // fill completes a new node from the unit's type that it was made for.
@@ -183,16 +181,19 @@ func (m *Module) fill(to *Type, u *Unit, from *Type) {
 	case KindStruct, KindUnion:
 		to.First = uint32(len(m.members))
 		for _, e := range u.Members[from.First : from.First+from.N] {
-			e.Type = ref(e.Type)
+			e.Name, e.Type = m.Intern(u, e.Name), ref(e.Type)
 			m.members = append(m.members, e)
 		}
 	case KindEnum, KindEnum64:
 		to.First = uint32(len(m.enumerators))
-		m.enumerators = append(m.enumerators, u.Enumerators[from.First:from.First+from.N]...)
+		for _, e := range u.Enumerators[from.First : from.First+from.N] {
+			e.Name = m.Intern(u, e.Name)
+			m.enumerators = append(m.enumerators, e)
+		}
 	case KindFuncProto:
 		to.First = uint32(len(m.params))
 		for _, p := range u.Params[from.First : from.First+from.N] {
-			p.Type = ref(p.Type)
+			p.Name, p.Type = m.Intern(u, p.Name), ref(p.Type)
 			m.params = append(m.params, p)
 		}
 	}

@@ -41,18 +41,6 @@ func (n *Names) Len() int { return len(n.end) }
 // Intern finds or adds a string.
 func (n *Names) Intern(s []byte) Name { return n.intern(s, hashName(s)) }
 
-// InternAt finds or adds the NUL-terminated string at off; ok is false if there is none.
-func (n *Names) InternAt(tab []byte, off uint64) (id Name, ok bool) {
-	if off >= uint64(len(tab)) || off >= 1<<32 {
-		return 0, false
-	}
-	h, k, ok := hashCString(tab, uint32(off))
-	if !ok {
-		return 0, false
-	}
-	return n.intern(tab[off:off+uint64(k)], h), true
-}
-
 func (n *Names) intern(s []byte, h uint64) Name {
 	if len(s) == 0 {
 		return 0
@@ -85,6 +73,59 @@ func (n *Names) grow() {
 		}
 		n.slots[i] = Name(id)
 	}
+}
+
+// unitNames are the strings of one unit. Most of what a unit says has been said by other units: a string is only hashed, and
+// interned when a type that is new to the module needs it. A string may have several numbers.
+type unitNames struct {
+	list  []unitName
+	cache [1 << 13]Name // by place: a number to try, which may be stale; fits the processor's first cache
+}
+
+type unitName struct {
+	hash   uint64
+	place  uint64
+	text   []byte
+	global Name // in the module's Names, 0 if not interned yet
+}
+
+func (n *unitNames) reset() {
+	n.list = append(n.list[:0], unitName{hash: hashName(nil)})
+}
+
+// NameAt gives a number to the NUL-terminated string at off of tab; ok is false if there is none. place tells strings in
+// different places apart, to find those used before. tab must stay until the unit is added.
+func (u *Unit) NameAt(tab []byte, off, place uint64) (id Name, ok bool) {
+	slot := &u.names.cache[place*mix0>>(64-13)]
+	if id := *slot; int(id) < len(u.names.list) && u.names.list[id].place == place && id != 0 {
+		return id, true
+	}
+	if off >= uint64(len(tab)) || off >= 1<<32 {
+		return 0, false
+	}
+	h, n, ok := hashCString(tab, uint32(off))
+	if !ok || n == 0 {
+		return 0, ok
+	}
+	id = Name(len(u.names.list))
+	u.names.list = append(u.names.list, unitName{hash: h, place: place, text: tab[off : off+uint64(n)]})
+	*slot = id
+	return id, true
+}
+
+// Text gives the bytes of a string.
+func (u *Unit) Text(n Name) []byte { return u.names.list[n].text }
+
+// Intern gives the module's number of a unit's string.
+func (m *Module) Intern(u *Unit, n Name) Name {
+	if n == 0 {
+		return 0
+	}
+	x := &u.names.list[n]
+	if x.global == 0 {
+		x.global = m.Names.intern(x.text, x.hash)
+	}
+	return x.global
 }
 
 // Odd constants with many bits set, from the fractional parts of square roots: they only have to mix.

@@ -49,12 +49,15 @@ type Param struct {
 	Type Ref
 }
 
-// Unit is the types of one compilation unit. It is filled, given to Module.AddUnit and reused.
+// Unit is the types of one compilation unit. It is filled, hashed, given to Module.AddUnit and reused. A Name in a unit is a number
+// that NameAt gave. Units know nothing of each other: they can be filled and hashed in parallel.
 type Unit struct {
 	Types       []Type
 	Members     []Member
 	Enumerators []Enumerator
 	Params      []Param
+
+	names unitNames
 
 	hash   []Hash // cut hashes
 	key    []Hash // the same, unless pinned is in use: see pin
@@ -66,6 +69,7 @@ type Unit struct {
 // Reset empties the unit and keeps its memory.
 func (u *Unit) Reset() {
 	u.Types, u.Members, u.Enumerators, u.Params = u.Types[:0], u.Members[:0], u.Enumerators[:0], u.Params[:0]
+	u.names.reset()
 }
 
 // tagged tells whether a type is, or declares, a tag.
@@ -81,22 +85,22 @@ func (t *Type) declares() bool {
 	return t.Kind == KindFwd || (t.Kind == KindEnum || t.Kind == KindEnum64) && t.N == 0 && t.Name != 0
 }
 
-// hashAll computes the cut hash of every type.
-func (u *Unit) hashAll(names *Names) error {
+// Hash computes the cut hash of every type.
+func (u *Unit) Hash() error {
 	n := len(u.Types)
 	if cap(u.hash) < n {
 		u.hash, u.state, u.refs = make([]Hash, n, n+n/2), make([]byte, n, n+n/2), make([]Ref, n, n+n/2)
 	}
 	u.hash, u.state, u.refs = u.hash[:n], u.state[:n], u.refs[:n]
 	u.pinned, u.key = nil, u.hash
-	return u.rehash(names)
+	return u.rehash()
 }
 
-func (u *Unit) rehash(names *Names) error {
+func (u *Unit) rehash() error {
 	clear(u.state)
 	for i := range u.Types {
 		if u.state[i] == 0 {
-			if err := u.hashOne(i, names, 0); err != nil {
+			if err := u.hashOne(i, 0); err != nil {
 				return err
 			}
 		}
@@ -108,7 +112,7 @@ func (u *Unit) rehash(names *Names) error {
 // files. The name of such a tag does not tell what a reference means: its definitions are pinned, which makes references to them
 // contribute the definition's hash to the key. Where that gives several keys to the definitions of another tag, those are
 // pinned too. tags gives for each type the number of the tag that it defines, -1 for none.
-func (u *Unit) pin(names *Names, tags []int32) error {
+func (u *Unit) pin(tags []int32) error {
 	plain := u.hash
 	defer func() { u.hash = plain }()
 	byTag := map[int32][]int{}
@@ -134,7 +138,7 @@ func (u *Unit) pin(names *Names, tags []int32) error {
 			return nil
 		}
 		u.hash = make([]Hash, len(u.Types))
-		if err := u.rehash(names); err != nil {
+		if err := u.rehash(); err != nil {
 			return err
 		}
 		u.key = u.hash
@@ -142,14 +146,14 @@ func (u *Unit) pin(names *Names, tags []int32) error {
 }
 
 // refHash is what a reference contributes.
-func (u *Unit) refHash(to Ref, names *Names, depth int) (Hash, error) {
+func (u *Unit) refHash(to Ref, depth int) (Hash, error) {
 	if to == 0 {
 		return voidHash, nil
 	}
 	i := int(to - 1)
 	if t := &u.Types[i]; t.Name != 0 {
 		if c := tagClassOf(t.Kind, t.KindFlag); c != notTag {
-			h := tagHash(c, names.hash[t.Name])
+			h := tagHash(c, u.names.list[t.Name].hash)
 			if u.pinned != nil && u.pinned[i] {
 				h.addHash(u.key[i])
 			}
@@ -157,7 +161,7 @@ func (u *Unit) refHash(to Ref, names *Names, depth int) (Hash, error) {
 		}
 	}
 	if u.state[i] != 2 {
-		if err := u.hashOne(i, names, depth+1); err != nil {
+		if err := u.hashOne(i, depth+1); err != nil {
 			return Hash{}, err
 		}
 	}
@@ -165,7 +169,7 @@ func (u *Unit) refHash(to Ref, names *Names, depth int) (Hash, error) {
 }
 
 // hashOne computes what baseHasher.visit computes for the same type.
-func (u *Unit) hashOne(i int, names *Names, depth int) error {
+func (u *Unit) hashOne(i int, depth int) error {
 	if u.state[i] == 1 {
 		return fmt.Errorf("a type refers to itself without passing through a name")
 	}
@@ -174,12 +178,12 @@ func (u *Unit) hashOne(i int, names *Names, depth int) error {
 	}
 	u.state[i] = 1
 	t := &u.Types[i]
-	sum := begin(info(t.Kind, int(t.N), t.KindFlag), names.hash[t.Name], t.Number)
+	sum := begin(info(t.Kind, int(t.N), t.KindFlag), u.names.list[t.Name].hash, t.Number)
 	var r Hash
 	var err error
 	switch t.Kind {
 	case KindPtr, KindTypedef, KindVolatile, KindConst, KindRestrict, KindFunc, KindFuncProto, KindDeclTag, KindTypeTag, KindArray:
-		if r, err = u.refHash(t.To, names, depth); err != nil {
+		if r, err = u.refHash(t.To, depth); err != nil {
 			return err
 		}
 		sum.addHash(r)
@@ -188,7 +192,7 @@ func (u *Unit) hashOne(i int, names *Names, depth int) error {
 	case KindInt, KindDeclTag:
 		sum.add(0, uint64(t.Extra))
 	case KindArray:
-		if r, err = u.refHash(t.Index, names, depth); err != nil {
+		if r, err = u.refHash(t.Index, depth); err != nil {
 			return err
 		}
 		sum.addHash(r)
@@ -197,22 +201,22 @@ func (u *Unit) hashOne(i int, names *Names, depth int) error {
 		members := u.Members[t.First : t.First+t.N]
 		for j := range members {
 			m := &members[j]
-			if r, err = u.refHash(m.Type, names, depth); err != nil {
+			if r, err = u.refHash(m.Type, depth); err != nil {
 				return err
 			}
-			sum.add(names.hash[m.Name], uint64(m.Offset))
+			sum.add(u.names.list[m.Name].hash, uint64(m.Offset))
 			sum.addHash(r)
 		}
 	case KindEnum, KindEnum64:
 		for _, e := range u.Enumerators[t.First : t.First+t.N] {
-			sum.add(names.hash[e.Name], e.Value)
+			sum.add(u.names.list[e.Name].hash, e.Value)
 		}
 	case KindFuncProto:
 		for _, p := range u.Params[t.First : t.First+t.N] {
-			if r, err = u.refHash(p.Type, names, depth); err != nil {
+			if r, err = u.refHash(p.Type, depth); err != nil {
 				return err
 			}
-			sum.add(names.hash[p.Name], 0)
+			sum.add(u.names.list[p.Name].hash, 0)
 			sum.addHash(r)
 		}
 	}

@@ -52,7 +52,7 @@ func BenchmarkModule(b *testing.B) {
 			b.SetBytes(int64(img.Section(".debug_info").Size))
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := File(img, base, Options{Dialect: base.Dialect}, func(string) {}); err != nil {
+				if _, err := File(img, base, Options{Dialect: base.Dialect, Threads: 1}); err != nil {
 					b.Fatal(err)
 				}
 			}

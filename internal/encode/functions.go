@@ -4,8 +4,10 @@ package encode
 
 import (
 	"bytes"
+	"cmp"
 	"debug/elf"
 	"slices"
+	"strings"
 
 	"github.com/kbtf/kbtf/internal/btf"
 	"github.com/kbtf/kbtf/internal/dwarf"
@@ -19,13 +21,13 @@ import (
 
 // functionTable is the functions of .symtab.
 type functionTable struct {
-	entry []int32 // by Name: number of the function, counted from 1
+	entry map[string]int // number of a function
 	funcs []function
 }
 
 // function is one entry of the table: everything that has been seen of one name.
 type function struct {
-	name   btf.Name
+	name   string
 	states []state
 }
 
@@ -38,8 +40,8 @@ type state struct {
 	structByValue bool // a parameter is a struct: where that arrives is not looked at
 }
 
-func readFunctionTable(img *elfimage.Image, names *btf.Names) (*functionTable, error) {
-	t := &functionTable{}
+func readFunctionTable(img *elfimage.Image) (*functionTable, error) {
+	t := &functionTable{entry: map[string]int{}}
 	syms, err := img.SymbolTable()
 	if err != nil || syms == nil {
 		return t, err
@@ -49,30 +51,13 @@ func readFunctionTable(img *elfimage.Image, names *btf.Names) (*functionTable, e
 		if s.Type() != elf.STT_FUNC {
 			continue
 		}
-		name := syms.Name(&s)
-		if dot := bytes.IndexByte(name, '.'); dot >= 0 {
-			name = name[:dot]
-		}
-		if len(name) == 0 {
-			continue
-		}
-		n := names.Intern(name)
-		if int(n) >= len(t.entry) {
-			t.entry = append(t.entry, make([]int32, int(n)+1-len(t.entry))...)
-		}
-		if t.entry[n] == 0 {
-			t.funcs = append(t.funcs, function{name: n})
-			t.entry[n] = int32(len(t.funcs))
+		name, _, _ := bytes.Cut(syms.Name(&s), []byte("."))
+		if _, known := t.entry[string(name)]; !known && len(name) > 0 {
+			t.entry[string(name)] = len(t.funcs)
+			t.funcs = append(t.funcs, function{name: string(name)})
 		}
 	}
 	return t, nil
-}
-
-func (t *functionTable) find(n btf.Name) int32 {
-	if int(n) < len(t.entry) {
-		return t.entry[n]
-	}
-	return 0
 }
 
 // unitFunctions collects the subprogram DIEs of a unit that may describe functions of the table.
@@ -109,12 +94,12 @@ func (f *unitFunctions) reset() {
 	f.list, f.params, f.open = f.list[:0], f.params[:0], -1
 }
 
-// visit takes a DIE that is no type. t gives references, name reads names.
-func (f *unitFunctions) visit(r *dwarf.Reader, t *unitTypes, name func(dwarf.Attr) (btf.Name, error)) error {
+// visit takes a DIE that is no type. t gives references and names.
+func (f *unitFunctions) visit(r *dwarf.Reader, t *unitTypes) error {
 	switch r.Tag {
 	case dwarf.TagSubprogram:
 		f.open = -1
-		n, err := name(dwarf.AttrName)
+		n, err := t.name(r, dwarf.AttrName)
 		if err != nil {
 			return err
 		}
@@ -122,8 +107,13 @@ func (f *unitFunctions) visit(r *dwarf.Reader, t *unitTypes, name func(dwarf.Att
 		if origin == 0 {
 			origin, abstract = r.Ref(dwarf.AttrSpecification), false
 		}
-		if n != 0 && f.table.find(n) == 0 || n == 0 && origin == 0 {
+		if n == 0 && origin == 0 {
 			return nil
+		}
+		if n != 0 {
+			if _, known := f.table.entry[string(t.unit.Text(n))]; !known {
+				return nil
+			}
 		}
 		f.list = append(f.list, subprogram{die: r.Off, origin: origin, abstract: abstract, declared: r.Has(dwarf.AttrDeclaration),
 			name: n, ret: t.ref(r), first: len(f.params)})
@@ -132,7 +122,7 @@ func (f *unitFunctions) visit(r *dwarf.Reader, t *unitTypes, name func(dwarf.Att
 		if f.open != r.Depth-1 {
 			return nil
 		}
-		n, err := name(dwarf.AttrName)
+		n, err := t.name(r, dwarf.AttrName)
 		if err != nil {
 			return err
 		}
@@ -160,7 +150,7 @@ func (f *unitFunctions) closeTo(depth int) {
 }
 
 func (f *unitFunctions) subprogramAt(die uint64) *subprogram {
-	i, ok := slices.BinarySearchFunc(f.list, die, func(s subprogram, die uint64) int { return compare(s.die, die) })
+	i, ok := slices.BinarySearchFunc(f.list, die, func(s subprogram, die uint64) int { return cmp.Compare(s.die, die) })
 	if !ok {
 		return nil
 	}
@@ -168,21 +158,11 @@ func (f *unitFunctions) subprogramAt(die uint64) *subprogram {
 }
 
 func (f *unitFunctions) parameterAt(die uint64) *parameter {
-	i, ok := slices.BinarySearchFunc(f.params, die, func(p parameter, die uint64) int { return compare(p.die, die) })
+	i, ok := slices.BinarySearchFunc(f.params, die, func(p parameter, die uint64) int { return cmp.Compare(p.die, die) })
 	if !ok {
 		return nil
 	}
 	return &f.params[i]
-}
-
-func compare(a, b uint64) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
 }
 
 // inherit completes a subprogram from its origin (DWARF 5, sections 3.3.8.2 and 2.13.2). depth bounds chains of origins.
@@ -219,26 +199,35 @@ func (f *unitFunctions) inherit(s *subprogram, depth int) {
 	}
 }
 
-// finish gives the states of a unit to the table. t has finished, refs are its types in the module.
-func (f *unitFunctions) finish(t *unitTypes, refs []btf.Ref, unit int) {
+// finish completes the subprograms. t has finished.
+func (f *unitFunctions) finish(t *unitTypes) {
 	for i := range f.list {
 		f.inherit(&f.list[i], 0)
 	}
-	ref := func(die btf.Ref) btf.Ref {
-		if n := t.resolve(die); n != 0 {
-			return refs[n-1]
+	for i := range f.list {
+		f.list[i].ret = t.resolve(f.list[i].ret)
+	}
+	for i := range f.params {
+		f.params[i].typ = t.resolve(f.params[i].typ)
+	}
+}
+
+// merge gives the states of a unit to the table. refs are the unit's types in the module.
+func (f *unitFunctions) merge(m *btf.Module, t *unitTypes, refs []btf.Ref, unit int) {
+	ref := func(n btf.Ref) btf.Ref {
+		if n == 0 {
+			return 0
 		}
-		return 0
+		return refs[n-1]
 	}
 	for i := range f.list {
 		s := &f.list[i]
-		e := f.table.find(s.name)
-		if s.declared || e == 0 {
+		if s.declared || s.name == 0 {
 			continue
 		}
 		st := state{unit: unit, ret: ref(s.ret)}
-		if n := s.n; n > 0 || s.variadic {
-			st.params = make([]btf.Param, 0, n+1)
+		if s.n > 0 || s.variadic {
+			st.params = make([]btf.Param, 0, s.n+1)
 		}
 		named := true
 		for j, p := range f.params[s.first : s.first+s.n] {
@@ -249,8 +238,8 @@ func (f *unitFunctions) finish(t *unitTypes, refs []btf.Ref, unit int) {
 			if j < len(f.regs) && p.reg != dwarf.NoRegister && f.regs[j] >= 0 && p.reg != f.regs[j] {
 				st.unexpectedReg = true
 			}
-			st.structByValue = st.structByValue || t.isStruct(t.resolve(p.typ))
-			st.params = append(st.params, btf.Param{Name: p.name, Type: ref(p.typ)})
+			st.structByValue = st.structByValue || t.isStruct(p.typ)
+			st.params = append(st.params, btf.Param{Name: m.Intern(&t.unit, p.name), Type: ref(p.typ)})
 		}
 		if !named {
 			continue
@@ -258,7 +247,7 @@ func (f *unitFunctions) finish(t *unitTypes, refs []btf.Ref, unit int) {
 		if s.variadic {
 			st.params = append(st.params, btf.Param{})
 		}
-		fn := &f.table.funcs[e-1]
+		fn := &f.table.funcs[f.table.entry[string(t.unit.Text(s.name))]]
 		fn.states = append(fn.states, st)
 	}
 }
@@ -309,16 +298,14 @@ func (t *functionTable) emit(m *btf.Module) {
 			order = append(order, i)
 		}
 	}
-	slices.SortFunc(order, func(a, b int) int {
-		return bytes.Compare(m.Names.Bytes(t.funcs[a].name), m.Names.Bytes(t.funcs[b].name))
-	})
+	slices.SortFunc(order, func(a, b int) int { return strings.Compare(t.funcs[a].name, t.funcs[b].name) })
 	for _, i := range order {
 		f := &t.funcs[i]
 		first := &f.states[0]
 		if !consistent(m, f.states) {
 			continue
 		}
-		m.AddFunc(first.unit, f.name, first.ret, first.params)
+		m.AddFunc(first.unit, m.Names.Intern([]byte(f.name)), first.ret, first.params)
 	}
 }
 

@@ -61,6 +61,7 @@ var wanted = dwarf.Wanted{
 // of types. Parts of a type - members, enumerators, parameters - are collected on a stack, as types may nest in types, and moved
 // to the unit when their type is closed.
 type unitTypes struct {
+	d       *dwarf.Data
 	dialect btf.Dialect
 	unit    btf.Unit
 	base    uint64   // offset in .debug_info that references count from
@@ -74,9 +75,6 @@ type unitTypes struct {
 	dims      []uint32
 	addrSize  uint64 // bytes
 	bigEndian bool
-
-	intName  btf.Name
-	fakeName btf.Name
 
 	aliases   map[uint32]btf.Ref // DIEs that references go through, by offset: BTF has no word for _Atomic
 	bitfields []bitfield         // whose storage size is that of their type
@@ -129,6 +127,32 @@ func (t *unitTypes) add(r *dwarf.Reader, typ btf.Type) uint32 {
 	t.die = append(t.die, uint32(r.Off-t.base))
 	t.unit.Types = append(t.unit.Types, typ)
 	return uint32(len(t.unit.Types) - 1)
+}
+
+// name gives a string attribute.
+func (t *unitTypes) name(r *dwarf.Reader, a dwarf.Attr) (btf.Name, error) {
+	if !r.Has(a) || r.Class[a] != dwarf.ClassString {
+		return 0, nil
+	}
+	ref := dwarf.StrRef(r.Val[a])
+	tab, off := t.d.Strings(ref)
+	n, ok := t.unit.NameAt(tab, off, uint64(ref))
+	if !ok {
+		return 0, t.d.NoString(ref)
+	}
+	return n, nil
+}
+
+// Names that are not in the file.
+var (
+	plainInt = []byte("int\x00")
+	fakeInt  = []byte("__SANITIZED_FAKE_INT__\x00")
+)
+
+// madeUp gives the number of a name that is not in the file.
+func (t *unitTypes) madeUp(s []byte) btf.Name {
+	n, _ := t.unit.NameAt(s, 0, ^uint64(len(s))) // no string of a file is at such a place
+	return n
 }
 
 // ref gives DW_AT_type, void if it is absent.
@@ -201,9 +225,9 @@ func (t *unitTypes) close(o *open) {
 const pending = 1 << 31
 
 // visit takes a DIE. It returns false if the DIE is none of a type's.
-func (t *unitTypes) visit(r *dwarf.Reader, name func(dwarf.Attr) (btf.Name, error)) (bool, error) {
+func (t *unitTypes) visit(r *dwarf.Reader) (bool, error) {
 	named := func(kind btf.Kind) (btf.Type, error) {
-		n, err := name(dwarf.AttrName)
+		n, err := t.name(r, dwarf.AttrName)
 		return btf.Type{Kind: kind, Name: n}, err
 	}
 	switch r.Tag {
@@ -232,7 +256,7 @@ func (t *unitTypes) visit(r *dwarf.Reader, name func(dwarf.Attr) (btf.Name, erro
 		typ.To = t.ref(r)
 		t.add(r, typ)
 	case dwarf.TagBaseType:
-		return true, t.baseType(r, name)
+		return true, t.baseType(r)
 	case dwarf.TagArrayType:
 		i := t.add(r, btf.Type{Kind: btf.KindArray, To: t.ref(r)})
 		t.open = append(t.open, open{tag: r.Tag, depth: r.Depth, typ: i, from: len(t.dims)})
@@ -241,10 +265,10 @@ func (t *unitTypes) visit(r *dwarf.Reader, name func(dwarf.Attr) (btf.Name, erro
 			t.dims = append(t.dims, dimension(r))
 		}
 	case dwarf.TagStructureType, dwarf.TagClassType, dwarf.TagUnionType:
-		return true, t.composite(r, name)
+		return true, t.composite(r)
 	case dwarf.TagMember:
 		if o := t.container(r); o != nil && o.tag == dwarf.TagStructureType {
-			return true, t.member(r, o, name)
+			return true, t.member(r, o)
 		}
 	case dwarf.TagEnumerationType:
 		typ, err := named(btf.KindEnum)
@@ -270,7 +294,7 @@ func (t *unitTypes) visit(r *dwarf.Reader, name func(dwarf.Attr) (btf.Name, erro
 		if o == nil || o.tag != dwarf.TagEnumerationType {
 			return true, nil
 		}
-		n, err := name(dwarf.AttrName)
+		n, err := t.name(r, dwarf.AttrName)
 		if err != nil {
 			return true, err
 		}
@@ -294,7 +318,7 @@ func (t *unitTypes) visit(r *dwarf.Reader, name func(dwarf.Attr) (btf.Name, erro
 		if o == nil || o.tag != dwarf.TagSubroutineType {
 			return false, nil
 		}
-		n, err := name(dwarf.AttrName)
+		n, err := t.name(r, dwarf.AttrName)
 		if err != nil {
 			return true, err
 		}
@@ -311,7 +335,7 @@ func (t *unitTypes) visit(r *dwarf.Reader, name func(dwarf.Attr) (btf.Name, erro
 		if o == nil || o.tag != dwarf.TagPointerType || !t.dialect.TypeTags {
 			return false, nil
 		}
-		return true, t.annotation(r, o, name)
+		return true, t.annotation(r, o)
 	case dwarf.TagReferenceType, dwarf.TagRvalueReferenceType, dwarf.TagPtrToMemberType, dwarf.TagStringType, dwarf.TagInterfaceType:
 		return true, dieError(r, "BTF has no word for DWARF tag %#x (not a C type)", r.Tag)
 	default:
@@ -334,8 +358,8 @@ const (
 	ateImaginary    = 0x09
 )
 
-func (t *unitTypes) baseType(r *dwarf.Reader, name func(dwarf.Attr) (btf.Name, error)) error {
-	n, err := name(dwarf.AttrName)
+func (t *unitTypes) baseType(r *dwarf.Reader) error {
+	n, err := t.name(r, dwarf.AttrName)
 	if err != nil {
 		return err
 	}
@@ -364,7 +388,7 @@ func (t *unitTypes) baseType(r *dwarf.Reader, name func(dwarf.Attr) (btf.Name, e
 	}
 	if size == 0 || size > 16 || bits.OnesCount64(size) != 1 {
 		// Clang makes such types for its expressions (DW_OP_convert).
-		n, size = t.fakeName, 4
+		n, size = t.madeUp(fakeInt), 4
 	}
 	if n == 0 {
 		return dieError(r, "a base type without a name")
@@ -386,8 +410,8 @@ func dimension(r *dwarf.Reader) uint32 {
 	return uint32(n)
 }
 
-func (t *unitTypes) composite(r *dwarf.Reader, name func(dwarf.Attr) (btf.Name, error)) error {
-	n, err := name(dwarf.AttrName)
+func (t *unitTypes) composite(r *dwarf.Reader) error {
+	n, err := t.name(r, dwarf.AttrName)
 	if err != nil {
 		return err
 	}
@@ -412,8 +436,8 @@ func (t *unitTypes) composite(r *dwarf.Reader, name func(dwarf.Attr) (btf.Name, 
 	return nil
 }
 
-func (t *unitTypes) member(r *dwarf.Reader, o *open, name func(dwarf.Attr) (btf.Name, error)) error {
-	n, err := name(dwarf.AttrName)
+func (t *unitTypes) member(r *dwarf.Reader, o *open) error {
+	n, err := t.name(r, dwarf.AttrName)
 	if err != nil {
 		return err
 	}
@@ -465,11 +489,11 @@ func bitfieldOffset(location, storage, bitOffset, size uint64, bigEndian bool) u
 }
 
 // annotation takes a btf_type_tag of a pointer.
-func (t *unitTypes) annotation(r *dwarf.Reader, o *open, name func(dwarf.Attr) (btf.Name, error)) error {
+func (t *unitTypes) annotation(r *dwarf.Reader, o *open) error {
 	if s, err := r.StringAttr(dwarf.AttrName); err != nil || string(s) != "btf_type_tag" {
 		return err
 	}
-	value, err := name(dwarf.AttrConstValue)
+	value, err := t.name(r, dwarf.AttrConstValue)
 	if err != nil || value == 0 {
 		return err
 	}
@@ -508,7 +532,7 @@ func (t *unitTypes) finish(length uint64) error {
 			hasArray = true
 			typ.To = t.resolve(typ.To)
 		case btf.KindInt:
-			if index == 0 && typ.Name == t.intName {
+			if index == 0 && string(t.unit.Text(typ.Name)) == "int" {
 				index = btf.Ref(i + 1)
 			}
 		default:
@@ -525,7 +549,7 @@ func (t *unitTypes) finish(length uint64) error {
 	}
 	if hasArray {
 		if index == 0 {
-			types = append(types, btf.Type{Kind: btf.KindInt, Name: t.intName, Number: 4, Extra: btf.IntSigned<<24 | 32})
+			types = append(types, btf.Type{Kind: btf.KindInt, Name: t.madeUp(plainInt), Number: 4, Extra: btf.IntSigned<<24 | 32})
 			index = btf.Ref(len(types))
 		}
 		for i := range types {

@@ -46,7 +46,7 @@ func (v *unitVariables) reset() {
 }
 
 // visit takes the DIE of a variable.
-func (v *unitVariables) visit(r *dwarf.Reader, t *unitTypes, name func(dwarf.Attr) (btf.Name, error)) error {
+func (v *unitVariables) visit(r *dwarf.Reader, t *unitTypes) error {
 	if v.section == nil || r.Tag != dwarf.TagVariable {
 		return nil
 	}
@@ -59,7 +59,7 @@ func (v *unitVariables) visit(r *dwarf.Reader, t *unitTypes, name func(dwarf.Att
 			return nil
 		}
 	}
-	n, err := name(dwarf.AttrName)
+	n, err := t.name(r, dwarf.AttrName)
 	if err != nil {
 		return err
 	}
@@ -90,14 +90,14 @@ func (v *unitVariables) inSection(p *dwarf.Place) bool {
 	return true
 }
 
-// finish adds the variables of a unit to the module.
-func (v *unitVariables) finish(m *btf.Module, t *unitTypes, refs []btf.Ref, unit int) error {
+// merge adds the variables of a unit to the module. t has finished, refs are its types in the module.
+func (v *unitVariables) merge(m *btf.Module, t *unitTypes, refs []btf.Ref, unit int) error {
 	for _, x := range v.list {
 		if x.spec != 0 {
 			d := v.declared[x.spec]
 			x.name, x.typ, x.linkage = d.name, d.typ, d.linkage
 		}
-		name := m.Names.Bytes(x.name)
+		name := t.unit.Text(x.name)
 		typ := t.resolve(x.typ)
 		size, ok := t.size(typ)
 		if !ok || size == 0 || size > 1<<32-1 || x.off > 1<<32-1 || !validVarName(name) {
@@ -113,7 +113,8 @@ func (v *unitVariables) finish(m *btf.Module, t *unitTypes, refs []btf.Ref, unit
 				continue
 			}
 		}
-		m.AddVar(unit, v.section.Index, m.Names.Intern([]byte(perCPU)), x.name, refs[typ-1], x.linkage, uint32(x.off), uint32(size))
+		m.AddVar(unit, v.section.Index, m.Names.Intern([]byte(perCPU)), m.Intern(&t.unit, x.name), refs[typ-1], x.linkage,
+			uint32(x.off), uint32(size))
 	}
 	return nil
 }
