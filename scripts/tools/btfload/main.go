@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+// Btfload reads the BTF of vmlinux and the split BTF of modules with a reader that is
+// independent of the encoder, cilium/ebpf, and inflates every type of theirs.
+package main
+
+import (
+	"bytes"
+	"debug/elf"
+	"fmt"
+	"os"
+
+	"github.com/cilium/ebpf/btf"
+)
+
+func main() {
+	if len(os.Args) < 2 {
+		fmt.Fprintln(os.Stderr, "usage: btfload VMLINUX [MODULE...]")
+		os.Exit(2)
+	}
+	if err := run(os.Args[1], os.Args[2:]); err != nil {
+		fmt.Fprintln(os.Stderr, "btfload:", err)
+		os.Exit(1)
+	}
+}
+
+func run(vmlinux string, modules []string) error {
+	base, err := btf.LoadSpec(vmlinux)
+	if err != nil {
+		return fmt.Errorf("%s: %w", vmlinux, err)
+	}
+	n, err := inflate(base)
+	if err != nil {
+		return fmt.Errorf("%s: %w", vmlinux, err)
+	}
+	fmt.Printf("%s: %d types\n", vmlinux, n)
+	for _, module := range modules {
+		raw, err := section(module)
+		if err != nil {
+			return err
+		}
+		split, err := btf.LoadSplitSpecFromReader(bytes.NewReader(raw), base)
+		if err != nil {
+			return fmt.Errorf("%s: %w", module, err)
+		}
+		if n, err = inflate(split); err != nil {
+			return fmt.Errorf("%s: %w", module, err)
+		}
+		fmt.Printf("%s: %d types, %d bytes\n", module, n, len(raw))
+	}
+	return nil
+}
+
+// inflate counts the types of a spec, declaration tags aside, after reading each in full.
+func inflate(spec *btf.Spec) (int, error) {
+	n := 0
+	for _, err := range spec.All() {
+		if err != nil {
+			return 0, err
+		}
+		n++
+	}
+	return n, nil
+}
+
+func section(path string) ([]byte, error) {
+	file, err := elf.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	defer file.Close()
+	s := file.Section(".BTF")
+	if s == nil {
+		return nil, fmt.Errorf("%s: no .BTF section", path)
+	}
+	return s.Data()
+}
