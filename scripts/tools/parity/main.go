@@ -24,15 +24,8 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/kbtf/kbtf/internal/btfdiff"
+	"github.com/kbtf/kbtf/scripts/tools/encoder"
 )
-
-// What Linux 6.12 passes to the encoder for a module of its own tree: scripts/Makefile.btf.
-// -j is left out: modules are encoded in parallel here.
-var encoderFlags = []string{
-	"-J",
-	"--btf_features=encode_force,var,float,enum64,decl_tag,type_tag,optimized_func,consistent_func,decl_tag_kfuncs",
-	"--lang_exclude=rust",
-}
 
 type options struct {
 	base, modules   string
@@ -174,7 +167,7 @@ func findModules(o options) ([]string, error) {
 // oracleDir is where the oracle's outputs are kept: in a directory whose name says
 // all that they depend on.
 func oracleDir(o options, version []byte) string {
-	flags := sha256.Sum256([]byte(strings.Join(encoderFlags, "\n")))
+	flags := sha256.Sum256([]byte(strings.Join(encoder.Flags, "\n")))
 	return filepath.Join(o.cache, fmt.Sprintf("%s-%s-%x", o.key, bytes.TrimSpace(version), flags[:4]))
 }
 
@@ -200,37 +193,27 @@ func compare(o options, base *btfdiff.Base, path, kept, scratch string) outcome 
 		out.err = err
 		return out
 	}
-	encoder, err := encode(o.encoder, o.base, module, scratch)
+	ours, err := encode(o.encoder, o.base, module, scratch)
 	if err != nil {
 		out.err = err
 		return out
 	}
 	os.Remove(scratch)
-	out.oracleBytes, out.encoderBytes = len(oracle), len(encoder)
-	if out.result, out.err = base.Compare(oracle, encoder); out.err != nil {
+	out.oracleBytes, out.encoderBytes = len(oracle), len(ours)
+	if out.result, out.err = base.Compare(oracle, ours); out.err != nil {
 		out.err = fmt.Errorf("%s: %w", path, out.err)
 	}
 	return out
 }
 
-// encode runs an encoder and returns the bytes it wrote. Pahole before 1.32 overwrites
-// an output file without truncating it, and may say that all is well without having
-// written one, so the file is removed first and has to be there afterwards.
-func encode(encoder, base, module, output string) ([]byte, error) {
+// encode runs an encoder and returns the bytes it wrote. Modules are encoded in parallel
+// here, so the encoder is not asked for threads of its own.
+func encode(program, base, module, output string) ([]byte, error) {
 	if err := os.MkdirAll(filepath.Dir(output), 0o755); err != nil {
 		return nil, err
 	}
-	if err := os.Remove(output); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if _, err := encoder.Run(program, encoder.Flags, base, module, output); err != nil {
 		return nil, err
 	}
-	args := append(slices.Clone(encoderFlags), "--btf_base", base, "--btf_encode_detached="+output, module)
-	message, err := exec.Command(encoder, args...).CombinedOutput()
-	if err != nil {
-		return nil, fmt.Errorf("%s %s: %w: %s", filepath.Base(encoder), module, err, bytes.TrimSpace(message))
-	}
-	raw, err := os.ReadFile(output)
-	if err != nil {
-		return nil, fmt.Errorf("%s %s: wrote nothing: %s", filepath.Base(encoder), module, bytes.TrimSpace(message))
-	}
-	return raw, nil
+	return os.ReadFile(output)
 }

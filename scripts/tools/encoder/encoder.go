@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+// Package encoder runs an encoder of split BTF, pahole or another that understands its
+// command line, the way a kernel build does.
+package encoder
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+)
+
+// Flags are what Linux 6.12 passes for a module of its own tree, but for -j:
+// scripts/Makefile.btf.
+var Flags = []string{
+	"-J",
+	"--btf_features=encode_force,var,float,enum64,decl_tag,type_tag,optimized_func,consistent_func,decl_tag_kfuncs",
+	"--lang_exclude=rust",
+}
+
+// Run encodes a module into the file output and leaves the module alone. Flags precede
+// the names of base, output and module.
+//
+// Pahole before 1.32 overwrites an output file without truncating it, and may say that
+// all is well without having written one, so the file is removed first and has to be
+// there afterwards.
+func Run(program string, flags []string, base, module, output string) (*os.ProcessState, error) {
+	if err := os.Remove(output); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	args := append(slices.Clone(flags), "--btf_base", base, "--btf_encode_detached="+output, module)
+	cmd := exec.Command(program, args...)
+	message, err := cmd.CombinedOutput()
+	if err != nil {
+		return nil, fmt.Errorf("%s %s: %w: %s", filepath.Base(program), module, err, bytes.TrimSpace(message))
+	}
+	if _, err := os.Stat(output); err != nil {
+		return nil, fmt.Errorf("%s %s: wrote nothing: %s", filepath.Base(program), module, bytes.TrimSpace(message))
+	}
+	return cmd.ProcessState, nil
+}
