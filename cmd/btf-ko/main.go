@@ -29,6 +29,9 @@ const (
 	exitUsage  = 2
 )
 
+// heapBound is how far the heap grows before it is collected, in bytes: less than pahole takes for the largest modules.
+const heapBound = 160 << 20
+
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
 type options struct {
@@ -102,8 +105,9 @@ func run(args []string, stdout, stderr io.Writer) int {
 
 // encodeFiles encodes all files, also after one has failed.
 func encodeFiles(files []string, opt *options, stderr io.Writer) int {
-	// The heap is small and short-lived: collecting it less often than the default costs little memory.
-	debug.SetGCPercent(400)
+	// Most modules are done before a collection would pay: collect only when the heap comes near a bound.
+	debug.SetGCPercent(-1)
+	debug.SetMemoryLimit(heapBound)
 	base := encode.NoBase()
 	if opt.base != "" {
 		var err error

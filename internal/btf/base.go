@@ -17,7 +17,8 @@ type Base struct {
 
 	Dialect Dialect
 
-	off []uint32 // off[id]: where type id stands in Types; off[0] is not used
+	tags int      // number of types in byTag
+	off  []uint32 // off[id]: where type id stands in Types; off[0] is not used
 
 	// The index is built in the background while the module is read: see ready.
 	indexed  chan struct{}
@@ -65,7 +66,7 @@ func NewBase(b *Blob) (*Base, error) {
 	if n := base.NumTypes(); n > MaxTypeID {
 		return nil, fmt.Errorf("%d types, more than the kernel's limit of %d", n, MaxTypeID)
 	}
-	base.findDialect()
+	base.survey()
 	go func() {
 		base.indexErr = base.index()
 		close(base.indexed)
@@ -84,9 +85,10 @@ func (b *Base) ready() error {
 func (b *Base) index() error {
 	n := uint32(len(b.off))
 	b.hash = make([]Hash, n)
-	b.byHash.init(int(n))
-	b.byTag.init(int(n) / 8)
+	b.byHash = newIDTable(int(n))
+	b.byTag = newIDTable(b.tags)
 	h := baseHasher{base: b, state: make([]byte, n), noName: hashName(nil)}
+	clear(h.state) // as in newIDTable
 	for id := uint32(1); id < n; id++ {
 		if err := h.visit(id, 0); err != nil {
 			return fmt.Errorf("base BTF: type %d: %w", id, err)
@@ -112,10 +114,14 @@ func (b *Base) index() error {
 	return nil
 }
 
-func (b *Base) findDialect() {
+// survey finds the dialect, and counts tags.
+func (b *Base) survey() {
 	d := &b.Dialect
 	for id := uint32(1); id < uint32(len(b.off)); id++ {
 		inf := b.info(id)
+		if le32(b.Types[b.off[id]:]) != 0 && tagClassOf(infoKind(inf), infoFlag(inf)) != notTag {
+			b.tags++
+		}
 		switch k := infoKind(inf); k {
 		case KindEnum64:
 			d.Enum64 = true
@@ -156,19 +162,17 @@ func (b *Base) FindString(s []byte) (uint32, bool) {
 		return 0, true
 	}
 	b.stringsOnce.Do(b.indexStrings)
-	for it := b.strings.find(hashName(s)); ; {
-		off, ok := it.next()
-		if !ok {
-			return 0, false
-		}
+	it := b.strings.find(hashName(s))
+	for off := it.next(); off != 0; off = it.next() {
 		if rest := b.Strings[off:]; len(rest) > len(s) && rest[len(s)] == 0 && bytes.Equal(rest[:len(s)], s) {
 			return off, true
 		}
 	}
+	return 0, false
 }
 
 func (b *Base) indexStrings() {
-	b.strings.init(len(b.Strings) / 20)
+	b.strings = newIDTable(bytes.Count(b.Strings, []byte{0}))
 	for pos := 0; pos < len(b.Strings); {
 		h, n, _ := hashCString(b.Strings, uint32(pos)) // the section ends with NUL
 		if n > 0 {
@@ -180,24 +184,19 @@ func (b *Base) indexStrings() {
 
 // withHash lists the types with a cut hash; there is one, but for the handful whose tags are ambiguous in the base.
 func (b *Base) withHash(h Hash, to []uint32) []uint32 {
-	for it := b.byHash.find(h.lo); ; {
-		id, ok := it.next()
-		if !ok {
-			return to
-		}
+	it := b.byHash.find(h.lo)
+	for id := it.next(); id != 0; id = it.next() {
 		if b.hash[id] == h {
 			to = append(to, id)
 		}
 	}
+	return to
 }
 
 // withTag lists the definitions of a tag, and the forward declarations of it, in the order of their ids.
 func (b *Base) withTag(c tagClass, name []byte, to []uint32) []uint32 {
-	for it := b.byTag.find(tagHash(c, hashName(name)).lo); ; {
-		id, ok := it.next()
-		if !ok {
-			return to
-		}
+	it := b.byTag.find(tagHash(c, hashName(name)).lo)
+	for id := it.next(); id != 0; id = it.next() {
 		inf := b.info(id)
 		if tagClassOf(infoKind(inf), infoFlag(inf)) != c {
 			continue
@@ -206,6 +205,7 @@ func (b *Base) withTag(c tagClass, name []byte, to []uint32) []uint32 {
 			to = append(to, id)
 		}
 	}
+	return to
 }
 
 // refsOf lists the references of a type, in the order of Module.refsOf.

@@ -50,9 +50,7 @@ func (r Ref) index() uint32 { return uint32(r>>1) - 1 }
 
 // NewModule makes an empty module to be split against base.
 func NewModule(base *Base) *Module {
-	m := &Module{Names: NewNames(), base: base}
-	m.byKey.init(1 << 12)
-	return m
+	return &Module{Names: NewNames(), base: base, byKey: newIDTable(1 << 11)}
 }
 
 // tagNumber finds or adds a tag.
@@ -71,15 +69,13 @@ func (m *Module) tagNumber(c tagClass, name Name) uint32 {
 
 // findNode finds a node by its key.
 func (m *Module) findNode(key Hash) (uint32, bool) {
-	for it := m.byKey.find(key.lo); ; {
-		id, ok := it.next()
-		if !ok {
-			return 0, false
-		}
+	it := m.byKey.find(key.lo)
+	for id := it.next(); id != 0; id = it.next() {
 		if m.key[id-1] == key {
 			return id - 1, true
 		}
 	}
+	return 0, false
 }
 
 func (m *Module) newNode(hash, key Hash, t Type) uint32 {
@@ -87,7 +83,14 @@ func (m *Module) newNode(hash, key Hash, t Type) uint32 {
 	m.types = append(m.types, t)
 	m.hash = append(m.hash, hash)
 	m.key = append(m.key, key)
-	m.byKey.insert(key.lo, n+1)
+	if 2*len(m.key) > len(m.byKey.slots) {
+		m.byKey = newIDTable(2 * len(m.key))
+		for i, key := range m.key {
+			m.byKey.insert(key.lo, uint32(i+1))
+		}
+	} else {
+		m.byKey.insert(key.lo, n+1)
+	}
 	return n
 }
 

@@ -84,22 +84,25 @@ type unitNames struct {
 
 type unitName struct {
 	hash   uint64
-	place  uint64
-	text   []byte
+	place  Place
+	length uint32
 	global Name // in the module's Names, 0 if not interned yet
 }
+
+// Place says where a string stands: Unit.Strings gives the section and the offset.
+type Place uint64
 
 func (n *unitNames) reset() {
 	n.list = append(n.list[:0], unitName{hash: hashName(nil)})
 }
 
-// NameAt gives a number to the NUL-terminated string at off of tab; ok is false if there is none. place tells strings in
-// different places apart, to find those used before. tab must stay until the unit is added.
-func (u *Unit) NameAt(tab []byte, off, place uint64) (id Name, ok bool) {
-	slot := &u.names.cache[place*mix0>>(64-13)]
+// NameAt gives a number to the NUL-terminated string at place; ok is false if there is none.
+func (u *Unit) NameAt(place Place) (id Name, ok bool) {
+	slot := &u.names.cache[uint64(place)*mix0>>(64-13)]
 	if id := *slot; int(id) < len(u.names.list) && u.names.list[id].place == place && id != 0 {
 		return id, true
 	}
+	tab, off := u.Strings(place)
 	if off >= uint64(len(tab)) || off >= 1<<32 {
 		return 0, false
 	}
@@ -108,13 +111,20 @@ func (u *Unit) NameAt(tab []byte, off, place uint64) (id Name, ok bool) {
 		return 0, ok
 	}
 	id = Name(len(u.names.list))
-	u.names.list = append(u.names.list, unitName{hash: h, place: place, text: tab[off : off+uint64(n)]})
+	u.names.list = append(u.names.list, unitName{hash: h, place: place, length: n})
 	*slot = id
 	return id, true
 }
 
 // Text gives the bytes of a string.
-func (u *Unit) Text(n Name) []byte { return u.names.list[n].text }
+func (u *Unit) Text(n Name) []byte {
+	if n == 0 {
+		return nil
+	}
+	x := &u.names.list[n]
+	tab, off := u.Strings(x.place)
+	return tab[off : off+uint64(x.length)]
+}
 
 // Intern gives the module's number of a unit's string.
 func (m *Module) Intern(u *Unit, n Name) Name {
@@ -123,7 +133,7 @@ func (m *Module) Intern(u *Unit, n Name) Name {
 	}
 	x := &u.names.list[n]
 	if x.global == 0 {
-		x.global = m.Names.intern(x.text, x.hash)
+		x.global = m.Names.intern(u.Text(n), x.hash)
 	}
 	return x.global
 }

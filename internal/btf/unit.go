@@ -2,7 +2,10 @@
 
 package btf
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Ref refers to a type: in a Unit it is the number of one of its types, counted from 1. 0 is void.
 type Ref uint32
@@ -57,6 +60,9 @@ type Unit struct {
 	Enumerators []Enumerator
 	Params      []Param
 
+	// Strings gives the section that a string stands in and its offset there.
+	Strings func(Place) (tab []byte, off uint64)
+
 	names unitNames
 
 	hash   []Hash // cut hashes
@@ -64,6 +70,16 @@ type Unit struct {
 	pinned []bool // definitions of a tag that this unit defines in several ways
 	state  []byte
 	refs   []Ref
+}
+
+// Grow makes room for a unit whose DIEs take n bytes, so that little is copied while it is read. The proportions are those of
+// kernel modules; memory that is not used is not touched.
+func (u *Unit) Grow(n int) {
+	u.Types = slices.Grow(u.Types, n/30)
+	u.Members = slices.Grow(u.Members, n/18)
+	u.Enumerators = slices.Grow(u.Enumerators, n/40)
+	u.Params = slices.Grow(u.Params, n/60)
+	u.names.list = slices.Grow(u.names.list, n/20)
 }
 
 // Reset empties the unit and keeps its memory.

@@ -77,6 +77,7 @@ type op struct {
 type abbrevTable struct {
 	byCode  []abbrev
 	sparse  map[uint64]abbrev
+	ops     []op // of all abbreviations, one after the other
 	refAddr bool // some DIE may refer to another unit
 }
 
@@ -121,6 +122,7 @@ func compileAbbrevs(data []byte, off uint64, wanted Wanted, addrSize, offSize in
 		}
 		want, isWanted := wanted[Tag(tag)]
 		a := abbrev{tag: Tag(tag), children: data[pos] != 0, wanted: isWanted && tag <= 0xffff}
+		first := len(t.ops)
 		pos++
 		for {
 			name, n := uleb(data[pos:])
@@ -143,16 +145,16 @@ func compileAbbrevs(data []byte, off uint64, wanted Wanted, addrSize, offSize in
 				break
 			}
 			t.refAddr = t.refAddr || form == formRefAddr
-			slot := NumAttrs
-			if s, ok := attrByCode[name]; ok && a.wanted && want&(1<<s) != 0 {
-				slot = s
+			slot := attrOf(name)
+			if !a.wanted || want&(1<<slot) == 0 { // never set for NumAttrs
+				slot = NumAttrs
 			}
 			if slot == NumAttrs {
 				if size, ok := fixedSize(form, addrSize, offSize, version); ok {
-					if k := len(a.ops); k > 0 && a.ops[k-1].form == opSkip {
-						a.ops[k-1].arg += int64(size)
+					if k := len(t.ops); k > first && t.ops[k-1].form == opSkip {
+						t.ops[k-1].arg += int64(size)
 					} else if size > 0 {
-						a.ops = append(a.ops, op{form: opSkip, attr: NumAttrs, arg: int64(size)})
+						t.ops = append(t.ops, op{form: opSkip, attr: NumAttrs, arg: int64(size)})
 					}
 					continue
 				}
@@ -160,11 +162,12 @@ func compileAbbrevs(data []byte, off uint64, wanted Wanted, addrSize, offSize in
 			if form > 0xfffe {
 				return nil, fmt.Errorf(".debug_abbrev: unknown form %#x at offset %#x", form, pos)
 			}
-			a.ops = append(a.ops, op{form: uint16(form), attr: slot, arg: implicit})
+			t.ops = append(t.ops, op{form: uint16(form), attr: slot, arg: implicit})
 		}
+		a.ops = t.ops[first:len(t.ops):len(t.ops)]
 		if code < maxDenseCode {
-			for uint64(len(t.byCode)) <= code {
-				t.byCode = append(t.byCode, abbrev{})
+			if code >= uint64(len(t.byCode)) {
+				t.byCode = append(t.byCode, make([]abbrev, code+1-uint64(len(t.byCode)))...)
 			}
 			t.byCode[code] = a
 		} else {

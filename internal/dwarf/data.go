@@ -92,6 +92,7 @@ const (
 	strInDebugStr StrRef = iota << 62
 	strInLineStr
 	strInInfo
+	StrElsewhere // from here on: no string of the file, free for the caller's use
 
 	strOffMask StrRef = 1<<62 - 1
 )

@@ -74,7 +74,7 @@ func inOrder[R any](n, threads int, makeReader func() R, read func(R, int), merg
 		}
 		return nil
 	}
-	free := make(chan R, threads+2)
+	free := make(chan R, threads+1)
 	for range cap(free) {
 		free <- makeReader()
 	}

@@ -5,6 +5,7 @@ package encode
 import (
 	"fmt"
 	"math/bits"
+	"slices"
 
 	"github.com/kbtf/kbtf/internal/btf"
 	"github.com/kbtf/kbtf/internal/dwarf"
@@ -65,6 +66,7 @@ type unitTypes struct {
 	dialect btf.Dialect
 	unit    btf.Unit
 	base    uint64   // offset in .debug_info that references count from
+	room    int      // for DIEs of so many bytes, at least
 	die     []uint32 // by type: offset of its DIE from base, ascending
 	buckets []uint32 // by offset>>bucketBits: the first type at or after it
 
@@ -113,10 +115,20 @@ type (
 
 const bucketBits = 5
 
-func (t *unitTypes) reset(base uint64) {
+// maxGrowth bounds the room that is made at once, in bytes of DIEs.
+const maxGrowth = 1 << 20
+
+// reset prepares for units of n bytes of DIEs from base on.
+func (t *unitTypes) reset(base, n uint64) {
 	t.base = base
+	t.unit.Strings = t.strings
 	t.unit.Reset()
 	t.die = t.die[:0]
+	if room := int(min(n, maxGrowth)); room > t.room {
+		t.room = room
+		t.unit.Grow(room)
+		t.die = slices.Grow(t.die, room/30)
+	}
 	t.open, t.members, t.enums, t.params, t.dims = t.open[:0], t.members[:0], t.enums[:0], t.params[:0], t.dims[:0]
 	clear(t.aliases)
 	t.bitfields, t.enum64s, t.nested, t.typeTags = t.bitfields[:0], t.enum64s[:0], t.nested[:0], t.typeTags[:0]
@@ -134,24 +146,31 @@ func (t *unitTypes) name(r *dwarf.Reader, a dwarf.Attr) (btf.Name, error) {
 	if !r.Has(a) || r.Class[a] != dwarf.ClassString {
 		return 0, nil
 	}
-	ref := dwarf.StrRef(r.Val[a])
-	tab, off := t.d.Strings(ref)
-	n, ok := t.unit.NameAt(tab, off, uint64(ref))
+	n, ok := t.unit.NameAt(btf.Place(r.Val[a]))
 	if !ok {
-		return 0, t.d.NoString(ref)
+		return 0, t.d.NoString(dwarf.StrRef(r.Val[a]))
 	}
 	return n, nil
 }
 
-// Names that are not in the file.
+// Names that are not in the file, and their places: no string of a file has these.
 var (
-	plainInt = []byte("int\x00")
-	fakeInt  = []byte("__SANITIZED_FAKE_INT__\x00")
+	madeUpNames = []byte("int\x00__SANITIZED_FAKE_INT__\x00")
+
+	plainInt = btf.Place(dwarf.StrElsewhere)
+	fakeInt  = btf.Place(dwarf.StrElsewhere + 4)
 )
 
-// madeUp gives the number of a name that is not in the file.
-func (t *unitTypes) madeUp(s []byte) btf.Name {
-	n, _ := t.unit.NameAt(s, 0, ^uint64(len(s))) // no string of a file is at such a place
+// strings finds the strings of names.
+func (t *unitTypes) strings(place btf.Place) (tab []byte, off uint64) {
+	if ref := dwarf.StrRef(place); ref < dwarf.StrElsewhere {
+		return t.d.Strings(ref)
+	}
+	return madeUpNames, uint64(dwarf.StrRef(place) - dwarf.StrElsewhere)
+}
+
+func (t *unitTypes) madeUp(place btf.Place) btf.Name {
+	n, _ := t.unit.NameAt(place)
 	return n
 }
 

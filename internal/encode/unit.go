@@ -40,7 +40,7 @@ func newUnitReader(d *dwarf.Data, table *functionTable, dialect btf.Dialect) *un
 func (u *unitReader) read(units []dwarf.Unit) {
 	u.notes, u.err = nil, nil
 	base, end := units[0].Off, units[len(units)-1].End
-	u.types.reset(base)
+	u.types.reset(base, end-base)
 	u.funcs.reset()
 	u.vars.reset()
 	if end-base >= 1<<32-1 {
