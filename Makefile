@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: GPL-2.0-only
+
+# kbtf: BTF for the modules of any kernel tree. "make help" lists the targets.
+
+GO          ?= go
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+# For make demo: a kernel tree of your own, and where it was built if not there.
+TREE    ?=
+OBJTREE ?=
+# For make test.
+TESTFLAGS ?=
+# For make parity: every Nth module is compared, and at least so many percent have to
+# be equal.
+EVERY     ?= 10
+MIN_EQUAL ?= 90
+
+.PHONY: all build
+all: build
+build: ## build bin/btf-ko and bin/kconfig-probe, each one static binary
+	CGO_ENABLED=0 $(GO) build -o bin/ ./cmd/...
+
+.PHONY: demo
+demo: ## show the main job on a miniature kernel tree, or with TREE=PATH on your own
+	scripts/setup demo
+	scripts/demo $(if $(TREE),'$(TREE)' $(if $(OBJTREE),'$(OBJTREE)'))
+
+.PHONY: test
+test: ## run the tests
+	scripts/setup test
+	$(GO) test $(TESTFLAGS) ./...
+
+.PHONY: lint
+lint: ## check the form of Go and shell code
+	scripts/setup lint
+	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "not formatted: $$unformatted" >&2; exit 1; }
+	$(GO) vet ./...
+	$(GO) run $(STATICCHECK) ./...
+	grep -lE '^#!.*(bash|/sh)' -r scripts .ci | xargs shellcheck --severity=warning
+
+.PHONY: e2e
+e2e: ## patch, configure and build a real 5.10 kernel, and check its modules' BTF
+	scripts/setup e2e
+	scripts/e2e
+
+.PHONY: parity
+parity: ## compare with pahole's output on every EVERYth module of a Debian kernel
+	scripts/setup fetch
+	scripts/parity --every $(EVERY) --min-equal $(MIN_EQUAL)
+
+.PHONY: bench
+bench: ## measure against pahole, side by side
+	scripts/setup fetch
+	scripts/bench
+
+.PHONY: clean
+clean: ## remove what was built here; what was fetched stays in the cache
+	rm -rf bin build
+
+.PHONY: help
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z0-9]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
