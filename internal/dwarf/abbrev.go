@@ -75,10 +75,9 @@ type op struct {
 
 // abbrevTable is one unit's abbreviations. Codes are dense in practice: byCode[code].
 type abbrevTable struct {
-	byCode  []abbrev
-	sparse  map[uint64]abbrev
-	ops     []op // of all abbreviations, one after the other
-	refAddr bool // some DIE may refer to another unit
+	byCode []abbrev
+	sparse map[uint64]abbrev
+	ops    []op // of all abbreviations, one after the other
 }
 
 // maxDenseCode is how far codes index a slice; producers number from 1, anything larger is odd enough for a map.
@@ -144,7 +143,6 @@ func compileAbbrevs(data []byte, off uint64, wanted Wanted, addrSize, offSize in
 			if name == 0 && form == 0 {
 				break
 			}
-			t.refAddr = t.refAddr || form == formRefAddr
 			slot := attrOf(name)
 			if !a.wanted || want&(1<<slot) == 0 { // never set for NumAttrs
 				slot = NumAttrs

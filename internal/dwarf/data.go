@@ -13,6 +13,7 @@ package dwarf
 import (
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/kbtf/kbtf/internal/elfimage"
 )
@@ -36,8 +37,9 @@ type Data struct {
 	loc        *elfimage.Relocated // .debug_loc, DWARF 2 to 4
 	loclists   *elfimage.Relocated // .debug_loclists, DWARF 5
 
-	wanted Wanted
-	tables map[tableKey]*abbrevTable
+	wanted   Wanted
+	tablesMu sync.Mutex
+	tables   map[tableKey]*abbrevTable
 }
 
 type tableKey struct {

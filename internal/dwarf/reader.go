@@ -46,13 +46,16 @@ func (d *Data) Read(u *Unit) *Reader {
 func (r *Reader) Reset(d *Data, u *Unit) {
 	*r = Reader{d: d, u: u, info: d.info.Data[:u.End], rel: d.info.Cursor(u.DIEs), pos: u.DIEs, end: u.End,
 		be: d.Image.BigEndian()}
+	if r.err = d.compile(u); r.err != nil {
+		r.pos = r.end
+	}
 }
 
 // Err tells why Next returned false; nil at the end of the unit.
 func (r *Reader) Err() error { return r.err }
 
 func (r *Reader) fail(at uint64, format string, args ...any) bool {
-	r.err = fmt.Errorf("%s: .debug_info: DIE at offset %#x: %s", r.d.Image.Path, at, fmt.Sprintf(format, args...))
+	r.err = fmt.Errorf(".debug_info: DIE at offset %#x: %s", at, fmt.Sprintf(format, args...))
 	r.pos = r.end
 	return false
 }

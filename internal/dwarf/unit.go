@@ -25,7 +25,8 @@ type Unit struct {
 	AddrSize int
 	OffSize  int // 4: 32-bit DWARF, 8: 64-bit DWARF
 
-	abbrevs *abbrevTable
+	abbrevOff uint64
+	abbrevs   *abbrevTable // compiled when the unit is first read
 
 	// Bases of the unit's index forms, from its first DIE (section 3.1.3); defaults skip the header of the only table.
 	strOffsetsBase, addrBase, loclistsBase uint64
@@ -92,10 +93,7 @@ func (d *Data) Units() ([]Unit, error) {
 		u.DIEs = off + uint64(pos)
 		at := off + uint64(abbrevAt)
 		abbrevOff := rel.Value(at, d.uint(info[at:], u.OffSize))
-		var err error
-		if u.abbrevs, err = d.abbrevTable(abbrevOff, &u); err != nil {
-			return fail(off, "%v", err)
-		}
+		u.abbrevOff = abbrevOff
 		u.strOffsetsBase, u.addrBase, u.loclistsBase = 8, 8, 12
 		if u.OffSize == 8 {
 			u.strOffsetsBase, u.addrBase, u.loclistsBase = 16, 16, 20
@@ -106,28 +104,27 @@ func (d *Data) Units() ([]Unit, error) {
 	return units, nil
 }
 
-func (d *Data) abbrevTable(off uint64, u *Unit) (*abbrevTable, error) {
-	key := tableKey{off: off, addrSize: uint8(u.AddrSize), offSize: uint8(u.OffSize)}
+// compile prepares a unit for reading. Units may be compiled by several threads; those with one table share it.
+func (d *Data) compile(u *Unit) error {
+	if u.abbrevs != nil {
+		return nil
+	}
+	key := tableKey{off: u.abbrevOff, addrSize: uint8(u.AddrSize), offSize: uint8(u.OffSize)}
 	if u.Version == 2 {
 		key.v2 = 1
 	}
-	if t := d.tables[key]; t != nil {
-		return t, nil
-	}
-	t, err := compileAbbrevs(d.abbrev, off, d.wanted, u.AddrSize, u.OffSize, u.Version)
-	if err == nil {
-		d.tables[key] = t
-	}
-	return t, err
-}
-
-// LinksUnits tells whether DIEs may refer to other units' DIEs (DW_FORM_ref_addr), as link-time optimisation makes them do.
-// Units must have been called.
-func (d *Data) LinksUnits() bool {
-	for _, t := range d.tables {
-		if t.refAddr {
-			return true
+	d.tablesMu.Lock()
+	t := d.tables[key]
+	d.tablesMu.Unlock()
+	if t == nil {
+		var err error
+		if t, err = compileAbbrevs(d.abbrev, u.abbrevOff, d.wanted, u.AddrSize, u.OffSize, u.Version); err != nil {
+			return fmt.Errorf(".debug_info: unit at offset %#x: %w", u.Off, err)
 		}
+		d.tablesMu.Lock()
+		d.tables[key] = t
+		d.tablesMu.Unlock()
 	}
-	return false
+	u.abbrevs = t
+	return nil
 }

@@ -8,6 +8,7 @@
 package encode
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -35,29 +36,34 @@ func File(img *elfimage.Image, base *btf.Base, opt Options) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	table, err := readFunctionTable(img)
-	if err != nil {
-		return nil, err
+	blob, err := encodeUnits(d, slices.Collect(slices.Chunk(units, 1)), base, &opt)
+	if errors.Is(err, errLinked) {
+		blob, err = encodeUnits(d, [][]dwarf.Unit{units}, base, &opt)
 	}
-	// With link-time optimisation DIEs refer to other units': all are one then.
-	together := 1
-	if d.LinksUnits() {
-		together = len(units)
-	}
-	m := btf.NewModule(base)
-	groups := slices.Collect(slices.Chunk(units, together))
-	err = inOrder(len(groups), opt.Threads, func() *unitReader { return newUnitReader(d, table, opt.Dialect) },
-		func(r *unitReader, i int) { r.read(groups[i]) },
-		func(r *unitReader) error { return r.merge(m, opt.Note) })
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", img.Path, err)
-	}
-	table.emit(m)
-	blob, err := m.Marshal(img.Order)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", img.Path, err)
 	}
 	return blob, nil
+}
+
+// errLinked says that a unit refers to DIEs of another one, as link-time optimisation makes them: all units are to be read as one.
+var errLinked = errors.New("a reference out of its unit")
+
+// encodeUnits encodes groups of units, each of which is seen as one unit.
+func encodeUnits(d *dwarf.Data, groups [][]dwarf.Unit, base *btf.Base, opt *Options) ([]byte, error) {
+	table, err := readFunctionTable(d.Image)
+	if err != nil {
+		return nil, err
+	}
+	m := btf.NewModule(base)
+	err = inOrder(len(groups), opt.Threads, func() *unitReader { return newUnitReader(d, table, opt.Dialect) },
+		func(r *unitReader, i int) { r.read(groups[i]) },
+		func(r *unitReader) error { return r.merge(m, opt.Note) })
+	if err != nil {
+		return nil, err
+	}
+	table.emit(m)
+	return m.Marshal(d.Image.Order)
 }
 
 // inOrder calls read for 0 to n-1, on several threads, and merge, on one, in that order. A few readers go around between the two;

@@ -71,9 +71,9 @@ type unitFunctions struct {
 }
 
 type subprogram struct {
-	die      uint64
-	origin   uint64 // DW_AT_abstract_origin or DW_AT_specification, 0: none
-	abstract bool   // origin is an abstract origin: what is missing here is taken from there
+	die      btf.Ref // offset of the DIE, as unitTypes counts
+	origin   btf.Ref // DW_AT_abstract_origin or DW_AT_specification, 0: none
+	abstract bool    // origin is an abstract origin: what is missing here is taken from there
 	declared bool
 	variadic bool
 	name     btf.Name
@@ -83,7 +83,7 @@ type subprogram struct {
 }
 
 type parameter struct {
-	die, origin uint64
+	die, origin btf.Ref
 	name        btf.Name
 	typ         btf.Ref
 	hasType     bool
@@ -103,9 +103,9 @@ func (f *unitFunctions) visit(r *dwarf.Reader, t *unitTypes) error {
 		if err != nil {
 			return err
 		}
-		origin, abstract := r.Ref(dwarf.AttrAbstractOrigin), true
+		origin, abstract := t.refAttr(r, dwarf.AttrAbstractOrigin), true
 		if origin == 0 {
-			origin, abstract = r.Ref(dwarf.AttrSpecification), false
+			origin, abstract = t.refAttr(r, dwarf.AttrSpecification), false
 		}
 		if n == 0 && origin == 0 {
 			return nil
@@ -115,7 +115,7 @@ func (f *unitFunctions) visit(r *dwarf.Reader, t *unitTypes) error {
 				return nil
 			}
 		}
-		f.list = append(f.list, subprogram{die: r.Off, origin: origin, abstract: abstract, declared: r.Has(dwarf.AttrDeclaration),
+		f.list = append(f.list, subprogram{die: t.here(r), origin: origin, abstract: abstract, declared: r.Has(dwarf.AttrDeclaration),
 			name: n, ret: t.ref(r), first: len(f.params)})
 		f.open = r.Depth
 	case dwarf.TagFormalParameter:
@@ -126,7 +126,7 @@ func (f *unitFunctions) visit(r *dwarf.Reader, t *unitTypes) error {
 		if err != nil {
 			return err
 		}
-		p := parameter{die: r.Off, origin: r.Ref(dwarf.AttrAbstractOrigin), name: n, typ: t.ref(r), hasType: r.Has(dwarf.AttrType),
+		p := parameter{die: t.here(r), origin: t.refAttr(r, dwarf.AttrAbstractOrigin), name: n, typ: t.ref(r), hasType: r.Has(dwarf.AttrType),
 			reg: dwarf.NoRegister}
 		if r.Has(dwarf.AttrLocation) {
 			p.reg = r.ParameterRegister()
@@ -149,16 +149,16 @@ func (f *unitFunctions) closeTo(depth int) {
 	}
 }
 
-func (f *unitFunctions) subprogramAt(die uint64) *subprogram {
-	i, ok := slices.BinarySearchFunc(f.list, die, func(s subprogram, die uint64) int { return cmp.Compare(s.die, die) })
+func (f *unitFunctions) subprogramAt(die btf.Ref) *subprogram {
+	i, ok := slices.BinarySearchFunc(f.list, die, func(s subprogram, die btf.Ref) int { return cmp.Compare(s.die, die) })
 	if !ok {
 		return nil
 	}
 	return &f.list[i]
 }
 
-func (f *unitFunctions) parameterAt(die uint64) *parameter {
-	i, ok := slices.BinarySearchFunc(f.params, die, func(p parameter, die uint64) int { return cmp.Compare(p.die, die) })
+func (f *unitFunctions) parameterAt(die btf.Ref) *parameter {
+	i, ok := slices.BinarySearchFunc(f.params, die, func(p parameter, die btf.Ref) int { return cmp.Compare(p.die, die) })
 	if !ok {
 		return nil
 	}

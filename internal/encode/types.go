@@ -66,6 +66,8 @@ type unitTypes struct {
 	dialect btf.Dialect
 	unit    btf.Unit
 	base    uint64   // offset in .debug_info that references count from
+	length  uint64   // of the units read, in bytes from base
+	linked  bool     // some reference leads out of them
 	room    int      // for DIEs of so many bytes, at least
 	die     []uint32 // by type: offset of its DIE from base, ascending
 	buckets []uint32 // by offset>>bucketBits: the first type at or after it
@@ -120,7 +122,7 @@ const maxGrowth = 1 << 20
 
 // reset prepares for units of n bytes of DIEs from base on.
 func (t *unitTypes) reset(base, n uint64) {
-	t.base = base
+	t.base, t.length, t.linked = base, n, false
 	t.unit.Strings = t.strings
 	t.unit.Reset()
 	t.die = t.die[:0]
@@ -179,11 +181,18 @@ func (t *unitTypes) ref(r *dwarf.Reader) btf.Ref { return t.refAttr(r, dwarf.Att
 
 func (t *unitTypes) refAttr(r *dwarf.Reader, a dwarf.Attr) btf.Ref {
 	off := r.Ref(a)
-	if off <= t.base || off-t.base >= 1<<32-1 {
+	switch {
+	case off == 0:
+		return 0
+	case off <= t.base || off-t.base >= t.length:
+		t.linked = true
 		return 0
 	}
 	return btf.Ref(off-t.base) + 1
 }
+
+// here is how references to the DIE at the reader look.
+func (t *unitTypes) here(r *dwarf.Reader) btf.Ref { return btf.Ref(r.Off-t.base) + 1 }
 
 // container is the type that the DIE at the reader is a child of, if it is one that is open.
 func (t *unitTypes) container(r *dwarf.Reader) *open {
@@ -521,13 +530,12 @@ func (t *unitTypes) annotation(r *dwarf.Reader, o *open) error {
 }
 
 // finish closes what is open and turns offsets of DIEs into numbers of types.
-// length is that of the part of .debug_info that was read, in bytes.
-func (t *unitTypes) finish(length uint64) error {
+func (t *unitTypes) finish() error {
 	t.closeTo(0)
 	types := t.unit.Types
 
 	// The types' DIEs ascend: a reference is found by a bucket and a step or two.
-	n := int(length>>bucketBits) + 2
+	n := int(t.length>>bucketBits) + 2
 	if cap(t.buckets) < n {
 		t.buckets = make([]uint32, n)
 	}

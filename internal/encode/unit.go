@@ -52,7 +52,11 @@ func (u *unitReader) read(units []dwarf.Unit) {
 			return
 		}
 	}
-	if u.err = u.types.finish(end - base); u.err != nil {
+	if u.types.linked && len(units) == 1 {
+		u.err = errLinked
+		return
+	}
+	if u.err = u.types.finish(); u.err != nil {
 		return
 	}
 	u.funcs.finish(&u.types)
