@@ -47,6 +47,7 @@ func (f *features) dialect(base btf.Dialect) btf.Dialect {
 	if f.given {
 		base.Float, base.Enum64 = f.on["float"], f.on["enum64"]
 		base.TypeTags, base.DeclTags = f.on["type_tag"], f.on["decl_tag"]
+		base.KfuncTags = base.DeclTags && f.on["decl_tag_kfuncs"]
 	}
 	return base
 }

@@ -39,10 +39,11 @@ type Dialect struct {
 	Enum64       bool // ENUM64 and the sign of ENUM are used
 	TypeTags     bool // TYPE_TAG is used
 	DeclTags     bool // DECL_TAG is used
+	KfuncTags    bool // kfuncs have a DECL_TAG "bpf_kfunc" (pahole 1.27 with the feature decl_tag_kfuncs)
 }
 
 // Modern is the dialect of today's encoders but for arrays: for use without a base.
-var Modern = Dialect{Float: true, Enum64: true, TypeTags: true, DeclTags: true}
+var Modern = Dialect{Float: true, Enum64: true, TypeTags: true, DeclTags: true, KfuncTags: true}
 
 // maxNesting bounds how deeply types may nest without passing through a tag. C programs stay below 20; a cycle never ends.
 const maxNesting = 1000
@@ -133,6 +134,9 @@ func (b *Base) survey() {
 			d.TypeTags = true
 		case KindDeclTag:
 			d.DeclTags = true
+			if s, err := b.str(le32(b.Types[b.off[id]:])); err == nil && string(s) == "bpf_kfunc" {
+				d.KfuncTags = true
+			}
 		case KindArray:
 			elem := le32(b.Types[b.off[id]+typeSize:])
 			if elem != 0 && elem < uint32(len(b.off)) && infoKind(b.info(elem)) == KindArray {

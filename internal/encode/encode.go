@@ -10,7 +10,10 @@ package encode
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
+	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -27,7 +30,12 @@ type Options struct {
 }
 
 // File encodes an ELF file against a base: the contents of a .BTF section. The error of a file without DWARF is dwarf.ErrNoDWARF.
-func File(img *elfimage.Image, base *btf.Base, opt Options) ([]byte, error) {
+func File(img *elfimage.Image, base *btf.Base, opt Options) (blob []byte, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			blob, err = nil, fmt.Errorf("%s: %w", img.Path, internalError(p))
+		}
+	}()
 	d, err := dwarf.Load(img, wanted)
 	if err != nil {
 		return nil, err
@@ -36,7 +44,7 @@ func File(img *elfimage.Image, base *btf.Base, opt Options) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	blob, err := encodeUnits(d, slices.Collect(slices.Chunk(units, 1)), base, &opt)
+	blob, err = encodeUnits(d, slices.Collect(slices.Chunk(units, 1)), base, &opt)
 	if errors.Is(err, errLinked) {
 		blob, err = encodeUnits(d, [][]dwarf.Unit{units}, base, &opt)
 	}
@@ -44,6 +52,17 @@ func File(img *elfimage.Image, base *btf.Base, opt Options) ([]byte, error) {
 		return nil, fmt.Errorf("%s: %w", img.Path, err)
 	}
 	return blob, nil
+}
+
+// internalError makes an error of a panic, with the place of it.
+func internalError(p any) error {
+	pc := make([]uintptr, 8)
+	frames := runtime.CallersFrames(pc[:runtime.Callers(3, pc)])
+	for f, more := frames.Next(); ; f, more = frames.Next() {
+		if !strings.HasPrefix(f.Function, "runtime.") || !more {
+			return fmt.Errorf("internal error at %s:%d: %v (please report it, with the file)", filepath.Base(f.File), f.Line, p)
+		}
+	}
 }
 
 // errLinked says that a unit refers to DIEs of another one, as link-time optimisation makes them: all units are to be read as one.
@@ -62,7 +81,7 @@ func encodeUnits(d *dwarf.Data, groups [][]dwarf.Unit, base *btf.Base, opt *Opti
 	if err != nil {
 		return nil, err
 	}
-	table.emit(m)
+	table.emit(m, opt.Dialect)
 	return m.Marshal(d.Image.Order)
 }
 

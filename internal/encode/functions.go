@@ -21,8 +21,9 @@ import (
 
 // functionTable is the functions of .symtab.
 type functionTable struct {
-	entry map[string]int // number of a function
-	funcs []function
+	entry  map[string]int // number of a function
+	funcs  []function
+	kfuncs map[string]uint32 // flags, by name
 }
 
 // function is one entry of the table: everything that has been seen of one name.
@@ -38,10 +39,21 @@ type state struct {
 	params        []btf.Param
 	unexpectedReg bool
 	structByValue bool // a parameter is a struct: where that arrives is not looked at
+	tags          []funcTag
+}
+
+// funcTag is a btf_decl_tag of a function, or of one of its parameters.
+type funcTag struct {
+	component uint32
+	value     btf.Name
 }
 
 func readFunctionTable(img *elfimage.Image) (*functionTable, error) {
 	t := &functionTable{entry: map[string]int{}}
+	var err error
+	if t.kfuncs, err = readKfuncs(img); err != nil {
+		return nil, err
+	}
 	syms, err := img.SymbolTable()
 	if err != nil || syms == nil {
 		return t, err
@@ -65,9 +77,10 @@ type unitFunctions struct {
 	table *functionTable
 	regs  []int // where the calling convention passes the first parameters: DWARF register numbers
 
-	list   []subprogram // by offset of the DIE
-	params []parameter  // by offset of the DIE
-	open   int          // depth of the subprogram that parameters belong to, -1: none
+	list    []subprogram // by offset of the DIE
+	params  []parameter  // by offset of the DIE
+	open    int          // depth of the subprogram that parameters belong to, -1: none
+	inParam bool         // its last child is a parameter
 }
 
 type subprogram struct {
@@ -80,6 +93,7 @@ type subprogram struct {
 	ret      btf.Ref
 	first, n int // parameters
 	resolved bool
+	tags     []funcTag
 }
 
 type parameter struct {
@@ -133,19 +147,54 @@ func (f *unitFunctions) visit(r *dwarf.Reader, t *unitTypes) error {
 		}
 		s := &f.list[len(f.list)-1]
 		s.n++
+		f.inParam = true
 		f.params = append(f.params, p)
 	case dwarf.TagUnspecifiedParameters:
 		if f.open == r.Depth-1 {
 			f.list[len(f.list)-1].variadic = true
 		}
+	case dwarf.TagLLVMAnnotation, dwarf.TagGNUAnnotation:
+		return f.annotation(r, t)
 	}
 	return nil
+}
+
+// annotation takes a btf_decl_tag.
+func (f *unitFunctions) annotation(r *dwarf.Reader, t *unitTypes) error {
+	if f.open < 0 || !t.dialect.DeclTags {
+		return nil
+	}
+	s := &f.list[len(f.list)-1]
+	var component uint32
+	switch r.Depth {
+	case f.open + 1:
+		component = btf.WholeDecl
+	case f.open + 2:
+		if !f.inParam {
+			return nil
+		}
+		component = uint32(s.n - 1)
+	default:
+		return nil
+	}
+	kind, err := r.StringAttr(dwarf.AttrName)
+	if err != nil || string(kind) != "btf_decl_tag" {
+		return err
+	}
+	value, err := t.name(r, dwarf.AttrConstValue)
+	if err == nil && value != 0 {
+		s.tags = append(s.tags, funcTag{component, value})
+	}
+	return err
 }
 
 // closeTo forgets the open subprogram when the DIE at depth is not its child.
 func (f *unitFunctions) closeTo(depth int) {
 	if f.open >= depth {
 		f.open = -1
+	}
+	if f.open+1 == depth {
+		f.inParam = false
 	}
 }
 
@@ -247,6 +296,9 @@ func (f *unitFunctions) merge(m *btf.Module, t *unitTypes, refs []btf.Ref, unit 
 		if s.variadic {
 			st.params = append(st.params, btf.Param{})
 		}
+		for _, tag := range s.tags {
+			st.tags = append(st.tags, funcTag{tag.component, m.Intern(&t.unit, tag.value)})
+		}
 		fn := &f.table.funcs[f.table.entry[string(t.unit.Text(s.name))]]
 		fn.states = append(fn.states, st)
 	}
@@ -291,7 +343,7 @@ func parameterRegisters(m elf.Machine) []int {
 }
 
 // emit adds the functions that may be traced to the module, in the order of their names.
-func (t *functionTable) emit(m *btf.Module) {
+func (t *functionTable) emit(m *btf.Module, dialect btf.Dialect) {
 	order := make([]int, 0, len(t.funcs))
 	for i := range t.funcs {
 		if len(t.funcs[i].states) > 0 {
@@ -305,7 +357,16 @@ func (t *functionTable) emit(m *btf.Module) {
 		if !consistent(m, f.states) {
 			continue
 		}
-		m.AddFunc(first.unit, m.Names.Intern([]byte(f.name)), first.ret, first.params)
+		fn := m.AddFunc(first.unit, m.Names.Intern([]byte(f.name)), first.ret, first.params)
+		if flags, ok := t.kfuncs[f.name]; ok && dialect.KfuncTags {
+			m.AddDeclTag(first.unit, m.Names.Intern([]byte("bpf_kfunc")), fn, btf.WholeDecl)
+			if flags&kfuncFastcall != 0 {
+				m.AddDeclTag(first.unit, m.Names.Intern([]byte("bpf_fastcall")), fn, btf.WholeDecl)
+			}
+		}
+		for _, tag := range first.tags {
+			m.AddDeclTag(first.unit, tag.value, fn, tag.component)
+		}
 	}
 }
 

@@ -85,6 +85,8 @@ type unitTypes struct {
 	enum64s   []enum64
 	nested    []nestedArray
 	typeTags  []typeTag
+	declTags  []declTag
+	last      subject
 }
 
 // open is a type whose children are being read.
@@ -113,7 +115,19 @@ type (
 		pointer uint32
 		name    btf.Name
 	}
+	declTag struct {
+		typ       uint32
+		component uint32
+		name      btf.Name
+	}
 )
+
+// subject is the last typedef or member that was read: annotations may follow as its children.
+type subject struct {
+	depth     int
+	typ       uint32
+	component uint32
+}
 
 const bucketBits = 5
 
@@ -134,6 +148,7 @@ func (t *unitTypes) reset(base, n uint64) {
 	t.open, t.members, t.enums, t.params, t.dims = t.open[:0], t.members[:0], t.enums[:0], t.params[:0], t.dims[:0]
 	clear(t.aliases)
 	t.bitfields, t.enum64s, t.nested, t.typeTags = t.bitfields[:0], t.enum64s[:0], t.nested[:0], t.typeTags[:0]
+	t.declTags, t.last = t.declTags[:0], subject{depth: -1}
 }
 
 // add appends a type for the DIE at the reader.
@@ -282,7 +297,7 @@ func (t *unitTypes) visit(r *dwarf.Reader) (bool, error) {
 			return true, dieError(r, "a typedef without a name")
 		}
 		typ.To = t.ref(r)
-		t.add(r, typ)
+		t.last = subject{r.Depth, t.add(r, typ), btf.WholeDecl}
 	case dwarf.TagBaseType:
 		return true, t.baseType(r)
 	case dwarf.TagArrayType:
@@ -359,11 +374,7 @@ func (t *unitTypes) visit(r *dwarf.Reader) (bool, error) {
 		o.wide = true
 		t.params = append(t.params, btf.Param{})
 	case dwarf.TagLLVMAnnotation, dwarf.TagGNUAnnotation:
-		o := t.container(r)
-		if o == nil || o.tag != dwarf.TagPointerType || !t.dialect.TypeTags {
-			return false, nil
-		}
-		return true, t.annotation(r, o)
+		return t.annotation(r)
 	case dwarf.TagReferenceType, dwarf.TagRvalueReferenceType, dwarf.TagPtrToMemberType, dwarf.TagStringType, dwarf.TagInterfaceType:
 		return true, dieError(r, "BTF has no word for DWARF tag %#x (not a C type)", r.Tag)
 	default:
@@ -504,6 +515,7 @@ func (t *unitTypes) member(r *dwarf.Reader, o *open) error {
 		return dieError(r, "a member at bit %d that is not a bit field", offset)
 	}
 	o.wide = o.wide || size != 0
+	t.last = subject{r.Depth, o.typ, number - uint32(o.from)}
 	t.members = append(t.members, btf.Member{Name: n, Type: t.ref(r), Offset: uint32(offset) | uint32(size)<<24})
 	return nil
 }
@@ -516,17 +528,34 @@ func bitfieldOffset(location, storage, bitOffset, size uint64, bigEndian bool) u
 	return 8*location + 8*storage - bitOffset - size
 }
 
-// annotation takes a btf_type_tag of a pointer.
-func (t *unitTypes) annotation(r *dwarf.Reader, o *open) error {
-	if s, err := r.StringAttr(dwarf.AttrName); err != nil || string(s) != "btf_type_tag" {
-		return err
+// annotation takes a btf_type_tag of a pointer, or a btf_decl_tag of a struct, union, member or typedef. It returns false if the
+// DIE belongs to none of these.
+func (t *unitTypes) annotation(r *dwarf.Reader) (bool, error) {
+	to := t.last
+	pointer := false
+	if o := t.container(r); o != nil {
+		pointer = o.tag == dwarf.TagPointerType
+		if !pointer && o.tag != dwarf.TagStructureType {
+			return false, nil
+		}
+		to = subject{o.depth, o.typ, btf.WholeDecl}
+	}
+	if to.depth != r.Depth-1 {
+		return false, nil
+	}
+	kind, err := r.StringAttr(dwarf.AttrName)
+	if err != nil {
+		return true, err
 	}
 	value, err := t.name(r, dwarf.AttrConstValue)
-	if err != nil || value == 0 {
-		return err
+	switch {
+	case err != nil || value == 0:
+	case pointer && t.dialect.TypeTags && string(kind) == "btf_type_tag":
+		t.typeTags = append(t.typeTags, typeTag{to.typ, value})
+	case !pointer && t.dialect.DeclTags && string(kind) == "btf_decl_tag":
+		t.declTags = append(t.declTags, declTag{to.typ, to.component, value})
 	}
-	t.typeTags = append(t.typeTags, typeTag{o.typ, value})
-	return nil
+	return true, err
 }
 
 // finish closes what is open and turns offsets of DIEs into numbers of types.
@@ -596,6 +625,9 @@ func (t *unitTypes) finish() error {
 	for _, tag := range t.typeTags { // the last one is nearest to the pointer
 		types = append(types, btf.Type{Kind: btf.KindTypeTag, Name: tag.name, To: types[tag.pointer].To})
 		types[tag.pointer].To = btf.Ref(len(types))
+	}
+	for _, tag := range t.declTags {
+		types = append(types, btf.Type{Kind: btf.KindDeclTag, Name: tag.name, To: btf.Ref(tag.typ + 1), Extra: tag.component})
 	}
 	t.unit.Types = types
 	for _, e := range t.enum64s {

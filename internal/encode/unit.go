@@ -39,6 +39,12 @@ func newUnitReader(d *dwarf.Data, table *functionTable, dialect btf.Dialect) *un
 // read reads units that are to be seen as one.
 func (u *unitReader) read(units []dwarf.Unit) {
 	u.notes, u.err = nil, nil
+	defer func() {
+		// A file that breaks a rule nobody checks must not take down the thread, and with it the other modules.
+		if p := recover(); p != nil {
+			u.err = internalError(p)
+		}
+	}()
 	base, end := units[0].Off, units[len(units)-1].End
 	u.types.reset(base, end-base)
 	u.funcs.reset()
