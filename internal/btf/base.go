@@ -14,7 +14,7 @@ import (
 // Ids are as in the file: 1 to Types(); 0 is void.
 type Base struct {
 	Blob
-
+	Path    string // where it comes from, for messages
 	Dialect Dialect
 
 	tags int      // number of types in byTag
@@ -51,21 +51,21 @@ const maxNesting = 1000
 // NewBase takes a base. No base at all is a Base too: one without types, whose string section has not even the empty string.
 //
 // It returns when it has found the types and the dialect; what else is wrong with the base is told by ready.
-func NewBase(b *Blob) (*Base, error) {
-	base := &Base{Blob: *b, off: make([]uint32, 1, len(b.Types)/32+1), indexed: make(chan struct{})}
+func NewBase(path string, b *Blob) (*Base, error) {
+	base := &Base{Blob: *b, Path: path, off: make([]uint32, 1, len(b.Types)/32+1), indexed: make(chan struct{})}
 	for pos := 0; pos < len(b.Types); {
 		if len(b.Types)-pos < typeSize {
-			return nil, fmt.Errorf("type %d: truncated", len(base.off))
+			return nil, fmt.Errorf("base %s: BTF type %d: truncated", path, len(base.off))
 		}
 		n := tailSize(le32(b.Types[pos+4:]))
 		if n < 0 || n > len(b.Types)-pos-typeSize {
-			return nil, fmt.Errorf("type %d: unknown kind or truncated", len(base.off))
+			return nil, fmt.Errorf("base %s: BTF type %d: unknown kind, or truncated", path, len(base.off))
 		}
 		base.off = append(base.off, uint32(pos))
 		pos += typeSize + n
 	}
 	if n := base.NumTypes(); n > MaxTypeID {
-		return nil, fmt.Errorf("%d types, more than the kernel's limit of %d", n, MaxTypeID)
+		return nil, fmt.Errorf("base %s: %d BTF types, more than the kernel's limit of %d", path, n, MaxTypeID)
 	}
 	base.survey()
 	go func() {
@@ -92,7 +92,7 @@ func (b *Base) index() error {
 	clear(h.state) // as in newIDTable
 	for id := uint32(1); id < n; id++ {
 		if err := h.visit(id, 0); err != nil {
-			return fmt.Errorf("base BTF: type %d: %w", id, err)
+			return fmt.Errorf("base %s: BTF type %d: %w", b.Path, id, err)
 		}
 		t := b.Types[b.off[id]:]
 		inf := le32(t[4:])
@@ -101,7 +101,7 @@ func (b *Base) index() error {
 			if c := tagClassOf(k, infoFlag(inf)); c != notTag {
 				s, err := h.name(name)
 				if err != nil {
-					return fmt.Errorf("base BTF: type %d: %w", id, err)
+					return fmt.Errorf("base %s: BTF type %d: %w", b.Path, id, err)
 				}
 				b.byTag.insert(tagHash(c, s).lo, id)
 			}

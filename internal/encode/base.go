@@ -14,35 +14,31 @@ import (
 func LoadBase(path string) (*btf.Base, error) {
 	data, err := elfimage.MapFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("base: %w", err)
+		return nil, fmt.Errorf("base %w", err)
 	}
 	if elfimage.IsELF(data) {
 		img, err := elfimage.Parse(path, data)
 		if err != nil {
-			return nil, fmt.Errorf("base: %w", err)
+			return nil, fmt.Errorf("base %w", err)
 		}
 		s := img.Section(".BTF")
 		if s == nil || s.Size == 0 {
-			return nil, fmt.Errorf("base: %s: no .BTF section: build vmlinux with CONFIG_DEBUG_INFO_BTF=y", path)
+			return nil, fmt.Errorf("base %s: no .BTF section: build vmlinux with CONFIG_DEBUG_INFO_BTF=y", path)
 		}
 		if data, err = img.Inflate(s); err != nil {
-			return nil, fmt.Errorf("base: %w", err)
+			return nil, fmt.Errorf("base %w", err)
 		}
 	}
 	blob, err := btf.ParseBlob(data)
 	if err != nil {
-		return nil, fmt.Errorf("base: %s: %w", path, err)
+		return nil, fmt.Errorf("base %s: %w", path, err)
 	}
-	base, err := btf.NewBase(blob)
-	if err != nil {
-		return nil, fmt.Errorf("base: %s: %w", path, err)
-	}
-	return base, nil
+	return btf.NewBase(path, blob)
 }
 
 // NoBase is for encoding vmlinux, or a module on its own.
 func NoBase() *btf.Base {
-	base, _ := btf.NewBase(&btf.Blob{}) // nothing can be wrong with nothing
+	base, _ := btf.NewBase("none", &btf.Blob{}) // nothing can be wrong with nothing
 	base.Dialect = btf.Modern
 	return base
 }

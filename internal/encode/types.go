@@ -219,6 +219,9 @@ func (t *unitTypes) container(r *dwarf.Reader) *open {
 
 // closeTo closes the types that the DIE at depth is not a descendant of.
 func (t *unitTypes) closeTo(depth int) {
+	if t.last.depth >= depth {
+		t.last.depth = -1
+	}
 	for n := len(t.open); n > 0 && t.open[n-1].depth >= depth; n-- {
 		t.close(&t.open[n-1])
 		t.open = t.open[:n-1]

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+package encode
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/kbtf/kbtf/internal/btf"
+)
+
+// Which functions can be traced by a prototype, and by which.
+func TestFunctions(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		units []string
+		want  []string
+	}{
+		{"global and static, in the order of their names",
+			[]string{"__attribute__((noinline, noclone)) static int b(int y) { return y * y; } int a(int x) { return b(x) + 1; }"},
+			[]string{"func a int(int x)", "func b int(int y)"}},
+		{"declared only", []string{"int other(int); int a(int x) { return other(x); }"}, []string{"func a int(int x)"}},
+		{"inlined everywhere", []string{"static inline int gone(int y) { return y + 1; } int a(int x) { return gone(x); }"},
+			[]string{"func a int(int x)"}},
+		{"inlined here, a function there", []string{"static inline int both(int y) { return y + 1; } int a(int x) { return both(x); }",
+			"int both(int z) { return z + 1; }"}, []string{"func a int(int x)", "func both int(int y)"}},
+		{"further parameters", []string{"int print(const char *format, ...) { return *format; }"},
+			[]string{"func print int(const char* format, ...)"}},
+		{"a parameter without a name", []string{"int f(int) { return 1; }"}, nil},
+		{"one name, two prototypes", []string{"__attribute__((used)) static int init(int x) { return x; }",
+			"__attribute__((used)) static int init(char *x) { return *x; }"}, nil},
+		{"one name, one prototype", []string{"__attribute__((used)) static int init(int x) { return x; }",
+			"__attribute__((used)) static int init(int y) { return y; }"}, []string{"func init int(int x)"}},
+		{"one name, other numbers of parameters", []string{"__attribute__((used)) static int init(int x) { return x; }",
+			"__attribute__((used)) static int init(void) { return 1; }"}, nil},
+		{"const on one side only", []string{"__attribute__((used)) static int init(const char *x) { return *x; }",
+			"__attribute__((used)) static int init(char *y) { return *y; }"}, []string{"func init int(const char* x)"}},
+		{"structs count by name", []string{"struct s { int x; }; __attribute__((used)) static int init(struct s *s) { return s->x; }",
+			"struct s { long x; }; __attribute__((used)) static int init(struct s *s) { return s->x; }"},
+			[]string{"func init int(struct s/4* s)"}},
+		{"a symbol with a suffix", []string{`
+			int ext(int, int);
+			__attribute__((noinline)) static int clone(int a, int b) { return ext(a, b) + b; }
+			int a(int x) { return clone(x, 42) + clone(x + 1, 42); }`},
+			[]string{"func a int(int x)", "func clone int(int a, int b)"}},
+		{"a parameter that the compiler dropped before one of another type", []string{`
+			int ext(int);
+			__attribute__((noinline)) static int clone(char *unused, int b) { return ext(b) + b; }
+			int a(char *c, int x) { return clone(c, x) + clone(c, x + 1); }`},
+			[]string{"func a int(char* c, int x)"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			img := compiler{"gcc", []string{"-O2", "-gdwarf-5", "-std=gnu2x"}, "ld"}.build(t, tt.units...)
+			raw, err := File(img, NoBase(), Options{Dialect: btf.Modern})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, s := range list(t, raw, nil) {
+				if strings.HasPrefix(s, "func ") {
+					got = append(got, s)
+				}
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("-want +got\n%s", diff)
+			}
+		})
+	}
+}
+
+// A set of kfuncs as the kernel's macros lay it out: count and flags, then an id and flags for each member.
+func TestKfuncs(t *testing.T) {
+	img := gcc.build(t, `
+		int plain(int a) { return a; }
+		int kfunc(int a) { return a; }
+		int quick(int a) { return a; }
+		int listed(int a) { return a; }
+		asm(".pushsection .BTF_ids,\"a\"\n"
+			".globl __BTF_ID__set8__kfuncs\n__BTF_ID__set8__kfuncs: .long 0, 1\n"
+			".local __BTF_ID__func__kfunc__1\n__BTF_ID__func__kfunc__1: .long 0, 0\n"
+			".local __BTF_ID__func__quick__2\n__BTF_ID__func__quick__2: .long 0, 0x1000\n"
+			".size __BTF_ID__set8__kfuncs, .-__BTF_ID__set8__kfuncs\n"
+			".globl __BTF_ID__set8__other\n__BTF_ID__set8__other: .long 0, 0\n"
+			".local __BTF_ID__func__listed__3\n__BTF_ID__func__listed__3: .long 0, 0\n"
+			".size __BTF_ID__set8__other, .-__BTF_ID__set8__other\n"
+			".popsection");`)
+	for _, tt := range []struct {
+		tags bool
+		want []string
+	}{
+		{true, []string{"func kfunc int(int a) tags=bpf_kfunc", "func listed int(int a)", "func plain int(int a)",
+			"func quick int(int a) tags=bpf_kfunc,bpf_fastcall"}},
+		{false, []string{"func kfunc int(int a)", "func listed int(int a)", "func plain int(int a)", "func quick int(int a)"}},
+	} {
+		d := btf.Modern
+		d.KfuncTags = tt.tags
+		raw, err := File(img, NoBase(), Options{Dialect: d})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(tt.want, without(list(t, raw, nil), "int", "proto", "decl_tag")); diff != "" {
+			t.Errorf("tags %v: -want +got\n%s", tt.tags, diff)
+		}
+	}
+}
+
+// Clang's attributes for BPF programs and for sparse-like checks.
+func TestAnnotations(t *testing.T) {
+	clang := compiler{"clang", []string{"-O2", "-gdwarf-5"}, "ld"}
+	img := clang.build(t, `
+		#define decl(x) __attribute__((btf_decl_tag(x)))
+		#define type(x) __attribute__((btf_type_tag(x)))
+		struct s { int a decl("member"); int type("user") *p; int type("near") type("far") *q; } decl("whole");
+		typedef int number decl("typedef");
+		struct s v; number n;
+		int f(struct s *arg decl("param"), int x) decl("function") { return arg->a + x; }`)
+	raw, err := File(img, NoBase(), Options{Dialect: btf.Modern})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{
+		"struct s size=24 a@0=int tags=member p@64=[user]int* q@128=[far][near]int* tags=whole",
+		"typedef number int tags=typedef",
+		"func f int(struct s/24* arg, int x) tags=function param0 tags=param",
+	}
+	if diff := cmp.Diff(sorted(want), sorted(without(list(t, raw, nil), "int", "ptr", "proto", "type_tag", "decl_tag"))); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+	off := btf.Modern
+	off.TypeTags, off.DeclTags = false, false
+	if raw, err = File(img, NoBase(), Options{Dialect: off}); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range list(t, raw, nil) {
+		if strings.Contains(s, "tag") {
+			t.Errorf("tags are off, but: %s", s)
+		}
+	}
+}
+
+// Variables of the per-CPU section, and its layout.
+func TestVariables(t *testing.T) {
+	img := gcc.build(t, `
+		#define percpu __attribute__((section(".data..percpu")))
+		struct stats { long a, b; };
+		percpu int first;
+		percpu static struct stats stats = { 1, 2 };
+		percpu char name[3];
+		percpu void *__UNIQUE_ID_made_up;
+		int elsewhere = 1;
+		int *use(void) { percpu static int inside = 3; return &inside + stats.b; }`)
+	raw, err := File(img, NoBase(), Options{Dialect: btf.Modern})
+	if err != nil {
+		t.Fatal(err)
+	}
+	syms, err := img.SymbolTable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := map[string]uint64{}
+	for i := range syms.Len() {
+		s := syms.At(i)
+		at[string(syms.Name(&s))] = s.Value
+	}
+	var got []string
+	for _, s := range list(t, raw, nil) {
+		if strings.HasPrefix(s, "var ") || strings.HasPrefix(s, "datasec") {
+			got = append(got, s)
+		}
+	}
+	// Where the compiler put them the symbol table says; entries come by offset and the section ends with the last of them.
+	type entry struct {
+		name string
+		size uint64
+	}
+	vars := []entry{{"first", 4}, {"stats", 16}, {"name", 3}}
+	slices.SortFunc(vars, func(a, b entry) int { return int(at[a.name]) - int(at[b.name]) })
+	last := vars[len(vars)-1]
+	section := fmt.Sprintf("datasec .data..percpu size=%d", at[last.name]+last.size)
+	for _, v := range vars {
+		section += fmt.Sprintf(" %s@%d+%d", v.name, at[v.name], v.size)
+	}
+	want := []string{"var first int global", "var name char[3] global", "var stats struct stats/16 static", section}
+	if diff := cmp.Diff(sorted(want), sorted(got)); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+}

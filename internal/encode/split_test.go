@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+package encode
+
+import (
+	"bytes"
+	"encoding/binary"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/kbtf/kbtf/internal/btf"
+)
+
+func sorted(lines []string) []string {
+	lines = slices.Clone(lines)
+	slices.Sort(lines)
+	return lines
+}
+
+// What a module says beyond its base, and that it says it once. Variables make the types appear; they are not encoded.
+func TestSplit(t *testing.T) {
+	const base = `
+		struct inner { int i; };
+		struct holder { struct inner *in; };
+		struct opaque;
+		struct user { struct opaque *o; };
+		enum mode { OFF, ON };
+		typedef unsigned int u32;
+		struct inner a; struct holder b; struct user c; enum mode d; u32 e;
+		int f(u32 flags) { return flags; }`
+	for _, tt := range []struct {
+		name   string
+		module []string // its units
+		want   []string
+	}{
+		{"what the base has is not repeated", []string{base}, nil},
+		{"a new type", []string{"typedef unsigned int u32; struct fresh { u32 n; } v;"}, []string{
+			"struct fresh size=4 n@0=u32"}},
+		{"a function that the base has too", []string{"typedef unsigned int u32; int f(u32 flags) { return 0; }"}, nil},
+		{"names of parameters count", []string{"typedef unsigned int u32; int f(u32 other) { return 0; }"}, []string{
+			"proto int(u32 other)", "func f int(u32 other)"}},
+		{"a tag with another definition: what leads to it is another type too",
+			[]string{"struct inner { long i; }; struct holder { struct inner *in; } v;"}, []string{
+				"int long int size=8 signed", "struct inner size=8 i@0=long int", "ptr struct inner/8", "struct holder size=8 in@0=struct inner/8*"}},
+		{"a declaration here agrees with the base's definition", []string{"struct inner; struct holder { struct inner *in; } v;"}, nil},
+		{"a definition here agrees with the base's declaration",
+			[]string{"struct opaque { int x; }; struct user { struct opaque *o; } v; struct opaque w;"}, []string{
+				"struct opaque size=4 x@0=int"}},
+		{"a declaration is completed by another unit", []string{"struct late; struct late *p;", "struct late { int x; } v;"}, []string{
+			"ptr struct late/4", "struct late size=4 x@0=int"}},
+		{"a declaration that nobody completes", []string{"struct never; struct never *p;"}, []string{"fwd struct never", "ptr never"}},
+		{"units say the same once", []string{"struct one { int x; } a;", "struct one { int x; } b;", "struct one { int x; } c;"}, []string{
+			"struct one size=4 x@0=int"}},
+		{"units that mean different things by a tag", []string{
+			"struct p { int x; }; struct q { struct p *p; } a;",
+			"struct p { short x; }; struct q { struct p *p; } a;",
+			"struct p { int x; }; struct q { struct p *p; } b;"}, []string{
+			"ptr struct p/2", "ptr struct p/4", "int short int size=2 signed", "struct p size=2 x@0=short int", "struct p size=4 x@0=int",
+			"struct q size=8 p@0=struct p/2*", "struct q size=8 p@0=struct p/4*"}},
+		{"one unit means different things by a tag", []string{
+			"int f(void) { struct p { int x; } *v = 0; return v->x; } int g(void) { struct p { short x; } *v = 0; return v->x; }"}, []string{
+			"func f int()", "func g int()", "proto int()", "ptr struct p/2", "ptr struct p/4", "int short int size=2 signed",
+			"struct p size=2 x@0=short int", "struct p size=4 x@0=int"}},
+		{"units that agree with the base and units that do not", []string{
+			"struct inner { int i; }; struct holder { struct inner *in; } v;",
+			"struct inner { long i; }; struct holder { struct inner *in; } v;"}, []string{
+			"int long int size=8 signed", "struct inner size=8 i@0=long int", "ptr struct inner/8", "struct holder size=8 in@0=struct inner/8*"}},
+		{"a struct is not a union of the same name", []string{"union inner { int i; } v; union inner *p;"}, []string{
+			"ptr inner", "union inner size=4 i@0=int"}},
+		{"an enum with other values", []string{"enum mode { OFF, ON, AUTO } v;"}, []string{
+			"enum mode size=4 signed=false OFF=0x0 ON=0x1 AUTO=0x2"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			b, raw := encodeBase(t, gcc.build(t, base), btf.Modern)
+			got := list(t, encodeSplit(t, gcc.build(t, tt.module...), b), raw)
+			if diff := cmp.Diff(sorted(tt.want), sorted(got)); diff != "" {
+				t.Errorf("-want +got\n%s", diff)
+			}
+		})
+	}
+}
+
+// The order of a base that is split against must not matter, nor that the module's types were the base's own.
+func TestEverythingIsFoundInABaseOfItself(t *testing.T) {
+	img := gcc.build(t, `
+		struct node { struct node *next, *prev; union { int i; float f; struct { char c:3, d:5; }; }; };
+		enum e { A = -1, B }; enum big { C = 1ull << 40 };
+		typedef int (*callback)(struct node *, const void *, ...);
+		struct ops { callback call; struct node nodes[4]; struct opaque *o; volatile _Bool on; double weight; };
+		struct ops ops; enum e e; enum big big;
+		int entry(struct ops *ops, enum e how) { return ops->on + how; }`)
+	base, raw := encodeBase(t, img, btf.Modern)
+	if got := list(t, encodeSplit(t, img, base), raw); len(got) != 0 {
+		t.Errorf("said again: %q", got)
+	}
+}
+
+func TestThreadsDoNotMatter(t *testing.T) {
+	var units []string
+	for i := range 20 {
+		units = append(units, "struct common { int x; } c; struct own"+string(rune('a'+i))+" { struct common c; } v; int f"+
+			string(rune('a'+i))+"(struct common *c) { return c->x; }")
+	}
+	img := gcc.build(t, units...)
+	want, err := File(img, NoBase(), Options{Dialect: btf.Modern, Threads: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, threads := range []int{2, 3, 16, 100} {
+		got, err := File(img, NoBase(), Options{Dialect: btf.Modern, Threads: threads})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(got, want) {
+			t.Errorf("%d threads give other bytes than one", threads)
+		}
+	}
+}
+
+// A base of a big-endian kernel is read and written as one; what it says is what the little-endian one says.
+func TestByteOrderAndWordSize(t *testing.T) {
+	const base = "struct s { short a:3; short b:6; int c; } s; enum big { C = 1ull << 40 } b; struct s *p;"
+	const module = "struct s { short a:3; short b:6; int c; }; struct m { struct s s; int x:5, y:9; } m;"
+	for _, tt := range []struct {
+		target  string
+		order   binary.ByteOrder
+		bigBits bool
+	}{
+		{"x86_64-linux-gnu", binary.LittleEndian, false},
+		{"s390x-linux-gnu", binary.BigEndian, true},
+		{"powerpc-linux-gnu", binary.BigEndian, true},
+		{"arm-linux-gnueabihf", binary.LittleEndian, false},
+		{"riscv64-linux-gnu", binary.LittleEndian, false},
+		{"aarch64-linux-gnu", binary.LittleEndian, false},
+	} {
+		for _, version := range []string{"-gdwarf-4", "-gdwarf-5"} {
+			t.Run(tt.target+version, func(t *testing.T) {
+				c := compiler{"clang", []string{"--target=" + tt.target, version}, ""}
+				b, raw := encodeBase(t, c.build(t, base), btf.Modern)
+				split := encodeSplit(t, c.build(t, module), b)
+				if got := tt.order.Uint16(split); got != 0xeb9f {
+					t.Errorf("magic %#x in the target's byte order", got)
+				}
+				want := []string{"struct m size=12 s@0=struct s/8 x@64:5=int y@69:9=int"}
+				if diff := cmp.Diff(want, without(list(t, split, raw), "int int", "ptr")); diff != "" {
+					t.Errorf("-want +got\n%s", diff)
+				}
+			})
+		}
+	}
+}
