@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -23,6 +24,20 @@ func (j *jobs) Set(s string) error {
 	}
 	*j = jobs(n)
 	return nil
+}
+
+// spellJobs turns -jN into --jobs=N: where a flag's value may be missing, pflag takes none that is joined to its letter.
+func spellJobs(args []string) []string {
+	args = slices.Clone(args)
+	for i, arg := range args {
+		if arg == "--" {
+			break
+		}
+		if n, ok := strings.CutPrefix(arg, "-j"); ok && n != "" && n[0] != '=' {
+			args[i] = "--jobs=" + n
+		}
+	}
+	return args
 }
 
 // threads says how many threads to use. A make that runs jobs in parallel keeps the CPUs busy already: its other jobs would wait

@@ -13,7 +13,9 @@ import (
 	"bytes"
 	"debug/elf"
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -99,12 +101,12 @@ func (img *Image) Close() {
 func MapFile(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, err
+		return nil, fileError(err)
 	}
 	defer f.Close()
 	st, err := f.Stat()
 	if err != nil {
-		return nil, err
+		return nil, fileError(err)
 	}
 	if !st.Mode().IsRegular() {
 		// Pipes and the like cannot be mapped; sysfs files say that they are regular.
@@ -116,9 +118,20 @@ func MapFile(path string) ([]byte, error) {
 	data, err := unix.Mmap(int(f.Fd()), 0, int(st.Size()), unix.PROT_READ, unix.MAP_PRIVATE)
 	if err != nil {
 		// sysfs before 6.16 has no mmap (/sys/kernel/btf/vmlinux).
-		return os.ReadFile(path)
+		if data, err = os.ReadFile(path); err != nil {
+			return nil, fileError(err)
+		}
 	}
 	return data, nil
+}
+
+// fileError puts the name of the file first, as all messages do, and leaves out that of the system call.
+func fileError(err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return fmt.Errorf("%s: %w", p.Path, p.Err)
+	}
+	return err
 }
 
 // Unmap releases what MapFile returned.

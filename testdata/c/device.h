@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the kernel of these fixtures shares with its modules. */
+#ifndef DEVICE_H
+#define DEVICE_H
+
+typedef unsigned long long u64;
+
+#define __percpu __attribute__((section(".data..percpu")))
+
+struct list_head {
+	struct list_head *next, *prev;
+};
+
+enum device_state { DEVICE_DOWN, DEVICE_UP = 4 };
+
+struct device {
+	const char *name;
+	struct list_head node;
+	unsigned int irq:7, wakeup:1;
+	enum device_state state;
+	int (*open)(struct device *dev, long flags);
+};
+
+int register_device(struct device *dev, enum device_state state);
+
+#endif
