@@ -5,6 +5,7 @@ package main
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -23,7 +24,7 @@ func TestMain(m *testing.M) {
 // TestScripts runs testdata/script-btf-ko. A script finds in its directory what buildFixture makes. What testscript's own
 // commands do is in its package documentation; ours are in scriptCommands.
 func TestScripts(t *testing.T) {
-	fixture := buildFixture(t)
+	fixture := buildFixture(t, 5)
 	testscript.Run(t, testscript.Params{
 		Dir:                 "../../testdata/script-btf-ko",
 		RequireExplicitExec: true,
@@ -36,8 +37,9 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// buildFixture compiles testdata/c: vmlinux, which has BTF, and vmlinux.plain, which has none; the modules ring.ko and echo.ko.
-func buildFixture(t *testing.T) (dir string) {
+// buildFixture compiles testdata/c: vmlinux, which has BTF, and vmlinux.plain, which has none; the modules ring.ko and
+// echo.ko. dwarf is a version of DWARF.
+func buildFixture(t *testing.T, dwarf int) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
 	command := func(name string, args ...string) {
@@ -53,7 +55,7 @@ func buildFixture(t *testing.T) (dir string) {
 		t.Fatal(err)
 	}
 	for _, unit := range []string{"vmlinux", "ring", "echo"} {
-		command("gcc", "-c", "-g", "-O2", "-ffreestanding", "-fno-pic", "-fno-pie", "-fno-asynchronous-unwind-tables",
+		command("gcc", "-c", fmt.Sprintf("-gdwarf-%d", dwarf), "-O2", "-ffreestanding", "-fno-pic", "-fno-pie", "-fno-asynchronous-unwind-tables",
 			"-fdebug-prefix-map="+sources+"=.", "-o", unit+".o", filepath.Join(sources, unit+".c"))
 	}
 	command("ld", "-e", "start_kernel", "-o", "vmlinux.plain", "vmlinux.o")
