@@ -20,7 +20,7 @@ type Base struct {
 	tags int      // number of types in byTag
 	off  []uint32 // off[id]: where type id stands in Types; off[0] is not used
 
-	// The index is built in the background while the module is read: see ready.
+	// The index is built in the background while the module is read: see Ready.
 	indexed  chan struct{}
 	indexErr error
 	hash     []Hash  // cut hash by id
@@ -50,7 +50,7 @@ const maxNesting = 1000
 
 // NewBase takes a base. No base at all is a Base too: one without types, whose string section has not even the empty string.
 //
-// It returns when it has found the types and the dialect; what else is wrong with the base is told by ready.
+// It returns when it has found the types and the dialect; what else is wrong with the base is told by Ready.
 func NewBase(path string, b *Blob) (*Base, error) {
 	base := &Base{Blob: *b, Path: path, off: make([]uint32, 1, len(b.Types)/32+1), indexed: make(chan struct{})}
 	for pos := 0; pos < len(b.Types); {
@@ -76,8 +76,8 @@ func NewBase(path string, b *Blob) (*Base, error) {
 	return base, nil
 }
 
-// ready waits for the index.
-func (b *Base) ready() error {
+// Ready waits for the index.
+func (b *Base) Ready() error {
 	<-b.indexed
 	return b.indexErr
 }

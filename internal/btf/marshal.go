@@ -13,7 +13,7 @@ import (
 //
 // The limits of the kernel over base and split together are checked here: MaxTypeID, MaxNameOffset, MaxVlen.
 func (m *Module) Marshal(order binary.ByteOrder) ([]byte, error) {
-	if err := m.base.ready(); err != nil {
+	if err := m.base.Ready(); err != nil {
 		return nil, err
 	}
 	r := m.resolve()

@@ -79,7 +79,8 @@ func (img *Image) Relocate(s *Section) (*Relocated, error) {
 			return nil, err
 		}
 		inPlace := rs.Type == elf.SHT_RELA && img.Class == elf.ELFCLASS64 && !img.BigEndian() &&
-			img.Machine != elf.EM_RISCV && img.Machine != elf.EM_LOONGARCH // several relocations add up to one value
+			img.Machine != elf.EM_RISCV && img.Machine != elf.EM_LOONGARCH && // several relocations add up to one value
+			img.Machine != elf.EM_MIPS // r_info has another form
 		if inPlace && sortedRela(raw) {
 			r.rela, r.inline = raw[:len(raw)/relaSize*relaSize], true
 			return r, nil
@@ -119,6 +120,10 @@ func (r *Relocated) apply(rs *Section, raw []byte) error {
 		var e entry
 		if img.Class == elf.ELFCLASS64 {
 			e.off, e.info = o.Uint64(raw), o.Uint64(raw[8:])
+			if img.Machine == elf.EM_MIPS {
+				// The symbol is a word, types and such are bytes after it in big-endian order (MIPS ELF64 ABI, section 2.9).
+				e.info = uint64(o.Uint32(raw[8:]))<<32 | uint64(binary.BigEndian.Uint32(raw[12:]))
+			}
 			if addends {
 				e.addend = int64(o.Uint64(raw[16:]))
 			}

@@ -31,9 +31,14 @@ func debugKernel(b *testing.B, pattern string) string {
 func BenchmarkLoadBase(b *testing.B) {
 	path := debugKernel(b, "boot/vmlinux-*")
 	for b.Loop() {
-		if _, err := LoadBase(path); err != nil {
+		base, err := LoadBase(path)
+		if err == nil {
+			err = base.Ready()
+		}
+		if err != nil {
 			b.Fatal(err)
 		}
+		base.FindString([]byte("struct"))
 	}
 }
 
