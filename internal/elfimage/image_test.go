@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+package elfimage
+
+import (
+	"bytes"
+	"debug/elf"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/kbtf/kbtf/internal/elfimage/elftest"
+)
+
+// What an image says is what debug/elf says, whatever the machine.
+func TestParse(t *testing.T) {
+	check := func(t *testing.T, path string) {
+		img, err := Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer img.Close()
+		f, err := elf.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		compareImages(t, img, f)
+	}
+	for _, target := range elftest.Targets {
+		t.Run(target.Name, func(t *testing.T) { check(t, elftest.Object(t, target, "ring.c")) })
+	}
+	gcc := elftest.Targets[0]
+	ring, echo := elftest.Object(t, gcc, "ring.c"), elftest.Object(t, gcc, "echo.c")
+	dir := t.TempDir()
+	t.Run("ld -r", func(t *testing.T) {
+		elftest.Run(t, dir, "ld", "-r", "-o", "x.ko", ring, echo)
+		check(t, filepath.Join(dir, "x.ko"))
+	})
+	t.Run("linked", func(t *testing.T) {
+		elftest.Run(t, dir, "ld", "-e", "start_kernel", "-o", "vmlinux", elftest.Object(t, gcc, "vmlinux.c"))
+		check(t, filepath.Join(dir, "vmlinux"))
+	})
+}
+
+func compareImages(t *testing.T, img *Image, f *elf.File) {
+	t.Helper()
+	if img.Class != f.Class || img.Order != f.ByteOrder || img.Type != f.Type || img.Machine != f.Machine || img.Osabi != byte(f.OSABI) {
+		t.Errorf("header: got %v %v %v %v %d, want %+v", img.Class, img.Order, img.Type, img.Machine, img.Osabi, f.FileHeader)
+	}
+	if len(img.Sections) != len(f.Sections) {
+		t.Fatalf("%d sections, want %d", len(img.Sections), len(f.Sections))
+	}
+	for i := range img.Sections {
+		got, want := &img.Sections[i], f.Sections[i]
+		same := Section{Index: i, Name: want.Name, Type: want.Type, Flags: want.Flags, Addr: want.Addr, Offset: want.Offset,
+			Size: want.FileSize, Link: want.Link, Info: want.Info, Addralign: want.Addralign, Entsize: want.Entsize}
+		if want.Flags&elf.SHF_COMPRESSED != 0 { // debug/elf tells that of the decompressed section
+			same.Addralign = got.Addralign
+		}
+		if *got != same {
+			t.Errorf("section %d: got %+v, want %+v", i, *got, same)
+		}
+		if want.Type == elf.SHT_NOBITS || want.Type == elf.SHT_NULL {
+			continue
+		}
+		data, err := img.Inflate(got)
+		if err != nil {
+			t.Error(err)
+		}
+		if wantData, err := want.Data(); err != nil || !bytes.Equal(data, wantData) {
+			t.Errorf("section %d %s: other contents (%v)", i, got.Name, err)
+		}
+	}
+	syms, err := img.SymbolTable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := f.Symbols() // without the null symbol
+	if err != nil {
+		t.Fatal(err)
+	}
+	if syms.Len() != len(want)+1 {
+		t.Fatalf("%d symbols, want %d", syms.Len(), len(want)+1)
+	}
+	for i, w := range want {
+		s := syms.At(i + 1)
+		section := elf.SectionIndex(s.Section)
+		if w.Section == elf.SHN_XINDEX { // debug/elf does not look further
+			section = w.Section
+		}
+		if got := (elf.Symbol{Name: string(syms.Name(&s)), Info: s.Info, Other: w.Other, Section: section, Value: s.Value,
+			Size: s.Size}); got != (elf.Symbol{Name: w.Name, Info: w.Info, Other: w.Other, Section: w.Section, Value: w.Value, Size: w.Size}) {
+			t.Errorf("symbol %d: got %+v, want %+v", i+1, got, w)
+		}
+	}
+}
+
+func TestSection(t *testing.T) {
+	img := open(t, elftest.Object(t, elftest.Targets[0], "ring.c"))
+	if s := img.Section(".data..percpu"); s == nil || s.Size != 16 {
+		t.Errorf(".data..percpu is %+v, want 16 bytes", s)
+	}
+	if s := img.Section(".BTF"); s != nil {
+		t.Errorf(".BTF is %+v, want none", s)
+	}
+}
+
+func TestParseErrors(t *testing.T) {
+	whole := elftest.Read(t, elftest.Object(t, elftest.Targets[0], "ring.c"))
+	patched := func(at int, bytes ...byte) []byte {
+		b := append([]byte(nil), whole...)
+		copy(b[at:], bytes)
+		return b
+	}
+	for _, test := range []struct {
+		name string
+		data []byte
+		want string
+	}{
+		{"empty", nil, "x.ko: not an ELF file"},
+		{"text", []byte("module"), "x.ko: not an ELF file"},
+		{"magic number only", whole[:4], "x.ko: truncated ELF file: no room for its header"},
+		{"half a header", whole[:63], "x.ko: truncated ELF file: no room for its header"},
+		{"class", patched(elf.EI_CLASS, 0), "x.ko: unknown ELF class 0"},
+		{"byte order", patched(elf.EI_DATA, 3), "x.ko: unknown byte order 3"},
+		{"e_shoff 0", patched(40, 0, 0, 0, 0, 0, 0, 0, 0), "x.ko: no section headers"},
+		{"e_shentsize", patched(58, 40), "x.ko: section headers of 40 bytes, expected 64"},
+		{"e_shstrndx", patched(62, 0xfe, 0xfe), "x.ko: no section name table (index 65278 of "},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			img, err := Parse("x.ko", test.data)
+			if err == nil {
+				t.Fatalf("got %+v, want an error", img)
+			}
+			if got := err.Error(); got != test.want && (len(got) < len(test.want) || got[:len(test.want)] != test.want || test.want[len(test.want)-1] != ' ') {
+				t.Errorf("got:  %s\nwant: %s", got, test.want)
+			}
+		})
+	}
+}
+
+func TestOpenErrors(t *testing.T) {
+	dir := t.TempDir()
+	for _, test := range []struct{ path, want string }{
+		{filepath.Join(dir, "none"), filepath.Join(dir, "none") + ": no such file or directory"},
+		{dir, dir + ": not a regular file"},
+		{os.DevNull, os.DevNull + ": not a regular file"},
+	} {
+		if _, err := Open(test.path); err == nil || err.Error() != test.want {
+			t.Errorf("got:  %v\nwant: %s", err, test.want)
+		}
+	}
+}
+
+func open(t testing.TB, path string) *Image {
+	t.Helper()
+	img, err := Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(img.Close)
+	return img
+}

@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+package elfimage
+
+import (
+	"bytes"
+	"debug/elf"
+	"encoding/binary"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/kbtf/kbtf/internal/elfimage/elftest"
+)
+
+// Relocated sections are what a linker makes of them when every section of the program begins at 0, as offsets in sections do.
+func TestRelocate(t *testing.T) {
+	for _, target := range elftest.Targets {
+		for _, dwarf := range []string{"-gdwarf-4", "-gdwarf-5"} {
+			if target.NoLLD {
+				continue // what is read from it is compared with debug/dwarf in package dwarf
+			}
+			t.Run(target.Name+dwarf, func(t *testing.T) {
+				object := elftest.Object(t, target, "ring.c", dwarf)
+				img, linked := open(t, object), open(t, linkAtZero(t, object))
+				relocated := 0
+				for i := range img.Sections {
+					s := &img.Sections[i]
+					if !strings.HasPrefix(s.Name, ".debug_") {
+						continue
+					}
+					r, err := img.Relocate(s)
+					if err != nil {
+						t.Fatal(err)
+					}
+					if len(r.rela) > 0 {
+						relocated++
+					}
+					want, err := linked.Contents(linked.Section(s.Name))
+					if err != nil {
+						t.Fatal(err)
+					}
+					if got := throughCursor(r); !bytes.Equal(got, want) {
+						at := 0
+						for at < min(len(got), len(want)) && got[at] == want[at] {
+							at++
+						}
+						t.Errorf("%s differs at offset %#x: %x, want %x", s.Name, at, got[at:min(at+16, len(got))], want[at:min(at+16, len(want))])
+					}
+				}
+				if relocated < 3 {
+					t.Errorf("%d sections with relocations: nothing was tested", relocated)
+				}
+			})
+		}
+	}
+}
+
+// throughCursor gives a section's bytes with each relocated field replaced by what a cursor says of it.
+func throughCursor(r *Relocated) []byte {
+	out := bytes.Clone(r.Data)
+	o := r.img.Order
+	c := r.Cursor(0)
+	var last uint64
+	for e := r.rela; len(e) >= relaSize; e = e[relaSize:] {
+		off, typ := binary.LittleEndian.Uint64(e), uint32(binary.LittleEndian.Uint64(e[8:]))
+		if off < last {
+			panic("not sorted")
+		}
+		last = off
+		switch typ {
+		case r.abs.abs32, r.abs.abs32s:
+			o.PutUint32(out[off:], uint32(c.Value(off, uint64(o.Uint32(out[off:])))))
+		case r.abs.abs64:
+			o.PutUint64(out[off:], c.Value(off, o.Uint64(out[off:])))
+		}
+	}
+	return out
+}
+
+// linkAtZero links an object with each of its sections at address 0, one over the other.
+func linkAtZero(t *testing.T, object string) (path string) {
+	t.Helper()
+	f, err := elf.Open(object)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	script := "SECTIONS {\n"
+	for _, s := range f.Sections {
+		if s.Flags&elf.SHF_ALLOC != 0 {
+			script += fmt.Sprintf("%s 0 : { *(%s) }\n", s.Name, s.Name)
+		}
+	}
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "script"), []byte(script+"}\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	// -O0 leaves the string sections as they are.
+	elftest.Run(t, dir, "ld.lld", "-T", "script", "-O0", "--no-relax", "--no-check-sections", "-z", "undefs", "-e", "0", "-o", "linked", object)
+	return filepath.Join(dir, "linked")
+}
+
+// A cursor may begin anywhere, skip fields and look ahead in a copy.
+func TestCursor(t *testing.T) {
+	img := open(t, elftest.Object(t, elftest.Targets[0], "ring.c", "-gdwarf-4"))
+	r, err := img.Relocate(img.Section(".debug_info"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !r.inline {
+		t.Fatal("relocations were applied to a copy")
+	}
+	all := throughCursor(r)
+	var offs []uint64
+	for e := r.rela; len(e) > 0; e = e[relaSize:] {
+		offs = append(offs, binary.LittleEndian.Uint64(e))
+	}
+	want := func(off uint64) uint64 { return uint64(binary.LittleEndian.Uint32(all[off:])) }
+	for i, off := range offs {
+		c := r.Cursor(off)
+		if got := uint64(uint32(c.Value(off, 0))); got != want(off) {
+			t.Fatalf("at %#x: %#x, want %#x", off, got, want(off))
+		}
+		ahead := c
+		if i+3 < len(offs) {
+			if got := uint64(uint32(ahead.Value(offs[i+3], 0))); got != want(offs[i+3]) {
+				t.Fatalf("from %#x at %#x: %#x, want %#x", off, offs[i+3], got, want(offs[i+3]))
+			}
+		}
+		if got := c.Value(off+1, 12345); got != 12345 {
+			t.Fatalf("at %#x, where no field is: %#x", off+1, got)
+		}
+	}
+}
+
+// The symbol behind a field is known in all forms of relocation.
+func TestSymbolOfField(t *testing.T) {
+	for _, target := range elftest.Targets {
+		t.Run(target.Name, func(t *testing.T) {
+			img := open(t, elftest.Object(t, target, "ring.c", "-gdwarf-4"))
+			r, err := img.Relocate(img.Section(".debug_info"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			percpu := img.Section(".data..percpu")
+			found := 0
+			for off := range uint64(len(r.Data)) {
+				if s, addend, ok := r.Symbol(off); ok && int(s.Section) == percpu.Index && s.Value+uint64(addend) == 0 {
+					found++
+				}
+			}
+			if found != 1 { // DW_OP_addr of ring_stats
+				t.Errorf("%d fields refer to the start of .data..percpu, want 1", found)
+			}
+		})
+	}
+}
+
+// Relocations that are not sorted, or that nobody knows, or that are wrong.
+func TestOddRelocations(t *testing.T) {
+	object := elftest.Read(t, elftest.Object(t, elftest.Targets[0], "ring.c", "-gdwarf-4"))
+	img, err := Parse("x.o", object)
+	if err != nil {
+		t.Fatal(err)
+	}
+	info, rela := img.Section(".debug_info"), img.Section(".rela.debug_info")
+	sorted, err := img.Relocate(info)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := throughCursor(sorted)
+
+	change := func(edit func(data, rela []byte)) (*Relocated, error) {
+		data := bytes.Clone(object)
+		edit(data, data[rela.Offset:rela.Offset+rela.Size])
+		img, err := Parse("x.o", data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return img.Relocate(img.Section(".debug_info"))
+	}
+	t.Run("reversed", func(t *testing.T) {
+		r, err := change(func(_, rela []byte) {
+			for i, j := 0, len(rela)-relaSize; i < j; i, j = i+relaSize, j-relaSize {
+				var e [relaSize]byte
+				copy(e[:], rela[i:])
+				copy(rela[i:], rela[j:j+relaSize])
+				copy(rela[j:], e[:])
+			}
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.inline || !bytes.Equal(r.Data, want) {
+			t.Error("other values than in order")
+		}
+		c := r.Cursor(0)
+		if c.Value(6, 77) != 77 {
+			t.Error("a cursor changes what is relocated already")
+		}
+	})
+	t.Run("symbol that does not exist", func(t *testing.T) {
+		r, err := change(func(_, rela []byte) { binary.LittleEndian.PutUint32(rela[12:], 1<<30) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		off := binary.LittleEndian.Uint64(r.rela)
+		c := r.Cursor(0)
+		if got := c.Value(off, 5); got != 5 {
+			t.Errorf("value %#x, want the field's own", got)
+		}
+		if _, _, ok := r.Symbol(off); ok {
+			t.Error("has a symbol")
+		}
+	})
+	t.Run("outside of the section", func(t *testing.T) {
+		_, err := change(func(_, rela []byte) { binary.LittleEndian.PutUint64(rela, info.Size-3) }) // the first: not sorted any more
+		if err == nil || !strings.Contains(err.Error(), "x.o: section .rela.debug_info: offset 0x") ||
+			!strings.Contains(err.Error(), ": relocation outside the section of ") {
+			t.Errorf("got %v", err)
+		}
+	})
+	t.Run("machine", func(t *testing.T) {
+		_, err := change(func(data, _ []byte) { binary.LittleEndian.PutUint16(data[18:], uint16(elf.EM_68K)) })
+		if err == nil || err.Error() != "x.o: relocations of machine EM_68K are not known" {
+			t.Errorf("got %v", err)
+		}
+	})
+	t.Run("no section", func(t *testing.T) {
+		r, err := img.Relocate(nil)
+		if err != nil || len(r.Data) != 0 {
+			t.Errorf("got %v, %v", r, err)
+		}
+		c := r.Cursor(3)
+		if c.Value(3, 9) != 9 {
+			t.Error("a value where nothing is")
+		}
+		if _, _, ok := r.Symbol(3); ok {
+			t.Error("a symbol where nothing is")
+		}
+	})
+}
