@@ -129,7 +129,7 @@ type subject struct {
 	component uint32
 }
 
-const bucketBits = 5
+const bucketBits = 3
 
 // maxGrowth bounds the room that is made at once, in bytes of DIEs.
 const maxGrowth = 1 << 20
