@@ -194,35 +194,69 @@ func (r *Reader) unitBases() {
 	}
 }
 
-func (r *Reader) fixed(n int) (uint64, bool) {
-	if uint64(n) > r.end-r.pos || r.pos > r.end {
+func (r *Reader) u8() (v uint64, ok bool) {
+	if r.pos >= r.end {
 		return 0, false
 	}
-	b := r.info[r.pos:]
-	r.pos += uint64(n)
+	v = uint64(r.info[r.pos])
+	r.pos++
+	return v, true
+}
+
+func (r *Reader) u16() (uint64, bool) {
+	if r.pos+2 > r.end {
+		return 0, false
+	}
+	v := binary.LittleEndian.Uint16(r.info[r.pos:])
+	if r.be {
+		v = bits.ReverseBytes16(v)
+	}
+	r.pos += 2
+	return uint64(v), true
+}
+
+func (r *Reader) u32() (uint64, bool) {
+	if r.pos+4 > r.end {
+		return 0, false
+	}
+	v := binary.LittleEndian.Uint32(r.info[r.pos:])
+	if r.be {
+		v = bits.ReverseBytes32(v)
+	}
+	r.pos += 4
+	return uint64(v), true
+}
+
+func (r *Reader) u64() (uint64, bool) {
+	if r.pos+8 > r.end {
+		return 0, false
+	}
+	v := binary.LittleEndian.Uint64(r.info[r.pos:])
+	if r.be {
+		v = bits.ReverseBytes64(v)
+	}
+	r.pos += 8
+	return v, true
+}
+
+// fixed reads a number of 1, 2, 3, 4 or 8 bytes.
+func (r *Reader) fixed(n int) (uint64, bool) {
 	switch n {
 	case 1:
-		return uint64(b[0]), true
+		return r.u8()
 	case 2:
-		v := binary.LittleEndian.Uint16(b)
-		if r.be {
-			v = bits.ReverseBytes16(v)
-		}
-		return uint64(v), true
+		return r.u16()
 	case 4:
-		v := binary.LittleEndian.Uint32(b)
-		if r.be {
-			v = bits.ReverseBytes32(v)
-		}
-		return uint64(v), true
+		return r.u32()
 	case 8:
-		v := binary.LittleEndian.Uint64(b)
-		if r.be {
-			v = bits.ReverseBytes64(v)
-		}
-		return v, true
+		return r.u64()
 	}
-	return r.d.uint(b, n), true
+	if r.pos+uint64(n) > r.end {
+		return 0, false
+	}
+	v := r.d.uint(r.info[r.pos:], n)
+	r.pos += uint64(n)
+	return v, true
 }
 
 // relocated reads a field of n bytes through its relocation.
@@ -291,9 +325,9 @@ func (r *Reader) read(a Attr, form uint16, implicit int64) bool {
 	class, ok := ClassConst, true
 	switch form {
 	case formData1:
-		v, ok = r.fixed(1)
+		v, ok = r.u8()
 	case formData2:
-		v, ok = r.fixed(2)
+		v, ok = r.u16()
 	case formData4:
 		// Before DWARF 4 this was also the form of section offsets, which are relocated.
 		v, ok = r.relocated(4)
@@ -325,7 +359,10 @@ func (r *Reader) read(a Attr, form uint16, implicit int64) bool {
 	case formString:
 		v, class = uint64(strInInfo|StrRef(r.pos)), ClassString
 		ok = r.skip(form)
-	case formRef1, formRef2, formRef4, formRef8:
+	case formRef4:
+		v, ok = r.u32()
+		v, class = v+r.u.Off, ClassRef
+	case formRef1, formRef2, formRef8:
 		v, ok = r.fixed(1 << (form - formRef1))
 		v, class = v+r.u.Off, ClassRef
 	case formRefUdata:
