@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"time"
 )
@@ -62,26 +63,16 @@ var ErrSigned = errors.New("signed at its end: encode before signing, or remove 
 
 // Attach puts a section into the file, in place of a section of that name if there is one: SHT_PROGBITS, not allocated, aligned to
 // 8 bytes. If the file has these contents already only its time stamp changes, as make expects of a rule that has run. After an
-// error the file is as it was, its time stamp included.
+// error the file is as it was, its time stamp included. What Attach put there earlier, under whatever name, is gone.
+//
+// The image still shows the file as it was when it was opened: close it.
 func (img *Image) Attach(name string, contents []byte) error {
 	if img.Signed() {
 		return fmt.Errorf("%s: %w", img.Path, ErrSigned)
 	}
-	before := img.before()
-	if s := img.Section(name); s != nil && before.size != uint64(len(img.Data)) {
-		if old, err := img.Contents(s); err == nil && bytes.Equal(old, contents) && img.tight(&before) {
-			now := time.Now()
-			return os.Chtimes(img.Path, now, now)
-		}
-	}
-	f, err := os.OpenFile(img.Path, os.O_RDWR, 0)
+	st, err := os.Stat(img.Path)
 	if err != nil {
-		return err
-	}
-	defer f.Close()
-	st, err := f.Stat()
-	if err != nil {
-		return err
+		return fileError(err)
 	}
 	if st.Mode()&0o222 == 0 { // root would get past this
 		return fmt.Errorf("%s: read-only (mode %#o): make it writable first", img.Path, st.Mode().Perm())
@@ -89,42 +80,74 @@ func (img *Image) Attach(name string, contents []byte) error {
 	if st.Size() != int64(len(img.Data)) {
 		return fmt.Errorf("%s: changed while it was being read", img.Path)
 	}
-	tail, header, err := img.tail(&before, before.size, name, contents)
+	before := img.before()
+	end := before.size // where the tail belongs
+	again := end != uint64(len(img.Data))
+	if s := img.Section(name); s != nil && again {
+		if old, err := img.Contents(s); err == nil && bytes.Equal(old, contents) && img.tight(&before) {
+			now := time.Now()
+			return fileError(os.Chtimes(img.Path, now, now))
+		}
+	}
+	tail, header, err := img.tail(&before, end, name, contents)
 	if err != nil {
 		return err
 	}
-	undo := func(err error) error {
-		return errors.Join(fmt.Errorf("%s: attaching %s: %w", img.Path, name, err), f.Truncate(st.Size()),
-			os.Chtimes(img.Path, st.ModTime(), st.ModTime()))
+	f, err := os.OpenFile(img.Path, os.O_RDWR, 0)
+	if err != nil {
+		return fileError(err)
 	}
-	if before.size != uint64(len(img.Data)) {
-		// Something is attached already, and its place is where the new tail belongs: write the tail behind it first, so that the
-		// file is whole at any time.
-		at := max(uint64(len(img.Data)), before.size+uint64(len(tail)))
-		aside, asideHeader, err := img.tail(&before, at, name, contents)
-		if err != nil {
-			return err
+	defer f.Close()
+
+	write := func(b []byte, at uint64) {
+		if err == nil {
+			_, err = f.WriteAt(b, int64(at))
 		}
-		if _, err := f.WriteAt(aside, int64(at)); err != nil {
-			return undo(err)
+	}
+	fail := func(doing string) error {
+		var p *fs.PathError
+		if errors.As(err, &p) {
+			err = p.Err
 		}
-		if _, err := f.WriteAt(asideHeader, img.headerOff()); err != nil {
-			return undo(err)
+		return fmt.Errorf("%s: %s %s: %w", img.Path, doing, name, err)
+	}
+	if again {
+		// Something is attached already, and its place is where the new tail belongs: first make the file whole with a tail behind
+		// both. What of the place is not in the file yet is written before that, so that the disk cannot be full afterwards.
+		length := uint64(len(img.Data))
+		at := max(length, end+uint64(len(tail)))
+		aside, asideHeader, tailErr := img.tail(&before, at, name, contents)
+		if tailErr != nil {
+			return tailErr
 		}
+		write(tail[min(length-end, uint64(len(tail))):], length)
+		write(aside, at)
+		write(asideHeader, img.headerOff())
+	} else {
+		write(tail, end)
+		write(header, img.headerOff())
+	}
+	if err != nil {
+		err := fail("attaching")
+		undo := f.Truncate(st.Size())
+		if undo == nil {
+			undo = os.Chtimes(img.Path, st.ModTime(), st.ModTime())
+		}
+		if undo != nil {
+			return fmt.Errorf("%w; and taking that back: %w", err, undo)
+		}
+		return err
+	}
+	if again {
 		// From here on the file has the new contents: what follows only puts them where a first run would have.
-		if _, err := f.WriteAt(tail, int64(before.size)); err != nil {
-			return fmt.Errorf("%s: tidying after attaching %s: %w", img.Path, name, err)
+		write(tail, end)
+		write(header, img.headerOff())
+		if err == nil {
+			err = f.Truncate(int64(end) + int64(len(tail)))
 		}
-		if _, err := f.WriteAt(header, img.headerOff()); err != nil {
-			return fmt.Errorf("%s: tidying after attaching %s: %w", img.Path, name, err)
+		if err != nil {
+			return fail("tidying after attaching")
 		}
-		return f.Truncate(int64(before.size) + int64(len(tail)))
-	}
-	if _, err := f.WriteAt(tail, st.Size()); err != nil {
-		return undo(err)
-	}
-	if _, err := f.WriteAt(header, img.headerOff()); err != nil {
-		return undo(err)
 	}
 	return nil
 }
@@ -137,7 +160,7 @@ func (img *Image) tight(before *record) bool {
 }
 
 // headerOff is where the bytes that Attach changes begin in the ELF header: e_shoff.
-func (img *Image) headerOff() int64 {
+func (img *Image) headerOff() uint64 {
 	if img.Class == elf.ELFCLASS64 {
 		return 40
 	}

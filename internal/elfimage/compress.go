@@ -58,9 +58,13 @@ func (img *Image) Inflate(s *Section) ([]byte, error) {
 	}
 	// Grow with what really comes out, so that a false size costs nothing.
 	var out bytes.Buffer
-	if n, err := io.Copy(&out, io.LimitReader(r, int64(size))); err != nil {
+	n, err := io.Copy(&out, io.LimitReader(r, int64(size)+1))
+	switch {
+	case err != nil:
 		return fail("%v", err)
-	} else if uint64(n) != size {
+	case uint64(n) > size:
+		return fail("decompresses to more than %d bytes", size)
+	case uint64(n) < size:
 		return fail("decompresses to %d bytes, expected %d", n, size)
 	}
 	return out.Bytes(), nil

@@ -1,0 +1,486 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+package elfimage
+
+import (
+	"bytes"
+	"debug/elf"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/kbtf/kbtf/internal/elfimage/elftest"
+)
+
+var longAgo = time.Date(2001, 2, 3, 4, 5, 6, 0, time.UTC)
+
+func attach(path, name string, contents []byte) error {
+	img, err := Open(path)
+	if err != nil {
+		return err
+	}
+	defer img.Close()
+	return img.Attach(name, contents)
+}
+
+func mustAttach(t testing.TB, path, name string, contents []byte) {
+	t.Helper()
+	if err := os.Chtimes(path, longAgo, longAgo); err != nil {
+		t.Fatal(err)
+	}
+	if err := attach(path, name, contents); err != nil {
+		t.Fatal(err)
+	}
+	if !modTime(t, path).After(longAgo) {
+		t.Errorf("%s has its old time stamp", path)
+	}
+}
+
+func modTime(t testing.TB, path string) time.Time {
+	t.Helper()
+	st, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return st.ModTime()
+}
+
+// attempt attaches by a function. If that fails, it checks that the error is one line and the file as before.
+func attempt(t *testing.T, path string, attach func() error) error {
+	t.Helper()
+	before := elftest.Read(t, path)
+	if err := os.Chtimes(path, longAgo, longAgo); err != nil {
+		t.Fatal(err)
+	}
+	err := attach()
+	if err == nil {
+		return nil
+	}
+	if !strings.HasPrefix(err.Error(), path+": ") || strings.Contains(err.Error(), "\n") {
+		t.Errorf("not a line that begins with the file's name: %q", err)
+	}
+	if !bytes.Equal(elftest.Read(t, path), before) {
+		t.Errorf("%s has changed, though: %v", path, err)
+	}
+	if !modTime(t, path).Equal(longAgo) {
+		t.Errorf("%s has a new time stamp, though: %v", path, err)
+	}
+	return err
+}
+
+func writeFile(t testing.TB, data []byte) (path string) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), "x.ko")
+	if err := os.WriteFile(path, data, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// checkSection reads a section with debug/elf.
+func checkSection(t *testing.T, path, name string, contents []byte) {
+	t.Helper()
+	f, err := elf.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	n := 0
+	for _, s := range f.Sections {
+		if s.Name != name {
+			continue
+		}
+		n++
+		if s.Type != elf.SHT_PROGBITS || s.Flags != 0 || s.Addr != 0 || s.Link != 0 || s.Info != 0 || s.Addralign != 8 ||
+			s.Offset%8 != 0 {
+			t.Errorf("%s: %+v", name, s.SectionHeader)
+		}
+		if data, err := s.Data(); err != nil || !bytes.Equal(data, contents) {
+			t.Errorf("%s: other contents (%v)", name, err)
+		}
+	}
+	if n != 1 {
+		t.Errorf("%d sections %s, want 1", n, name)
+	}
+}
+
+// Nothing that was in the file changes but two fields of its header; other programs see the old sections and the new one.
+func TestAttach(t *testing.T) {
+	contents := []byte("type information")
+	for _, target := range elftest.Targets {
+		t.Run(target.Name, func(t *testing.T) {
+			path := elftest.Object(t, target, "ring.c")
+			before := elftest.Read(t, path)
+			old, err := elf.NewFile(bytes.NewReader(before))
+			if err != nil {
+				t.Fatal(err)
+			}
+			mustAttach(t, path, ".BTF", contents)
+			checkSection(t, path, ".BTF", contents)
+
+			after := bytes.Clone(elftest.Read(t, path)[:len(before)])
+			shoff, shnum, size := 32, 48, 4
+			if old.Class == elf.ELFCLASS64 {
+				shoff, shnum, size = 40, 60, 8
+			}
+			copy(after[shoff:shoff+size], before[shoff:])
+			copy(after[shnum:shnum+2], before[shnum:])
+			if !bytes.Equal(after, before) {
+				t.Error("more has changed than e_shoff and e_shnum")
+			}
+
+			f, err := elf.Open(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer f.Close()
+			if len(f.Sections) != len(old.Sections)+1 {
+				t.Fatalf("%d sections, want %d", len(f.Sections), len(old.Sections)+1)
+			}
+			for i, s := range old.Sections {
+				if s.Name == f.Sections[i].Name && s.Type == elf.SHT_STRTAB && s == old.Section(".shstrtab") {
+					continue // has a longer copy
+				}
+				if s.Name == ".strtab" && old.Section(".shstrtab") == nil {
+					continue // clang has the names of sections in here
+				}
+				if s.SectionHeader != f.Sections[i].SectionHeader {
+					t.Errorf("section %d was %+v, is %+v", i, s.SectionHeader, f.Sections[i].SectionHeader)
+				}
+			}
+			if out := elftest.Run(t, "", "readelf", "-aW", path); !strings.Contains(out, " .BTF ") {
+				t.Errorf("readelf shows no .BTF:\n%s", out)
+			}
+		})
+	}
+}
+
+// What was attached before has no say in the result.
+func TestAttachAgain(t *testing.T) {
+	for _, target := range []elftest.Target{elftest.Targets[0], elftest.Targets[6], elftest.Targets[8]} {
+		t.Run(target.Name, func(t *testing.T) {
+			object := elftest.Read(t, elftest.Object(t, target, "ring.c"))
+			large, small := bytes.Repeat([]byte("large "), 3000), []byte("small")
+			for _, final := range [][]byte{nil, small, large, large[:6000]} {
+				once := writeFile(t, object)
+				mustAttach(t, once, ".BTF", final)
+				want := elftest.Read(t, once)
+				for _, first := range [][]byte{nil, small, large, large[:5999]} {
+					path := writeFile(t, object)
+					mustAttach(t, path, ".BTF", first)
+					mustAttach(t, path, ".BTF", final)
+					checkSection(t, path, ".BTF", final)
+					if !bytes.Equal(elftest.Read(t, path), want) {
+						t.Errorf("%d bytes after %d: other than at once", len(final), len(first))
+					}
+					mustAttach(t, path, ".BTF", final)
+					if !bytes.Equal(elftest.Read(t, path), want) {
+						t.Errorf("%d bytes again after %d: other than at once", len(final), len(first))
+					}
+				}
+			}
+		})
+	}
+}
+
+// A .BTF that another program put there is replaced, also after we put one there and it moved it.
+func TestAttachOverForeign(t *testing.T) {
+	path := elftest.Object(t, elftest.Targets[0], "ring.c")
+	foreign := writeFile(t, bytes.Repeat([]byte("foreign "), 100))
+	elftest.Run(t, "", "objcopy", "--add-section", ".BTF="+foreign, path)
+	before := elftest.Read(t, path)
+	want := []byte("ours")
+	mustAttach(t, path, ".BTF", want)
+	checkSection(t, path, ".BTF", want)
+	once := elftest.Read(t, path)
+	mustAttach(t, path, ".BTF", []byte("something else"))
+	mustAttach(t, path, ".BTF", want)
+	if !bytes.Equal(elftest.Read(t, path), once) {
+		t.Error("other bytes than at once")
+	}
+	if !bytes.Equal(elftest.Read(t, path)[64:len(before)], before[64:]) {
+		t.Error("the foreign section was written over")
+	}
+	elftest.Run(t, "", "objcopy", "--update-section", ".BTF="+foreign, path)
+	checkSection(t, path, ".BTF", elftest.Read(t, foreign))
+	mustAttach(t, path, ".BTF", want)
+	checkSection(t, path, ".BTF", want)
+}
+
+// The tools that a kernel's build runs on modules take the result.
+func TestAttachThenTools(t *testing.T) {
+	gcc := elftest.Targets[0]
+	path := elftest.Object(t, gcc, "ring.c")
+	dir := filepath.Dir(path)
+	contents := bytes.Repeat([]byte("types "), 1000)
+	mustAttach(t, path, ".BTF", contents)
+	for _, args := range [][]string{
+		{"ld", "-r", "-o", "out.ko", "x.o"},
+		{"ld", "-r", "-o", "out.ko", "x.o", elftest.Object(t, gcc, "echo.c")},
+		{"ld.lld", "-r", "-o", "out.ko", "x.o"},
+		{"strip", "--strip-debug", "-o", "out.ko", "x.o"},
+		{"objcopy", "x.o", "out.ko"},
+	} {
+		elftest.Run(t, dir, args[0], args[1:]...)
+		f, err := elf.Open(filepath.Join(dir, "out.ko"))
+		if err != nil {
+			t.Fatalf("%v: %v", args, err)
+		}
+		if s := f.Section(".BTF"); s == nil {
+			t.Errorf("%v: no .BTF", args)
+		} else if data, err := s.Data(); err != nil || !bytes.Equal(data, contents) {
+			t.Errorf("%v: other contents (%v)", args, err)
+		}
+		f.Close()
+	}
+	elftest.Run(t, dir, "objcopy", "--dump-section", ".BTF=out.btf", "x.o", "ignored.o")
+	if !bytes.Equal(elftest.Read(t, filepath.Join(dir, "out.btf")), contents) {
+		t.Error("objcopy --dump-section: other contents")
+	}
+	elftest.Run(t, dir, "objcopy", "--remove-section=.BTF", "x.o", "removed.o")
+	removed := filepath.Join(dir, "removed.o")
+	if open(t, removed).Section(".BTF") != nil {
+		t.Error("objcopy --remove-section left it there")
+	}
+	mustAttach(t, removed, ".BTF", contents)
+	checkSection(t, removed, ".BTF", contents)
+}
+
+// From 65,280 sections on their number stands in section header 0. -ffunction-sections and LTO make such objects.
+func TestAttachManySections(t *testing.T) {
+	const border = int(elf.SHN_LORESERVE)
+	for _, total := range []int{border - 2, border - 1, border, border + 2} {
+		t.Run(fmt.Sprint(total), func(t *testing.T) {
+			dir := t.TempDir()
+			// as adds 7: the null section, .text, .data, .bss, .symtab, .strtab, .shstrtab; and .symtab_shndx if that makes
+			// more than border.
+			var source strings.Builder
+			n := total - 7
+			if total > border {
+				n--
+			}
+			for i := range n {
+				fmt.Fprintf(&source, ".section s%d\n", i)
+			}
+			fmt.Fprintf(&source, ".globl last\nlast: .byte 1\n")
+			if err := os.WriteFile(filepath.Join(dir, "x.s"), []byte(source.String()), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			elftest.Run(t, dir, "as", "-o", "x.o", "x.s")
+			path := filepath.Join(dir, "x.o")
+			img := open(t, path)
+			if len(img.Sections) != total {
+				t.Fatalf("as made %d sections, want %d", len(img.Sections), total)
+			}
+			f, err := elf.Open(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			compareImages(t, img, f)
+			f.Close()
+			syms, err := img.SymbolTable()
+			if err != nil {
+				t.Fatal(err)
+			}
+			found := false
+			for i := range syms.Len() {
+				if s := syms.At(i); string(syms.Name(&s)) == "last" {
+					found = true
+					if got, want := img.Sections[s.Section].Name, fmt.Sprintf("s%d", n-1); got != want {
+						t.Errorf("symbol last is in section %s, want %s", got, want)
+					}
+				}
+			}
+			if !found {
+				t.Error("no symbol last")
+			}
+
+			for _, contents := range []string{"types", "other types", "types"} {
+				mustAttach(t, path, ".BTF", []byte(contents))
+				checkSection(t, path, ".BTF", []byte(contents))
+			}
+			f, err = elf.Open(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer f.Close()
+			if len(f.Sections) != total+1 {
+				t.Errorf("%d sections, want %d", len(f.Sections), total+1)
+			}
+			if out := elftest.Run(t, dir, "readelf", "-hW", "x.o"); !strings.Contains(out, fmt.Sprint(total+1)) {
+				t.Errorf("readelf does not count %d sections:\n%s", total+1, out)
+			}
+		})
+	}
+}
+
+func TestAttachRefused(t *testing.T) {
+	object := elftest.Read(t, elftest.Object(t, elftest.Targets[0], "ring.c"))
+	t.Run("signed", func(t *testing.T) {
+		path := writeFile(t, append(bytes.Clone(object), "PKCS 7~Module signature appended~\n"...))
+		if err := attempt(t, path, func() error { return attach(path, ".BTF", []byte("types")) }); !errors.Is(err, ErrSigned) {
+			t.Errorf("got %v, want ErrSigned", err)
+		}
+	})
+	for _, first := range []string{"", "other types", "types"} {
+		t.Run("read-only/"+first, func(t *testing.T) {
+			path := writeFile(t, object)
+			if first != "" {
+				mustAttach(t, path, ".BTF", []byte(first))
+			}
+			if err := os.Chmod(path, 0o444); err != nil {
+				t.Fatal(err)
+			}
+			err := attempt(t, path, func() error { return attach(path, ".BTF", []byte("types")) })
+			if want := path + ": read-only (mode 0444): make it writable first"; err == nil || err.Error() != want {
+				t.Errorf("got:  %v\nwant: %s", err, want)
+			}
+		})
+	}
+	t.Run("changed meanwhile", func(t *testing.T) {
+		path := writeFile(t, object)
+		img := open(t, path)
+		if err := os.WriteFile(path, append(bytes.Clone(object), 0), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if err := img.Attach(".BTF", nil); err == nil || err.Error() != path+": changed while it was being read" {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+// TestMain lets the test's program run itself as one that may not write beyond a limit: see attachLimited.
+func TestMain(m *testing.M) {
+	if limit := os.Getenv("KBTF_TEST_LIMIT"); limit != "" {
+		os.Exit(attachMain(limit, os.Args[1], os.Args[2]))
+	}
+	os.Exit(m.Run())
+}
+
+// attachLimited attaches in a process whose writes beyond limit bytes of a file fail.
+func attachLimited(t *testing.T, limit int, path string, contents []byte) error {
+	t.Helper()
+	cmd := exec.Command(os.Args[0], path, writeFile(t, contents))
+	cmd.Env = append(os.Environ(), fmt.Sprintf("KBTF_TEST_LIMIT=%d", limit))
+	out, err := cmd.CombinedOutput()
+	var exit *exec.ExitError
+	switch {
+	case errors.As(err, &exit) && exit.ExitCode() == 3:
+		return errors.New(string(out))
+	case err != nil:
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return nil
+}
+
+func attachMain(limit, path, contents string) (status int) {
+	n, err := strconv.ParseUint(limit, 10, 64)
+	if err == nil {
+		err = unix.Setrlimit(unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: n, Max: n})
+	}
+	var data []byte
+	if err == nil {
+		data, err = os.ReadFile(contents)
+	}
+	if err == nil {
+		if err = attach(path, ".BTF", data); err == nil {
+			return 0
+		}
+		fmt.Print(err)
+		return 3
+	}
+	fmt.Print(err)
+	return 1
+}
+
+// attachCases are contents attached first, nil for none, and then.
+var attachCases = []struct {
+	name        string
+	first, then []byte
+}{
+	{"first time", nil, bytes.Repeat([]byte("types "), 2000)},
+	{"smaller", bytes.Repeat([]byte("old "), 5000), bytes.Repeat([]byte("types "), 2000)},
+	{"larger", []byte("old"), bytes.Repeat([]byte("types "), 2000)},
+}
+
+// A write that fails, wherever it does, leaves the file as it was.
+func TestAttachFileTooLarge(t *testing.T) {
+	object := elftest.Read(t, elftest.Object(t, elftest.Targets[0], "ring.c"))
+	for _, test := range attachCases {
+		t.Run(test.name, func(t *testing.T) {
+			path := writeFile(t, object)
+			if test.first != nil {
+				mustAttach(t, path, ".BTF", test.first)
+			}
+			refused := 0
+			for limit := len(elftest.Read(t, path)); ; limit += 1999 {
+				err := attempt(t, path, func() error { return attachLimited(t, limit, path, test.then) })
+				if err == nil {
+					break
+				}
+				if !strings.HasSuffix(err.Error(), ": file too large") {
+					t.Fatalf("limit of %d bytes: %v", limit, err)
+				}
+				refused++
+			}
+			checkSection(t, path, ".BTF", test.then)
+			if refused < 5 {
+				t.Errorf("refused %d times only", refused)
+			}
+		})
+	}
+}
+
+// The same on a disk that is full, where also a write into the middle of a file can fail.
+func TestAttachDiskFull(t *testing.T) {
+	object := elftest.Read(t, elftest.Object(t, elftest.Targets[0], "ring.c"))
+	page := os.Getpagesize()
+	for _, test := range attachCases {
+		t.Run(test.name, func(t *testing.T) {
+			for free := 0; ; free++ {
+				dir := t.TempDir()
+				// The file system has room for the module as it is, and for free pages.
+				path := writeFile(t, object)
+				if test.first != nil {
+					mustAttach(t, path, ".BTF", test.first)
+				}
+				data := elftest.Read(t, path)
+				size := ((len(data)+page-1)/page + free) * page
+				if err := unix.Mount("tmpfs", dir, "tmpfs", 0, fmt.Sprintf("size=%d", size)); errors.Is(err, unix.EPERM) {
+					t.Skip("only root may mount a small tmpfs; TestAttachFileTooLarge fails writes in another way")
+				} else if err != nil {
+					t.Fatal(err)
+				}
+				path = filepath.Join(dir, "x.ko")
+				err := os.WriteFile(path, data, 0o644)
+				if err != nil {
+					t.Error(err)
+				} else if err = attempt(t, path, func() error { return attach(path, ".BTF", test.then) }); err == nil {
+					checkSection(t, path, ".BTF", test.then)
+				} else if !errors.Is(err, unix.ENOSPC) {
+					t.Errorf("%d free pages: %v", free, err)
+				}
+				if e := unix.Unmount(dir, 0); e != nil {
+					t.Fatal(e)
+				}
+				if err == nil {
+					if free < 3 {
+						t.Errorf("%d free pages were enough", free)
+					}
+					return
+				}
+				if free > 100 {
+					t.Fatal(err)
+				}
+			}
+		})
+	}
+}
