@@ -35,12 +35,13 @@ const heapBound = 160 << 20
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
 type options struct {
-	base     string
-	detached string
-	features features
-	jobs     jobs
-	quiet    bool
-	verbose  bool
+	base      string
+	baseCache string
+	detached  string
+	features  features
+	jobs      jobs
+	quiet     bool
+	verbose   bool
 }
 
 func run(args []string, stdout, stderr io.Writer) int {
@@ -53,6 +54,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 		return pflag.NormalizedName(strings.ReplaceAll(name, "-", "_"))
 	})
 	flags.StringVar(&opt.base, "btf_base", "", "split against the BTF of `FILE`: vmlinux, any ELF file with .BTF, or raw BTF")
+	flags.StringVar(&opt.baseCache, "base_cache", os.Getenv("KBTF_BASE_CACHE"), "keep the base's index in `DIR` for the next process, or \"off\" (default $KBTF_BASE_CACHE, or kbtf/bases in the user's cache folder)")
 	flags.StringVar(&opt.detached, "btf_encode_detached", "", "write raw BTF to `FILE` and leave the input alone")
 	flags.BoolVarP(&opt.quiet, "quiet", "q", false, "no notes on what was left out")
 	flags.BoolVarP(&opt.verbose, "verbose", "v", false, "say what was written")
@@ -108,10 +110,14 @@ func encodeFiles(files []string, opt *options, stderr io.Writer) int {
 	// Most modules are done before a collection would pay: collect only when the heap comes near a bound.
 	debug.SetGCPercent(-1)
 	debug.SetMemoryLimit(heapBound)
-	base := encode.NoBase()
-	if opt.base != "" {
+	var base *btf.Base
+	var cache encode.BaseCache
+	if opt.base == "" {
+		base = encode.NoBase()
+	} else {
+		cache = opt.cache()
 		var err error
-		if base, err = encode.LoadBase(opt.base); err != nil {
+		if base, err = encode.LoadBase(opt.base, cache); err != nil {
 			fmt.Fprintf(stderr, "btf-ko: %v\n", err)
 			return exitFailed
 		}
@@ -123,7 +129,23 @@ func encodeFiles(files []string, opt *options, stderr io.Writer) int {
 			status = exitFailed
 		}
 	}
+	if status == exitDone {
+		if err := cache.Save(base); err != nil && opt.verbose {
+			fmt.Fprintf(stderr, "btf-ko: %v\n", err)
+		}
+	}
 	return status
+}
+
+// cache is where indexes of bases are kept.
+func (o *options) cache() encode.BaseCache {
+	switch o.baseCache {
+	case "off":
+		return encode.BaseCache{}
+	case "":
+		return encode.DefaultBaseCache()
+	}
+	return encode.BaseCache{Dir: o.baseCache}
 }
 
 func encodeFile(file string, base *btf.Base, opt *options, stderr io.Writer) error {

@@ -16,6 +16,7 @@ type Base struct {
 	Blob
 	Path    string // where it comes from, for messages
 	Dialect Dialect
+	Indexed bool // the index was ready made: NewIndexedBase
 
 	tags int      // number of types in byTag
 	off  []uint32 // off[id]: where type id stands in Types; off[0] is not used
@@ -52,20 +53,9 @@ const maxNesting = 1000
 //
 // It returns when it has found the types and the dialect; what else is wrong with the base is told by Ready.
 func NewBase(path string, b *Blob) (*Base, error) {
-	base := &Base{Blob: *b, Path: path, off: make([]uint32, 1, len(b.Types)/32+1), indexed: make(chan struct{})}
-	for pos := 0; pos < len(b.Types); {
-		if len(b.Types)-pos < typeSize {
-			return nil, fmt.Errorf("base %s: BTF type %d: truncated", path, len(base.off))
-		}
-		n := tailSize(le32(b.Types[pos+4:]))
-		if n < 0 || n > len(b.Types)-pos-typeSize {
-			return nil, fmt.Errorf("base %s: BTF type %d: unknown kind, or truncated", path, len(base.off))
-		}
-		base.off = append(base.off, uint32(pos))
-		pos += typeSize + n
-	}
-	if n := base.NumTypes(); n > MaxTypeID {
-		return nil, fmt.Errorf("base %s: %d BTF types, more than the kernel's limit of %d", path, n, MaxTypeID)
+	base := &Base{Blob: *b, Path: path, indexed: make(chan struct{})}
+	if err := base.findTypes(); err != nil {
+		return nil, err
 	}
 	base.survey()
 	go func() {
@@ -111,6 +101,26 @@ func (b *Base) index() error {
 		default:
 			b.byHash.insert(b.hash[id].lo, id)
 		}
+	}
+	return nil
+}
+
+// findTypes fills off.
+func (b *Base) findTypes() error {
+	b.off = make([]uint32, 1, len(b.Types)/32+1)
+	for pos := 0; pos < len(b.Types); {
+		if len(b.Types)-pos < typeSize {
+			return fmt.Errorf("base %s: BTF type %d: truncated", b.Path, len(b.off))
+		}
+		n := tailSize(le32(b.Types[pos+4:]))
+		if n < 0 || n > len(b.Types)-pos-typeSize {
+			return fmt.Errorf("base %s: BTF type %d: unknown kind, or truncated", b.Path, len(b.off))
+		}
+		b.off = append(b.off, uint32(pos))
+		pos += typeSize + n
+	}
+	if n := b.NumTypes(); n > MaxTypeID {
+		return fmt.Errorf("base %s: %d BTF types, more than the kernel's limit of %d", b.Path, n, MaxTypeID)
 	}
 	return nil
 }

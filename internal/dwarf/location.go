@@ -94,10 +94,15 @@ func (d *Data) eachLoclist(u *Unit, off uint64, visit func(expr []byte) bool) {
 		return
 	}
 	b = b[off:]
-	skipUleb := func() bool {
-		_, n := uleb(b)
-		b = b[n:]
-		return n != 0
+	skipUlebs := func(count int) bool {
+		for range count {
+			_, n := uleb(b)
+			if n == 0 {
+				return false
+			}
+			b = b[n:]
+		}
+		return true
 	}
 	skip := func(n int) bool {
 		if n > len(b) {
@@ -114,18 +119,18 @@ func (d *Data) eachLoclist(u *Unit, off uint64, visit func(expr []byte) bool) {
 		case 0: // DW_LLE_end_of_list
 			return
 		case 1: // DW_LLE_base_addressx
-			ok, hasExpr = skipUleb(), false
+			ok, hasExpr = skipUlebs(1), false
 		case 2, 3, 4: // DW_LLE_startx_endx, startx_length, offset_pair
-			ok = skipUleb() && skipUleb()
+			ok = skipUlebs(2)
 		case 5: // DW_LLE_default_location
 		case 6: // DW_LLE_base_address
 			ok, hasExpr = skip(u.AddrSize), false
 		case 7: // DW_LLE_start_end
 			ok = skip(2 * u.AddrSize)
 		case 8: // DW_LLE_start_length
-			ok = skip(u.AddrSize) && skipUleb()
+			ok = skip(u.AddrSize) && skipUlebs(1)
 		case 9: // DW_LLE_GNU_view_pair
-			ok, hasExpr = skipUleb() && skipUleb(), false
+			ok, hasExpr = skipUlebs(2), false
 		default:
 			return
 		}

@@ -10,8 +10,8 @@ import (
 )
 
 // LoadBase maps and indexes the BTF to split against: vmlinux or any ELF file with .BTF, or raw BTF such as
-// /sys/kernel/btf/vmlinux. The mapping stays for as long as the process runs.
-func LoadBase(path string) (*btf.Base, error) {
+// /sys/kernel/btf/vmlinux. The index comes from the cache if it is there. Mappings stay for as long as the process runs.
+func LoadBase(path string, cache BaseCache) (*btf.Base, error) {
 	data, err := elfimage.MapFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("base %w", err)
@@ -32,6 +32,9 @@ func LoadBase(path string) (*btf.Base, error) {
 	blob, err := btf.ParseBlob(data)
 	if err != nil {
 		return nil, fmt.Errorf("base %s: %w", path, err)
+	}
+	if base := cache.open(path, blob); base != nil {
+		return base, nil
 	}
 	return btf.NewBase(path, blob)
 }

@@ -31,7 +31,7 @@ func debugKernel(b *testing.B, pattern string) string {
 func BenchmarkLoadBase(b *testing.B) {
 	path := debugKernel(b, "boot/vmlinux-*")
 	for b.Loop() {
-		base, err := LoadBase(path)
+		base, err := LoadBase(path, BaseCache{})
 		if err == nil {
 			err = base.Ready()
 		}
@@ -43,7 +43,7 @@ func BenchmarkLoadBase(b *testing.B) {
 }
 
 func BenchmarkModule(b *testing.B) {
-	base, err := LoadBase(debugKernel(b, "boot/vmlinux-*"))
+	base, err := LoadBase(debugKernel(b, "boot/vmlinux-*"), BaseCache{})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+package btf
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"math/bits"
+	"unsafe"
+)
+
+// A base file holds a base with its index, to be mapped and used in place: making the index takes longer than encoding a small
+// module. Numbers are little endian; sections begin at multiples of 64 bytes, in this order:
+//
+//	header | types | strings | off | hash | byHash | byTag | strings table
+//
+// A file that is damaged, truncated, of another version or of another base is noticed before anything is taken from it.
+
+const (
+	baseFileMagic   = "kbtf base file\n\x00"
+	baseFileVersion = 1
+	baseFileAlign   = 64
+)
+
+// baseFileHeader is followed by zeros up to the first section.
+type baseFileHeader struct {
+	Magic    [16]byte
+	Version  uint32
+	Dialect  uint32    // bits, in the order of the fields of Dialect
+	Size     uint64    // of the file, in bytes
+	Sections [7]uint64 // sizes in bytes
+	Content  uint32    // CRC-32C of types and strings
+	Index    uint32    // CRC-32C of what follows them
+	Header   uint32    // CRC-32C of all fields above
+}
+
+const baseFileHeaderSize = 16 + 4 + 4 + 8 + 7*8 + 3*4
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// Fingerprint is a short name for the contents of BTF: equal contents have equal ones, others nearly never.
+func (b *Blob) Fingerprint() string {
+	return fmt.Sprintf("%08x%08x", crc32.Checksum(b.Types, castagnoli), crc32.Checksum(b.Strings, castagnoli))
+}
+
+func (d *Dialect) fields() []*bool {
+	return []*bool{&d.NestedArrays, &d.Float, &d.Enum64, &d.TypeTags, &d.DeclTags, &d.KfuncTags}
+}
+
+// File gives the bytes of a base file.
+func (b *Base) File() ([]byte, error) {
+	if err := b.Ready(); err != nil {
+		return nil, err
+	}
+	b.stringsOnce.Do(b.indexStrings)
+	h := baseFileHeader{Version: baseFileVersion}
+	copy(h.Magic[:], baseFileMagic)
+	for i, f := range b.Dialect.fields() {
+		if *f {
+			h.Dialect |= 1 << i
+		}
+	}
+	out := make([]byte, baseFileAlign*((baseFileHeaderSize+baseFileAlign-1)/baseFileAlign))
+	var index int
+	for i, section := range [][]byte{b.Types, b.Strings, littleEndian(b.off), littleEndian(words(b.hash)), littleEndian(b.byHash.slots),
+		littleEndian(b.byTag.slots), littleEndian(b.strings.slots)} {
+		if i == 2 {
+			index = len(out)
+		}
+		h.Sections[i] = uint64(len(section))
+		out = append(out, section...)
+		out = append(out, make([]byte, -len(out)&(baseFileAlign-1))...)
+	}
+	h.Size = uint64(len(out))
+	h.Content = crc32.Update(crc32.Checksum(b.Types, castagnoli), castagnoli, b.Strings)
+	h.Index = crc32.Checksum(out[index:], castagnoli)
+	h.seal()
+	if _, err := binary.Encode(out, binary.LittleEndian, &h); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// seal computes the checksum of the header, and returns what it was.
+func (h *baseFileHeader) seal() (old uint32) {
+	old = h.Header
+	b, _ := binary.Append(nil, binary.LittleEndian, h) // fixed size: cannot fail
+	h.Header = crc32.Checksum(b[:baseFileHeaderSize-4], castagnoli)
+	return old
+}
+
+// ErrOtherBase says that a base file is of another base.
+var ErrOtherBase = errors.New("base file of another base")
+
+// NewIndexedBase takes a base and a base file that may hold its index. An error says why the file cannot be used; the caller may
+// fall back on NewBase. Both must stay mapped. The larger part of checking is done in the background: Ready tells.
+func NewIndexedBase(path string, b *Blob, file []byte) (*Base, error) {
+	var h baseFileHeader
+	if len(file) < baseFileHeaderSize {
+		return nil, errors.New("truncated base file")
+	}
+	if _, err := binary.Decode(file, binary.LittleEndian, &h); err != nil {
+		return nil, err
+	}
+	if old := h.seal(); string(h.Magic[:]) != baseFileMagic || old != h.Header {
+		return nil, errors.New("not a base file, or damaged")
+	}
+	if h.Version != baseFileVersion {
+		return nil, fmt.Errorf("base file of version %d, not %d", h.Version, baseFileVersion)
+	}
+	if h.Size != uint64(len(file)) {
+		return nil, errors.New("truncated base file")
+	}
+	var sections [7][]byte
+	at := uint64(baseFileAlign * ((baseFileHeaderSize + baseFileAlign - 1) / baseFileAlign))
+	var index uint64
+	for i, size := range h.Sections {
+		if i == 2 {
+			index = at
+		}
+		if at > uint64(len(file)) || size > uint64(len(file))-at {
+			return nil, errors.New("damaged base file")
+		}
+		sections[i] = file[at : at+size]
+		at += size + -size&(baseFileAlign-1)
+	}
+	base := &Base{Blob: *b, Path: path, Indexed: true, indexed: make(chan struct{})}
+	base.off = fromLittleEndian[uint32](sections[2])
+	base.hash = hashes(fromLittleEndian[uint64](sections[3]))
+	base.byHash.slots = fromLittleEndian[uint32](sections[4])
+	base.byTag.slots = fromLittleEndian[uint32](sections[5])
+	base.strings.slots = fromLittleEndian[uint32](sections[6])
+	base.stringsOnce.Do(func() {})
+	for i, f := range base.Dialect.fields() {
+		*f = h.Dialect>>i&1 != 0
+	}
+	if len(base.hash) != len(base.off) || len(sections[0]) != len(b.Types) || len(sections[1]) != len(b.Strings) {
+		return nil, ErrOtherBase
+	}
+	for _, table := range []idTable{base.byHash, base.byTag, base.strings} {
+		if bits.OnesCount(uint(len(table.slots))) != 1 {
+			return nil, errors.New("damaged base file")
+		}
+	}
+	go func() {
+		defer close(base.indexed)
+		if !bytes.Equal(sections[0], b.Types) || !bytes.Equal(sections[1], b.Strings) ||
+			crc32.Checksum(file[index:], castagnoli) != h.Index {
+			base.indexErr = base.rebuild()
+		}
+	}()
+	return base, nil
+}
+
+// rebuild replaces an index that turned out to be damaged, or another base's.
+func (b *Base) rebuild() error {
+	fresh := &Base{Blob: b.Blob, Path: b.Path}
+	if err := fresh.findTypes(); err != nil {
+		return err
+	}
+	fresh.survey()
+	if fresh.Dialect != b.Dialect { // the module is being read by it already
+		return fmt.Errorf("base %s: %w", b.Path, ErrOtherBase)
+	}
+	b.off, b.tags = fresh.off, fresh.tags
+	b.indexStrings()
+	return b.index()
+}
+
+// A hash is two words.
+
+func words(h []Hash) []uint64 {
+	return unsafe.Slice((*uint64)(unsafe.Pointer(unsafe.SliceData(h))), 2*len(h))
+}
+
+func hashes(w []uint64) []Hash {
+	return unsafe.Slice((*Hash)(unsafe.Pointer(unsafe.SliceData(w))), len(w)/2)
+}
+
+var hostIsLittleEndian = binary.NativeEndian.Uint16([]byte{1, 0}) == 1
+
+// littleEndian gives the bytes of a slice: the memory itself where the host is little endian.
+func littleEndian[T uint32 | uint64](s []T) []byte {
+	if hostIsLittleEndian {
+		return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(s))), binary.Size(s))
+	}
+	b, _ := binary.Append(nil, binary.LittleEndian, s) // fails for other types only
+	return b
+}
+
+// fromLittleEndian is the reverse of littleEndian. b is aligned to 64 bytes in a mapped file.
+func fromLittleEndian[T uint32 | uint64](b []byte) []T {
+	n := len(b) / binary.Size(T(0))
+	if hostIsLittleEndian {
+		return unsafe.Slice((*T)(unsafe.Pointer(unsafe.SliceData(b))), n)
+	}
+	s := make([]T, n)
+	_, _ = binary.Decode(b, binary.LittleEndian, s)
+	return s
+}

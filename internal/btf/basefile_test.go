@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+package btf
+
+import (
+	"encoding/binary"
+	"errors"
+	"slices"
+	"testing"
+)
+
+// blobOf makes raw BTF: words of types, and strings.
+func blobOf(t *testing.T, types []uint32, strings string) *Blob {
+	t.Helper()
+	var b []byte
+	for _, w := range types {
+		b = binary.LittleEndian.AppendUint32(b, w)
+	}
+	raw, err := marshal(b, []byte(strings), binary.LittleEndian)
+	if err != nil {
+		t.Fatal(err)
+	}
+	blob, err := ParseBlob(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return blob
+}
+
+// sampleBlob has an int, a struct with a member of it, a pointer to the struct, and a float.
+func sampleBlob(t *testing.T) *Blob {
+	return blobOf(t, []uint32{
+		1, info(KindInt, 0, false), 4, IntSigned<<24 | 32,
+		5, info(KindStruct, 1, false), 4, 7, 1, 0,
+		0, info(KindPtr, 0, false), 2,
+		9, info(KindFloat, 0, false), 8,
+	}, "\x00int\x00s\x00m\x00double\x00")
+}
+
+func mustBase(t *testing.T, b *Blob) *Base {
+	t.Helper()
+	base, err := NewBase("base", b)
+	if err == nil {
+		err = base.Ready()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return base
+}
+
+func same(t *testing.T, got, want *Base) {
+	t.Helper()
+	if err := got.Ready(); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(got.off, want.off) || !slices.Equal(got.hash, want.hash) || got.Dialect != want.Dialect {
+		t.Error("the index from the file is not the index")
+	}
+	for id := uint32(1); id <= uint32(want.NumTypes()); id++ {
+		if ids := got.withHash(want.hash[id], nil); !slices.Equal(ids, []uint32{id}) {
+			t.Errorf("type %d is found as %v", id, ids)
+		}
+	}
+	if ids := got.withTag(structTag, []byte("s"), nil); !slices.Equal(ids, []uint32{2}) {
+		t.Errorf("struct s is found as %v", ids)
+	}
+	if off, ok := got.FindString([]byte("double")); !ok || off != 9 {
+		t.Errorf("double is found at %d, %v", off, ok)
+	}
+	if _, ok := got.FindString([]byte("doubl")); ok {
+		t.Error("doubl is found")
+	}
+}
+
+func TestBaseFile(t *testing.T) {
+	blob := sampleBlob(t)
+	want := mustBase(t, blob)
+	if d := (Dialect{Float: true}); want.Dialect != d {
+		t.Errorf("dialect %+v, want %+v", want.Dialect, d)
+	}
+	file, err := want.File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := NewIndexedBase("base", blob, file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(t, got, want)
+}
+
+// Every single damaged byte is noticed, or does not matter.
+func TestBaseFileDamaged(t *testing.T) {
+	blob := sampleBlob(t)
+	want := mustBase(t, blob)
+	file, err := want.File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused := 0
+	for i := range file {
+		bad := slices.Clone(file)
+		bad[i] ^= 0x10
+		got, err := NewIndexedBase("base", blob, bad)
+		if err != nil {
+			refused++
+			continue
+		}
+		same(t, got, want)
+	}
+	if refused < baseFileHeaderSize {
+		t.Errorf("%d damages refused, there are %d in the header alone", refused, baseFileHeaderSize)
+	}
+	for n := range file {
+		if _, err := NewIndexedBase("base", blob, file[:n]); err == nil {
+			t.Errorf("the first %d of %d bytes are taken for the whole", n, len(file))
+		}
+	}
+	if _, err := NewIndexedBase("base", blob, append(slices.Clone(file), 0)); err == nil {
+		t.Error("a byte too many is not noticed")
+	}
+}
+
+func TestBaseFileOfAnotherBase(t *testing.T) {
+	blob := sampleBlob(t)
+	file, err := mustBase(t, blob).File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := *blob
+	other.Types = slices.Clone(blob.Types)
+	other.Types[8] = 8 // the int's size
+	got, err := NewIndexedBase("base", &other, file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := got.Ready(); err != nil || !slices.Equal(got.hash, mustBase(t, &other).hash) {
+		t.Errorf("the index is not the other base's own (%v)", err)
+	}
+	other.Types = slices.Clone(blob.Types)
+	put32(other.Types[len(other.Types)-8:], info(KindTypedef, 0, false)) // no FLOAT any more: another dialect
+	put32(other.Types[len(other.Types)-4:], 1)
+	if got, err = NewIndexedBase("base", &other, file); err == nil {
+		err = got.Ready()
+	}
+	if !errors.Is(err, ErrOtherBase) {
+		t.Errorf("got %v, want %v", err, ErrOtherBase)
+	}
+	shorter := *blob
+	shorter.Types = blob.Types[:len(blob.Types)-12]
+	if _, err := NewIndexedBase("base", &shorter, file); !errors.Is(err, ErrOtherBase) {
+		t.Errorf("got %v, want %v", err, ErrOtherBase)
+	}
+}
+
+// A base that breaks the rules is an error, with its place.
+func TestBaseErrors(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		types []uint32
+		want  string
+	}{
+		{"unknown kind", []uint32{0, 31 << 24, 0}, "base base: BTF type 1: unknown kind, or truncated"},
+		{"truncated", []uint32{0, info(KindStruct, 2, false), 4, 0, 0, 0}, "base base: BTF type 1: unknown kind, or truncated"},
+		{"reference to nowhere", []uint32{0, info(KindPtr, 0, false), 7}, "base base: BTF type 1: reference to type 7 of 1"},
+		{"name outside the strings", []uint32{99, info(KindFloat, 0, false), 4}, "base base: BTF type 1: no string at offset 99 of 3 bytes"},
+		{"a pointer to itself", []uint32{0, info(KindPtr, 0, false), 1},
+			"base base: BTF type 1: type 1 refers to itself without passing through a name"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			base, err := NewBase("base", blobOf(t, tt.types, "\x00a\x00"))
+			if err == nil {
+				err = base.Ready()
+			}
+			if err == nil || err.Error() != tt.want {
+				t.Errorf("got %v, want %s", err, tt.want)
+			}
+		})
+	}
+}
+
+func TestParseBlobErrors(t *testing.T) {
+	good, err := marshal(nil, []byte{0}, binary.LittleEndian)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name   string
+		change func(b []byte) []byte
+		want   string
+	}{
+		{"shorter than a header", func(b []byte) []byte { return b[:23] }, "BTF of 23 bytes is shorter than its header"},
+		{"no magic", func(b []byte) []byte { b[0] = 0; return b }, "no BTF magic (found 0xeb00)"},
+		{"version", func(b []byte) []byte { b[2] = 2; return b }, "BTF version 2, only 1 is known"},
+		{"header length", func(b []byte) []byte { b[4] = 99; return b }, "BTF header length 99 of 25 bytes"},
+		{"strings cut off", func(b []byte) []byte { return b[:24] }, "truncated BTF: strings at offset 0, 1 bytes, in a body of 0"},
+		{"strings without an end", func(b []byte) []byte { b[24] = 'x'; return b }, "malformed BTF: strings do not end with NUL"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if _, err := ParseBlob(tt.change(slices.Clone(good))); err == nil || err.Error() != tt.want {
+				t.Errorf("got %v, want %s", err, tt.want)
+			}
+		})
+	}
+}
+
+// What is written in the other byte order says the same.
+func TestBigEndianBlob(t *testing.T) {
+	little := sampleBlob(t)
+	raw, err := marshal(little.Types, little.Strings, binary.BigEndian)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if raw[0] != 0xeb || raw[1] != 0x9f {
+		t.Errorf("magic % x", raw[:2])
+	}
+	big, err := ParseBlob(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(big.Types, little.Types) || big.Order != binary.ByteOrder(binary.BigEndian) {
+		t.Error("types differ after a round trip")
+	}
+}

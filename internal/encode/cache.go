@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+package encode
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/kbtf/kbtf/internal/btf"
+	"github.com/kbtf/kbtf/internal/elfimage"
+)
+
+// A build runs one process per module, each with the same base. The first one leaves the base's index in a cache folder, as a base
+// file named by the base's contents, and the others map it. Whatever goes wrong with the cache only costs its benefit.
+
+// BaseCache is a folder of base files. The zero value is no cache.
+type BaseCache struct{ Dir string }
+
+const (
+	// minCachedTypes is below the size of any kernel's base: the index of a smaller one is made in no time.
+	minCachedTypes = 10000
+	// maxCachedBases bounds the folder: 10 MB each. The oldest go first.
+	maxCachedBases = 8
+)
+
+// DefaultBaseCache is the user's cache folder; no cache if there is none.
+func DefaultBaseCache() BaseCache {
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return BaseCache{}
+	}
+	return BaseCache{filepath.Join(dir, "kbtf", "bases")}
+}
+
+func (c BaseCache) file(b *btf.Blob) string { return filepath.Join(c.Dir, b.Fingerprint()+".btfbase") }
+
+// open gives the base with its index from the cache, or nil.
+func (c BaseCache) open(path string, b *btf.Blob) *btf.Base {
+	if c.Dir == "" {
+		return nil
+	}
+	data, err := elfimage.MapFile(c.file(b))
+	if err != nil {
+		return nil
+	}
+	base, err := btf.NewIndexedBase(path, b, data)
+	if err != nil {
+		elfimage.Unmap(data)
+		return nil
+	}
+	return base
+}
+
+// Save puts the base's index into the cache, if it is not there: atomically, so that processes side by side do not meet.
+func (c BaseCache) Save(base *btf.Base) error {
+	if c.Dir == "" || base.Indexed || base.NumTypes() < minCachedTypes {
+		return nil
+	}
+	data, err := base.File()
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(c.Dir, 0o755); err != nil {
+		return err
+	}
+	tmp, err := os.CreateTemp(c.Dir, ".new-*")
+	if err != nil {
+		return err
+	}
+	_, err = tmp.Write(data)
+	if e := tmp.Close(); err == nil {
+		err = e
+	}
+	if err == nil {
+		err = os.Rename(tmp.Name(), c.file(&base.Blob))
+	}
+	if err != nil {
+		_ = os.Remove(tmp.Name())
+		return fmt.Errorf("base cache: %w", err)
+	}
+	return c.prune()
+}
+
+// prune removes the oldest base files.
+func (c BaseCache) prune() error {
+	files, err := filepath.Glob(filepath.Join(c.Dir, "*.btfbase"))
+	if err != nil || len(files) <= maxCachedBases {
+		return err
+	}
+	age := map[string]int64{}
+	for _, f := range files {
+		if st, err := os.Stat(f); err == nil {
+			age[f] = st.ModTime().UnixNano()
+		}
+	}
+	slices.SortFunc(files, func(a, b string) int { return int(age[a]/1e6 - age[b]/1e6) })
+	for _, f := range files[:len(files)-maxCachedBases] {
+		_ = os.Remove(f) // another process may have been first
+	}
+	return nil
+}
