@@ -90,7 +90,22 @@ func (img *Image) Relocate(s *Section) (*Relocated, error) {
 	return r, nil
 }
 
+// largeRela is from how many bytes on the check below is worth a second thread.
+const largeRela = 1 << 20
+
+// sortedRela tells whether relocations are in the order of their offsets, as assemblers and linkers write them.
 func sortedRela(raw []byte) bool {
+	if len(raw) < largeRela {
+		return sortedRun(raw)
+	}
+	middle := len(raw) / 2 / relaSize * relaSize
+	first := make(chan bool)
+	go func() { first <- sortedRun(raw[:middle+relaSize]) }() // both look at the entry in the middle
+	second := sortedRun(raw[middle:])
+	return <-first && second
+}
+
+func sortedRun(raw []byte) bool {
 	var last uint64
 	for ; len(raw) >= relaSize; raw = raw[relaSize:] {
 		off := binary.LittleEndian.Uint64(raw)

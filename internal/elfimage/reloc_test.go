@@ -243,3 +243,26 @@ func TestOddRelocations(t *testing.T) {
 		}
 	})
 }
+
+// The order of relocations is noticed wherever it breaks, also where two threads share the check.
+func TestSortedRela(t *testing.T) {
+	for _, n := range []int{0, 1, 2, largeRela/relaSize - 1, largeRela/relaSize + 1, largeRela/relaSize + 2} {
+		raw := make([]byte, n*relaSize)
+		for i := range n {
+			binary.LittleEndian.PutUint64(raw[i*relaSize:], uint64(i+1))
+		}
+		if !sortedRela(raw) {
+			t.Errorf("%d entries in order are not", n)
+		}
+		for _, at := range []int{1, n/2 - 1, n / 2, n/2 + 1, n - 1} {
+			if at < 1 || at >= n {
+				continue
+			}
+			binary.LittleEndian.PutUint64(raw[at*relaSize:], 0)
+			if sortedRela(raw) {
+				t.Errorf("%d entries with number %d out of order are in order", n, at)
+			}
+			binary.LittleEndian.PutUint64(raw[at*relaSize:], uint64(at+1))
+		}
+	}
+}
