@@ -67,6 +67,16 @@ func (m *Module) tagNumber(c tagClass, name Name) uint32 {
 	return list[name] - 1
 }
 
+// defines gives the tag that a node defines, if it defines one.
+func (m *Module) defines(n uint32) (k uint32, ok bool) {
+	t := &m.types[n]
+	c := t.tagged()
+	if c == notTag {
+		return 0, false
+	}
+	return m.tagOf[c][t.Name] - 1, true
+}
+
 // findNode finds a node by its key.
 func (m *Module) findNode(key Hash) (uint32, bool) {
 	it := m.byKey.find(key.lo)

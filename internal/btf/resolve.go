@@ -12,7 +12,7 @@ import (
 // A node whose cut hash the base has is the base's type, provided that the tags it refers to mean there what they mean here.
 // Where a tag of this module has another definition than in the base, or several, the nodes that refer to it are looked at one
 // by one, and those that turn out to differ make their own referrers be looked at again (mapToBase). A declaration agrees with
-// every definition, here and in the base.
+// every definition, here and in the base; where it is written, it stands for the first unit's definition.
 //
 // Units that define a tag differently see different types under one node. Only nodes that lead to such a tag are concerned:
 // each is taken once per *scene*, a group of units that agree on all those tags, and copies that turn out the same are joined
@@ -28,7 +28,8 @@ type resolution struct {
 	refsEnd []uint32
 
 	scenes  []scene
-	sceneOf []int // by unit
+	sceneOf []int              // by unit
+	home    map[uint32]copyKey // by tag: its first definition, and the scene that has it
 
 	instance []uint32           // by node: number of its only copy; 0 if it is not new; splitNode if it has several
 	copies   map[copyKey]uint32 // number of a copy
@@ -43,7 +44,7 @@ const splitNode = ^uint32(0)
 
 // scene is what a group of units agrees on.
 type scene struct {
-	defs     map[uint32]uint32 // by tag with several meanings: the node that defines it here; absent: it is not defined here
+	defs     map[uint32]uint32 // by tag: the node that defines it here; absent: it is not defined here
 	disputed string            // what it says of the disputed tags: scenes that agree on these are mapped alike
 	mapped   []uint32          // by node: type of the base, or 0
 }
@@ -116,6 +117,7 @@ func (r *resolution) makeScenes(disputed, several []uint32) {
 			}
 		}
 	}
+	r.home = map[uint32]copyKey{}
 	if len(question) == 0 {
 		r.scenes = []scene{{}}
 		return
@@ -124,14 +126,10 @@ func (r *resolution) makeScenes(disputed, several []uint32) {
 	vector := make([]byte, 4*len(question))
 	for u, nodes := range m.units {
 		clear(vector)
-		defs := map[uint32]uint32{}
 		for _, n := range nodes {
-			t := &m.types[n]
-			if c := t.tagged(); c != notTag {
-				k := m.tagOf[c][t.Name] - 1
+			if k, ok := m.defines(n); ok {
 				if i, ok := question[k]; ok {
 					binary.LittleEndian.PutUint32(vector[4*i:], n+1)
-					defs[k] = n
 				}
 			}
 		}
@@ -139,9 +137,17 @@ func (r *resolution) makeScenes(disputed, several []uint32) {
 		if !ok {
 			s = len(r.scenes)
 			byMeaning[string(vector)] = s
-			r.scenes = append(r.scenes, scene{defs: defs, disputed: string(vector[:4*len(disputed)])})
+			r.scenes = append(r.scenes, scene{defs: map[uint32]uint32{}, disputed: string(vector[:4*len(disputed)])})
 		}
 		r.sceneOf[u] = s
+		for _, n := range nodes {
+			if k, ok := m.defines(n); ok {
+				r.scenes[s].defs[k] = n
+				if _, ok := r.home[k]; !ok {
+					r.home[k] = copyKey{s, n}
+				}
+			}
+		}
 	}
 	if len(r.scenes) == 0 {
 		r.scenes = []scene{{}}
@@ -151,11 +157,12 @@ func (r *resolution) makeScenes(disputed, several []uint32) {
 
 // definition gives the node that defines a tag in a scene. ok is false where the scene only declares it.
 func (r *resolution) definition(s *scene, k uint32) (node uint32, ok bool) {
-	defs := r.m.tags[k].defs
-	if n, ok := s.defs[k]; ok {
-		return n, true
+	if s.defs != nil {
+		node, ok = s.defs[k]
+		return node, ok
 	}
-	if len(defs) == 1 {
+	// The only scene, and nothing has several meanings.
+	if defs := r.m.tags[k].defs; len(defs) > 0 {
 		return defs[0], true
 	}
 	return 0, false
@@ -202,8 +209,8 @@ func (r *resolution) eachReferrer(n uint32, visit func(n uint32)) {
 	for _, p := range r.list(n) {
 		visit(p)
 	}
-	if c := r.m.types[n].tagged(); c != notTag {
-		for _, p := range r.list(uint32(len(r.m.types)) + r.m.tagOf[c][r.m.types[n].Name] - 1) {
+	if k, ok := r.m.defines(n); ok {
+		for _, p := range r.list(uint32(len(r.m.types)) + k) {
 			visit(p)
 		}
 	}
@@ -439,17 +446,13 @@ func (r *resolution) target(sceneNo int, ref Ref) (id uint32, inBase bool) {
 	if ref.isTag() {
 		def, ok := r.definition(s, n)
 		if !ok {
-			t := &r.m.tags[n]
-			if len(t.defs) == 0 {
-				if id := r.inBase(n); id != 0 {
-					return id, true
-				}
-				return forward | n, false
+			if home, ok := r.home[n]; ok {
+				return r.target(home.scene, nodeRef(home.node))
 			}
-			def = t.defs[0] // declared here, defined in several ways elsewhere: any of them will do
-			if s.mapped[def] == 0 && r.instance[def] == splitNode {
-				return r.anyCopy(def), false
+			if id := r.inBase(n); id != 0 {
+				return id, true
 			}
+			return forward | n, false
 		}
 		n = def
 	}
@@ -459,20 +462,7 @@ func (r *resolution) target(sceneNo int, ref Ref) (id uint32, inBase bool) {
 	if c := r.instance[n]; c != splitNode {
 		return c, false
 	}
-	if c, ok := r.copies[copyKey{sceneNo, n}]; ok {
-		return c, false
-	}
-	return r.anyCopy(n), false
-}
-
-// anyCopy gives the copy of a node in the first scene that has one.
-func (r *resolution) anyCopy(n uint32) uint32 {
-	for s := range r.scenes {
-		if c, ok := r.copies[copyKey{s, n}]; ok {
-			return c
-		}
-	}
-	return 0
+	return r.copies[copyKey{sceneNo, n}], false
 }
 
 // inBase gives the meaning in the base of a tag that has no definition here: its only definition; of several, the one that the
