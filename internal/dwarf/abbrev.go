@@ -76,22 +76,21 @@ type op struct {
 // abbrevTable is one unit's abbreviations. Codes are dense in practice: byCode[code].
 type abbrevTable struct {
 	byCode []abbrev
-	sparse map[uint64]abbrev
+	sparse map[uint64]*abbrev
 	ops    []op // of all abbreviations, one after the other
 }
 
-// maxDenseCode is how far codes index a slice; producers number from 1, anything larger is odd enough for a map.
-const maxDenseCode = 1 << 16
+// sparseGap is how far a code may lie beyond the number of bytes read so far to index a slice. Producers number from 1, and each
+// abbreviation takes some bytes; anything larger is odd enough for a map.
+const sparseGap = 1 << 10
 
 func (t *abbrevTable) find(code uint64) *abbrev {
 	if code < uint64(len(t.byCode)) {
 		if a := &t.byCode[code]; a.tag != 0 {
 			return a
 		}
-	} else if a, ok := t.sparse[code]; ok {
-		return &a
 	}
-	return nil
+	return t.sparse[code]
 }
 
 // compileAbbrevs reads the table at off of .debug_abbrev (DWARF 5, section 7.5.3) for units with these sizes of addresses and
@@ -163,16 +162,16 @@ func compileAbbrevs(data []byte, off uint64, wanted Wanted, addrSize, offSize in
 			t.ops = append(t.ops, op{form: uint16(form), attr: slot, arg: implicit})
 		}
 		a.ops = t.ops[first:len(t.ops):len(t.ops)]
-		if code < maxDenseCode {
+		if _, isSparse := t.sparse[code]; !isSparse && code < uint64(pos)-off+sparseGap {
 			if code >= uint64(len(t.byCode)) {
 				t.byCode = append(t.byCode, make([]abbrev, code+1-uint64(len(t.byCode)))...)
 			}
 			t.byCode[code] = a
 		} else {
 			if t.sparse == nil {
-				t.sparse = map[uint64]abbrev{}
+				t.sparse = map[uint64]*abbrev{}
 			}
-			t.sparse[code] = a
+			t.sparse[code] = &a
 		}
 	}
 }

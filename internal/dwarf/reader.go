@@ -172,7 +172,10 @@ func (r *Reader) Next() bool {
 			return r.fail(off, "truncated")
 		}
 		if depth == 0 {
-			r.unitBases()
+			if r.unitBases() { // strings that stand before the base were looked up with another one: once more
+				r.pos, r.next, r.rel = off, 0, r.d.info.Cursor(off)
+				continue
+			}
 			if !a.children {
 				r.pos = r.end
 			}
@@ -182,16 +185,17 @@ func (r *Reader) Next() bool {
 	return false
 }
 
-// unitBases takes the bases of index forms from the unit's own DIE.
-func (r *Reader) unitBases() {
+// unitBases takes the bases of index forms from the unit's own DIE, and tells whether they are news.
+func (r *Reader) unitBases() (changed bool) {
 	for _, b := range []struct {
 		a  Attr
 		to *uint64
 	}{{AttrStrOffsetsBase, &r.u.strOffsetsBase}, {AttrAddrBase, &r.u.addrBase}, {AttrLoclistsBase, &r.u.loclistsBase}} {
-		if r.Has(b.a) {
-			*b.to = r.Val[b.a]
+		if r.Has(b.a) && *b.to != r.Val[b.a] {
+			*b.to, changed = r.Val[b.a], true
 		}
 	}
+	return changed
 }
 
 func (r *Reader) u8() (v uint64, ok bool) {
@@ -447,8 +451,7 @@ func (r *Reader) block(a Attr, n uint64) bool {
 	return true
 }
 
-// indexedString resolves DW_FORM_strx* through .debug_str_offsets (section 7.26). In the unit's own DIE the base may come after
-// the strings that need it, and a string there is only the producer's name: then it is looked up with the default base.
+// indexedString resolves DW_FORM_strx* through .debug_str_offsets (section 7.26).
 func (r *Reader) indexedString(a Attr, index uint64) bool {
 	tab, size := r.d.strOffsets, uint64(r.u.OffSize)
 	at := r.u.strOffsetsBase + index*size

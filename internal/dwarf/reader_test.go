@@ -1,0 +1,463 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+package dwarf
+
+import (
+	"bytes"
+	"debug/dwarf"
+	"debug/elf"
+	"encoding/binary"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/kbtf/kbtf/internal/elfimage"
+	"github.com/kbtf/kbtf/internal/elfimage/elftest"
+)
+
+const allAttrs AttrSet = 1<<NumAttrs - 1
+
+// everything wants all attributes of all tags that C, and what links C, makes.
+func everything() Wanted {
+	w := Wanted{TagLLVMAnnotation: allAttrs, TagGNUAnnotation: allAttrs}
+	for tag := range Tag(0x100) {
+		w[tag] = allAttrs
+	}
+	return w
+}
+
+// flavour is a way to write DWARF.
+type flavour struct {
+	name   string
+	flags  []string
+	only64 bool // for 64-bit machines only
+}
+
+var flavours = []flavour{
+	{name: "DWARF 2", flags: []string{"-gdwarf-2"}},
+	{name: "DWARF 3", flags: []string{"-gdwarf-3"}},
+	{name: "DWARF 4", flags: []string{"-gdwarf-4"}},
+	{name: "DWARF 5", flags: []string{"-gdwarf-5"}},
+	{name: "64-bit DWARF 4", flags: []string{"-gdwarf-4", "-gdwarf64"}, only64: true},
+	{name: "64-bit DWARF 5", flags: []string{"-gdwarf-5", "-gdwarf64"}, only64: true},
+}
+
+// Everything that a Reader says is what debug/dwarf says, whatever compiler, machine and version.
+func TestReader(t *testing.T) {
+	for _, target := range elftest.Targets {
+		for _, f := range flavours {
+			t.Run(target.Name+" "+f.name, func(t *testing.T) {
+				if f.only64 && is32bit(target) {
+					return // there is no such thing
+				}
+				path := elftest.Object(t, target, "kinds.c", f.flags...)
+				compareWalks(t, path, everything())
+				compareWalks(t, path, Wanted{TagMember: Attrs(AttrName, AttrBitSize), TagFormalParameter: Attrs(AttrLocation, AttrType),
+					TagEnumerator: 0, TagCompileUnit: Attrs(AttrStrOffsetsBase, AttrAddrBase, AttrLoclistsBase)})
+			})
+		}
+	}
+}
+
+func is32bit(target elftest.Target) bool {
+	return slices.Contains([]string{"i386-linux-gnu", "arm-linux-gnueabihf", "powerpc-linux-gnu", "mips-linux-gnu"}, target.Name)
+}
+
+// Many units, some of them type units, and references between them.
+func TestReaderOfLinkedFiles(t *testing.T) {
+	gcc, clang := elftest.Targets[0], elftest.Targets[1]
+	dir := t.TempDir()
+	link := func(name string, args ...string) (path string) {
+		elftest.Run(t, dir, "ld", append([]string{"-o", name, "--unresolved-symbols=ignore-all", "-e", "0"}, args...)...)
+		return filepath.Join(dir, name)
+	}
+	var objects, typeUnits []string
+	for i, source := range []string{"kinds.c", "params.c", "ring.c", "echo.c", "vmlinux.c"} {
+		objects = append(objects, elftest.Object(t, gcc, source, fmt.Sprintf("-gdwarf-%d", 4+i%2)),
+			elftest.Object(t, clang, source, fmt.Sprintf("-gdwarf-%d", 5-i%2), "-Dmain=other"))
+		typeUnits = append(typeUnits, elftest.Object(t, gcc, source, "-gdwarf-5", "-fdebug-types-section"))
+	}
+	compareWalks(t, link("relocatable", append([]string{"-r", "-z", "muldefs"}, objects...)...), everything())
+	compareWalks(t, link("linked", append([]string{"-z", "muldefs"}, objects...)...), everything())
+	compareWalks(t, link("types", append([]string{"-z", "muldefs"}, typeUnits...)...), everything())
+}
+
+func load(t testing.TB, path string, wanted Wanted) *Data {
+	t.Helper()
+	img, err := elfimage.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(img.Close)
+	d, err := Load(img, wanted)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func compareWalks(t *testing.T, path string, wanted Wanted) {
+	t.Helper()
+	file := elftest.Read(t, path)
+	f, err := elf.NewFile(bytes.NewReader(file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s := f.Section(".debug_str_offsets"); s != nil && f.Type == elf.ET_REL {
+		// debug/dwarf looks for the unit's own strings with base 0 at first, and fails if what it finds there, the header of the
+		// table, is no offset. It needs no header otherwise.
+		header := file[s.Offset : s.Offset+8]
+		if bytes.HasPrefix(header, []byte{0xff, 0xff, 0xff, 0xff}) { // 64-bit DWARF
+			header = header[:16]
+		}
+		clear(header)
+	}
+	oracle, err := f.DWARF()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := oracle.Reader()
+	depth, dies := 0, 0
+	// next gives the next wanted entry, and its depth.
+	next := func() (*dwarf.Entry, int) {
+		for {
+			e, err := want.Next()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if e == nil {
+				return nil, 0
+			}
+			if e.Tag == 0 {
+				depth--
+				continue
+			}
+			at := depth
+			if e.Children {
+				depth++
+			}
+			if at == 0 && e.Children {
+				depth = 1
+			}
+			if _, ok := wanted[Tag(e.Tag)]; ok {
+				return e, at
+			}
+		}
+	}
+
+	d := load(t, path, wanted)
+	units, err := d.Units()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var r Reader
+	for i := range units {
+		r.Reset(d, &units[i])
+		for r.Next() {
+			e, at := next()
+			if e == nil {
+				t.Fatalf("DIE at offset %#x: more than there are", r.Off)
+			}
+			if r.Off != uint64(e.Offset) || r.Tag != Tag(e.Tag) || r.Depth != at {
+				t.Fatalf("DIE at offset %#x: %v at depth %d, want %#x %v %d", r.Off, dwarf.Tag(r.Tag), r.Depth, e.Offset, e.Tag, at)
+			}
+			dies++
+			for a := range NumAttrs {
+				if wanted[r.Tag]&(1<<a) == 0 {
+					if r.Has(a) {
+						t.Errorf("DIE at offset %#x: attribute %d, which is not wanted", r.Off, a)
+					}
+					continue
+				}
+				compareAttr(t, d, &r, a, e.AttrField(codeOf(a)))
+			}
+			if t.Failed() {
+				return
+			}
+		}
+		if err := r.Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if e, _ := next(); e != nil {
+		t.Errorf("DIE at offset %#x is missing", e.Offset)
+	}
+	if dies < 10 {
+		t.Errorf("%d DIEs: nothing was tested", dies)
+	}
+}
+
+func codeOf(a Attr) dwarf.Attr {
+	if a == AttrGNUAnnotation {
+		return attrGNUAnnotation
+	}
+	return dwarf.Attr(slices.Index(attrByCode[:], a+1))
+}
+
+// compareAttr compares an attribute with what debug/dwarf makes of it; want is nil if the DIE has no such attribute.
+func compareAttr(t *testing.T, d *Data, r *Reader, a Attr, want *dwarf.Field) {
+	t.Helper()
+	if r.Has(a) != (want != nil) {
+		t.Errorf("DIE at offset %#x: has attribute %v: %t", r.Off, codeOf(a), r.Has(a))
+		return
+	}
+	if want == nil {
+		return
+	}
+	var got any
+	switch r.Class[a] {
+	case ClassConst, ClassSigned:
+		v, _ := r.Uint(a)
+		got = int64(v)
+	case ClassFlag:
+		got = r.Flag(a)
+	case ClassString:
+		s, err := r.StringAttr(a)
+		if err != nil {
+			t.Error(err)
+		}
+		got = string(s)
+	case ClassRef:
+		got = dwarf.Offset(r.Ref(a))
+	case ClassRefOther:
+		got = want.Val
+		if want.Class != dwarf.ClassReferenceSig {
+			got = nil
+		}
+	case ClassAddr:
+		got = r.Val[a]
+	case ClassAddrx: // debug/dwarf has looked it up
+		size := r.u.AddrSize
+		at := r.u.addrBase + r.Val[a]*uint64(size)
+		c := d.addr.Cursor(at)
+		got = c.Value(at, d.uint(d.addr.Data[at:], size))
+	case ClassSecOffset:
+		got = int64(r.Val[a])
+		if _, ok := want.Val.(uint64); ok {
+			got = r.Val[a]
+		}
+	case ClassLoclistx:
+		got = want.Val // debug/dwarf has no word for it; TestParameterRegister looks at what is there
+	case ClassExpr:
+		expr := d.Bytes(Block(r.Val[a]))
+		b, _ := want.Val.([]byte)
+		if len(expr) > r.u.AddrSize && expr[0] == opAddr {
+			p, ok := r.VariablePlace()
+			address := make([]byte, r.u.AddrSize)
+			if r.u.AddrSize == 8 {
+				d.Image.Order.PutUint64(address, p.Addr)
+			} else {
+				d.Image.Order.PutUint32(address, uint32(p.Addr))
+			}
+			if !ok {
+				t.Errorf("DIE at offset %#x: no place: % x", r.Off, expr)
+			}
+			expr = slices.Concat(expr[:1], address, expr[1+r.u.AddrSize:])
+		}
+		if !bytes.Equal(expr, b) {
+			t.Errorf("DIE at offset %#x: %v: % x, want % x", r.Off, want.Attr, expr, b)
+		}
+		return
+	}
+	if got != want.Val {
+		t.Errorf("DIE at offset %#x: %v: class %d, %T %v, want %v %T %v", r.Off, want.Attr, r.Class[a], got, got, want.Class, want.Val, want.Val)
+	}
+}
+
+// A reader allocates nothing per DIE.
+func TestReaderAllocations(t *testing.T) {
+	d := load(t, elftest.Object(t, elftest.Targets[0], "kinds.c"), everything())
+	units, err := d.Units()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var r Reader
+	n := 0
+	allocs := testing.AllocsPerRun(10, func() {
+		n = 0
+		r.Reset(d, &units[0])
+		for r.Next() {
+			n++
+		}
+	})
+	if n < 100 || allocs != 0 {
+		t.Errorf("%v allocations for %d DIEs", allocs, n)
+	}
+}
+
+// builder writes DWARF by hand: little endian, 8-byte addresses.
+type builder struct{ info, abbrev, str, loc, loclists, strOffsets, addr []byte }
+
+// unit5 adds a DWARF 5 unit with these DIEs.
+func (b *builder) unit5(dies ...byte) *builder {
+	head := []byte{5, 0, byte(UnitCompile), 8, 0, 0, 0, 0}
+	b.info = binary.LittleEndian.AppendUint32(b.info, uint32(len(head)+len(dies)))
+	b.info = append(append(b.info, head...), dies...)
+	return b
+}
+
+func (b *builder) data() *Data {
+	rel := func(data []byte) *elfimage.Relocated { return &elfimage.Relocated{Data: data} }
+	return &Data{Image: &elfimage.Image{Path: "x.ko", Class: elf.ELFCLASS64, Order: binary.LittleEndian}, info: rel(b.info),
+		abbrev: b.abbrev, str: b.str, loc: rel(b.loc), loclists: rel(b.loclists), strOffsets: rel(b.strOffsets), addr: rel(b.addr),
+		wanted: everything(), tables: map[tableKey]*abbrevTable{}}
+}
+
+// readAll reads all DIEs and all that can be asked of them.
+func readAll(d *Data) (dies int, err error) {
+	units, err := d.Units()
+	if err != nil {
+		return 0, err
+	}
+	var r Reader
+	for i := range units {
+		r.Reset(d, &units[i])
+		for r.Next() {
+			dies++
+			for a := range NumAttrs {
+				if _, err := r.StringAttr(a); err != nil {
+					return dies, err
+				}
+				r.Uint(a)
+				r.Flag(a)
+				r.Ref(a)
+				if r.Has(a) && r.Class[a] == ClassExpr {
+					r.ConstantExpr(a)
+				}
+			}
+			if r.Has(AttrLocation) {
+				r.ParameterRegister()
+				r.VariablePlace()
+			}
+		}
+		if r.Err() != nil {
+			return dies, r.Err()
+		}
+	}
+	return dies, nil
+}
+
+// abbreviations of the tests below: 1 is a unit with children; 2 a base type with a name in form %s and a size in one byte.
+func nameIn(form ...byte) []byte {
+	return slices.Concat([]byte{1, byte(TagCompileUnit), 1, 0, 0, 2, byte(TagBaseType), 0, 0x03}, form, []byte{0x0b, formData1, 0, 0, 0})
+}
+
+func TestMalformed(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		b    *builder
+		want string // "" if it is fine
+	}{
+		{"a unit with a type", (&builder{abbrev: nameIn(formString)}).unit5(1, 2, 'i', 'n', 't', 0, 4, 0), ""},
+		{"children that nothing closes", (&builder{abbrev: nameIn(formString)}).unit5(1, 2, 'i', 'n', 't', 0, 4), ""},
+		{"padding after the unit's own DIE", (&builder{abbrev: nameIn(formString)}).unit5(1, 0, 0, 0, 77, 78), ""},
+		{"padding between units", &builder{info: make([]byte, 16)}, ""},
+		{"indirect", (&builder{abbrev: nameIn(formIndirect)}).unit5(1, 2, formString, 'x', 0, 4, 0), ""},
+		{"half a length", &builder{info: []byte{1, 2, 3}}, "x.ko: .debug_info: unit at offset 0x0: truncated header"},
+		{"length beyond the section", &builder{info: []byte{9, 0, 0, 0, 5, 0, 1, 8}},
+			"x.ko: .debug_info: unit at offset 0x0: 0x9 bytes, but the section ends after 0x4"},
+		{"half a 64-bit length", &builder{info: []byte{0xff, 0xff, 0xff, 0xff, 1, 0, 0, 0}},
+			"x.ko: .debug_info: unit at offset 0x0: truncated header"},
+		{"64-bit length that wraps", &builder{info: bytes.Repeat([]byte{0xff}, 16)},
+			"x.ko: .debug_info: unit at offset 0x0: 0xffffffffffffffff bytes, but the section ends after 0x4"},
+		{"version", (&builder{info: []byte{8, 0, 0, 0, 1, 0, 1, 8, 0, 0, 0, 0}}), "x.ko: .debug_info: unit at offset 0x0: DWARF version 1, only 2 to 5 are known"},
+		{"address size", (&builder{info: []byte{8, 0, 0, 0, 5, 0, 1, 2, 0, 0, 0, 0}}), "x.ko: .debug_info: unit at offset 0x0: addresses of 2 bytes"},
+		{"no room for a type unit's header", (&builder{info: []byte{8, 0, 0, 0, 5, 0, 2, 8, 0, 0, 0, 0}}),
+			"x.ko: .debug_info: unit at offset 0x0: truncated header"},
+		{"no abbreviations", (&builder{}).unit5(1), ".debug_info: unit at offset 0x0: .debug_abbrev: table at offset 0x0 of 0x0 bytes"},
+		{"half an abbreviation", (&builder{abbrev: nameIn(formString)[:9]}).unit5(1),
+			".debug_info: unit at offset 0x0: .debug_abbrev: truncated table at offset 0x9"},
+		{"abbreviation that does not exist", (&builder{abbrev: nameIn(formString)}).unit5(1, 3),
+			".debug_info: DIE at offset 0xd: abbreviation 3 does not exist"},
+		{"form that does not exist", (&builder{abbrev: nameIn(0x7e)}).unit5(1, 2, 0, 0),
+			".debug_info: DIE at offset 0xd: truncated, or a form of 0x7e that is not known"},
+		{"form that is too large", (&builder{abbrev: nameIn(0xff, 0xff, 0x03)}).unit5(1, 2, 0, 0),
+			".debug_info: unit at offset 0x0: .debug_abbrev: unknown form 0xffff at offset 0xc"},
+		{"indirect form of an indirect form", (&builder{abbrev: nameIn(formIndirect)}).unit5(1, 2, formIndirect, formString, 'x', 0, 4, 0),
+			".debug_info: DIE at offset 0xd: truncated, or a form of 0x16 that is not known"},
+		{"string without an end", (&builder{abbrev: nameIn(formString)}).unit5(1, 2, 'i', 'n', 't'),
+			".debug_info: DIE at offset 0xd: truncated, or a form of 0x8 that is not known"},
+		{"half a DIE", (&builder{abbrev: nameIn(formStrp), str: []byte("int\x00")}).unit5(1, 2, 0, 0),
+			".debug_info: DIE at offset 0xd: truncated, or a form of 0xe that is not known"},
+		{"DIE without its last byte", (&builder{abbrev: nameIn(formString)}).unit5(1, 2, 'x', 0),
+			".debug_info: DIE at offset 0xd: truncated, or a form of 0xb that is not known"},
+		{"half an abbreviation code", (&builder{abbrev: nameIn(formString)}).unit5(1, 0x80), ".debug_info: DIE at offset 0xd: truncated"},
+		{"string beyond its section", (&builder{abbrev: nameIn(formStrp), str: []byte("int\x00")}).unit5(1, 2, 4, 0, 0, 0, 4, 0),
+			".debug_str: no string at offset 0x4"},
+		{"string index beyond its section", (&builder{abbrev: nameIn(formStrx), str: []byte("int\x00")}).unit5(1, 2, 4, 4, 0),
+			".debug_info: DIE at offset 0xd: truncated, or a form of 0x1a that is not known"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			_, err := readAll(test.b.data())
+			if got := fmt.Sprint(err); test.want == "" && err != nil || test.want != "" && got != test.want {
+				t.Errorf("got:  %s\nwant: %s", got, test.want)
+			}
+		})
+	}
+}
+
+// A large code, or one out of order, finds its abbreviation; a table takes no more memory than its bytes warrant.
+func TestAbbreviationCodes(t *testing.T) {
+	entry := func(code uint64, tag Tag) []byte {
+		return append(binary.AppendUvarint(nil, code), byte(tag), 0, 0x3e, formData1, 0x03, formData1, 0, 0)
+	}
+	codes := []uint64{1 << 40, 3, 70000, 60000, 1, 1<<16 - 1, 1 << 16, 2}
+	var data []byte
+	for i, code := range codes {
+		data = append(data, entry(code, Tag(i+1))...)
+	}
+	table, err := compileAbbrevs(append(data, 0), 0, Wanted{}, 8, 4, 5)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, code := range codes {
+		if a := table.find(code); a == nil || a.tag != Tag(i+1) || a.ops[0].arg != 2 {
+			t.Errorf("code %d: %+v", code, a)
+		}
+	}
+	for _, code := range []uint64{0, 4, 59999, 1<<40 + 1} {
+		if a := table.find(code); a != nil {
+			t.Errorf("code %d: %+v, want none", code, a)
+		}
+	}
+	if len(table.byCode) > 1000+len(data) {
+		t.Errorf("%d bytes make a table of %d entries", len(data), len(table.byCode))
+	}
+}
+
+func TestLoadWithoutDWARF(t *testing.T) {
+	dir := filepath.Dir(elftest.Object(t, elftest.Targets[0], "echo.c"))
+	elftest.Run(t, dir, "strip", "--strip-debug", "x.o")
+	img, err := elfimage.Open(filepath.Join(dir, "x.o"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer img.Close()
+	_, err = Load(img, everything())
+	if want := filepath.Join(dir, "x.o") + ": " + ErrNoDWARF.Error(); err == nil || err.Error() != want {
+		t.Errorf("got:  %v\nwant: %s", err, want)
+	}
+}
+
+// FuzzRead reads whatever bytes the sections have: that ends, and not in a panic.
+func FuzzRead(f *testing.F) {
+	for _, target := range elftest.Targets[:2] {
+		for _, flavour := range flavours[1:4] {
+			d := load(f, elftest.Object(f, target, "params.c", flavour.flags...), everything())
+			f.Add(d.info.Data, d.abbrev, d.str, d.loc.Data, d.loclists.Data, d.strOffsets.Data, d.addr.Data)
+		}
+	}
+	f.Fuzz(func(t *testing.T, info, abbrev, str, loc, loclists, strOffsets, addr []byte) {
+		b := builder{info, abbrev, str, loc, loclists, strOffsets, addr}
+		d := b.data()
+		dies, _ := readAll(d)
+		if dies > len(info) {
+			t.Errorf("%d DIEs in %d bytes", dies, len(info))
+		}
+		d = b.data()
+		d.Image.Order = binary.BigEndian
+		d.wanted = Wanted{TagFormalParameter: Attrs(AttrLocation)}
+		_, _ = readAll(d)
+	})
+}
