@@ -11,6 +11,7 @@ const (
 	opPlusUconst   = 0x23
 	opReg0         = 0x50
 	opRegx         = 0x90
+	opStackValue   = 0x9f
 	opAddrx        = 0xa1
 	opEntryValue   = 0xa3
 	opGNUEntryVal  = 0xf3
@@ -32,8 +33,8 @@ func register(expr []byte) (reg int, ok bool) {
 	return 0, false
 }
 
-// entryRegister decodes a single DW_OP_entry_value(DW_OP_regN): the value that the register had on entry (section 2.5.1.7).
-// A DW_OP_stack_value after it changes nothing.
+// entryRegister decodes an expression that is nothing but DW_OP_entry_value(DW_OP_regN): the value that the register had on entry
+// (section 2.5.1.7). A DW_OP_stack_value may follow.
 func entryRegister(expr []byte) (reg int, ok bool) {
 	if len(expr) < 2 || expr[0] != opEntryValue && expr[0] != opGNUEntryVal {
 		return 0, false
@@ -42,7 +43,11 @@ func entryRegister(expr []byte) (reg int, ok bool) {
 	if n == 0 || size > uint64(len(expr)-1-n) {
 		return 0, false
 	}
-	return register(expr[1+n : 1+n+int(size)])
+	value, rest := expr[1+n:1+n+int(size)], expr[1+n+int(size):]
+	if len(rest) > 1 || len(rest) == 1 && rest[0] != opStackValue {
+		return 0, false // the parameter is computed from the register
+	}
+	return register(value)
 }
 
 // NoRegister says that a parameter's register is not known.
@@ -79,8 +84,8 @@ func (r *Reader) ParameterRegister() int {
 		}
 	case ClassLoclistx:
 		// The offsets table of the unit's lists (section 7.29) gives offsets from its own start.
-		at := r.u.loclistsBase + v*uint64(r.u.OffSize)
-		if tab := r.d.loclists.Data; at <= uint64(len(tab)) && uint64(r.u.OffSize) <= uint64(len(tab))-at {
+		tab := r.d.loclists.Data
+		if at, ok := tableEntry(tab, r.u.loclistsBase, v, r.u.OffSize); ok {
 			r.d.eachLoclist(r.u, r.u.loclistsBase+r.d.uint(tab[at:], r.u.OffSize), visit)
 		}
 	}
@@ -208,8 +213,7 @@ func (r *Reader) VariablePlace() (p Place, ok bool) {
 	case opAddrx, opGNUAddrIndex:
 		index, n := uleb(expr[1:])
 		in = r.d.addr
-		field = r.u.addrBase + index*uint64(r.u.AddrSize)
-		if n == 0 || field > uint64(len(in.Data)) || uint64(r.u.AddrSize) > uint64(len(in.Data))-field {
+		if field, ok = tableEntry(in.Data, r.u.addrBase, index, r.u.AddrSize); n == 0 || !ok {
 			return p, false
 		}
 		rest = expr[1+n:]
@@ -219,7 +223,7 @@ func (r *Reader) VariablePlace() (p Place, ok bool) {
 	p = r.d.place(in, field, r.u.AddrSize)
 	if len(rest) > 0 {
 		v, n := uleb(rest[1:])
-		if rest[0] != opPlusUconst || n != len(rest)-1 {
+		if rest[0] != opPlusUconst || n == 0 || n != len(rest)-1 {
 			return p, false
 		}
 		p.Addr += v
