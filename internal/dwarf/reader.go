@@ -191,7 +191,7 @@ func (r *Reader) unitBases() (changed bool) {
 		a  Attr
 		to *uint64
 	}{{AttrStrOffsetsBase, &r.u.strOffsetsBase}, {AttrAddrBase, &r.u.addrBase}, {AttrLoclistsBase, &r.u.loclistsBase}} {
-		if r.Has(b.a) && *b.to != r.Val[b.a] {
+		if r.Has(b.a) && r.Class[b.a] == ClassSecOffset && *b.to != r.Val[b.a] {
 			*b.to, changed = r.Val[b.a], true
 		}
 	}
@@ -451,15 +451,25 @@ func (r *Reader) block(a Attr, n uint64) bool {
 	return true
 }
 
+// tableEntry finds an entry of a table whose entries of size bytes begin at base.
+func tableEntry(tab []byte, base, index uint64, size int) (at uint64, ok bool) {
+	n := uint64(len(tab))
+	if base > n || index > n { // the sum could wrap
+		return 0, false
+	}
+	at = base + index*uint64(size)
+	return at, at <= n && uint64(size) <= n-at
+}
+
 // indexedString resolves DW_FORM_strx* through .debug_str_offsets (section 7.26).
 func (r *Reader) indexedString(a Attr, index uint64) bool {
-	tab, size := r.d.strOffsets, uint64(r.u.OffSize)
-	at := r.u.strOffsetsBase + index*size
-	if at > uint64(len(tab.Data)) || size > uint64(len(tab.Data))-at {
+	tab, size := r.d.strOffsets, r.u.OffSize
+	at, ok := tableEntry(tab.Data, r.u.strOffsetsBase, index, size)
+	if !ok {
 		return false
 	}
 	c := tab.Cursor(at)
-	v := c.Value(at, r.d.uint(tab.Data[at:], int(size)))
+	v := c.Value(at, r.d.uint(tab.Data[at:], size))
 	r.set(a, ClassString, uint64(strInDebugStr|StrRef(v)&strOffMask))
 	return true
 }

@@ -354,6 +354,8 @@ func TestMalformed(t *testing.T) {
 		{"padding after the unit's own DIE", (&builder{abbrev: nameIn(formString)}).unit5(1, 0, 0, 0, 77, 78), ""},
 		{"padding between units", &builder{info: make([]byte, 16)}, ""},
 		{"indirect", (&builder{abbrev: nameIn(formIndirect)}).unit5(1, 2, formString, 'x', 0, 4, 0), ""},
+		{"base of strings that is itself a string by index", (&builder{abbrev: []byte{1, byte(TagCompileUnit), 0, 0x72, formStrx, 0, 0, 0},
+			str: make([]byte, 16), strOffsets: []byte{0, 0, 0, 0, 0, 0, 0, 0, 8, 0, 0, 0, 4, 0, 0, 0}}).unit5(1, 1), ""},
 		{"half a length", &builder{info: []byte{1, 2, 3}}, "x.ko: .debug_info: unit at offset 0x0: truncated header"},
 		{"length beyond the section", &builder{info: []byte{9, 0, 0, 0, 5, 0, 1, 8}},
 			"x.ko: .debug_info: unit at offset 0x0: 0x9 bytes, but the section ends after 0x4"},
