@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/kbtf/kbtf/internal/btf"
 	"github.com/kbtf/kbtf/internal/elfimage"
+	"github.com/kbtf/kbtf/internal/elfimage/elftest"
 )
 
 // compiler builds relocatable files from C: one per source, linked into one as kbuild links modules.
@@ -31,27 +31,19 @@ var gcc = compiler{"gcc", []string{"-O2", "-fcommon", "-gdwarf-5"}, "ld"}
 func (c compiler) build(t *testing.T, sources ...string) *elfimage.Image {
 	t.Helper()
 	dir := t.TempDir()
-	run := func(name string, args ...string) {
-		t.Helper()
-		cmd := exec.Command(name, args...)
-		cmd.Dir = dir
-		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Fatalf("%s %s: %v\n%s(make test installs what is missing)", name, strings.Join(args, " "), err, out)
-		}
-	}
 	var objects []string
 	for i, s := range sources {
 		name := fmt.Sprintf("unit%d", i)
 		if err := os.WriteFile(filepath.Join(dir, name+".c"), []byte(s), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		run(c.cc, append(slices.Clone(c.flags), "-ffreestanding", "-g", "-c", "-o", name+".o", name+".c")...)
+		elftest.Run(t, dir, c.cc, append(slices.Clone(c.flags), "-ffreestanding", "-g", "-c", "-o", name+".o", name+".c")...)
 		objects = append(objects, name+".o")
 	}
 	out := objects[0]
 	if len(objects) > 1 {
 		out = "all.ko"
-		run(c.ld, append([]string{"-r", "-o", out}, objects...)...)
+		elftest.Run(t, dir, c.ld, append([]string{"-r", "-o", out}, objects...)...)
 	}
 	img, err := elfimage.Open(filepath.Join(dir, out))
 	if err != nil {
