@@ -25,7 +25,8 @@ type damageable struct {
 const (
 	ehdrSize = 64 // Elf64_Ehdr, bytes
 	shdrSize = 64 // Elf64_Shdr
-	shOffset = 24 // sh_offset in Elf64_Shdr
+	shType   = 4  // sh_type in Elf64_Shdr
+	shOffset = 24 // sh_offset
 	shSize   = 32
 )
 
@@ -126,6 +127,8 @@ func TestDamagedModule(t *testing.T) {
 		{".rela.debug_info beyond the end", func(d *damageable) { d.put(".rela.debug_info", shSize, 1<<40) },
 			"truncated: section I .rela.debug_info at offset O, 1099511627776 bytes, in a file of N"},
 		{"no bytes in .debug_info", func(d *damageable) { d.put(".debug_info", shSize, 0) },
+			"no DWARF (.debug_info): build with CONFIG_DEBUG_INFO=y, before stripping"},
+		{"no room for .debug_info in the file", func(d *damageable) { d.data[d.header[".debug_info"]+shType] = byte(elf.SHT_NOBITS) },
 			"no DWARF (.debug_info): build with CONFIG_DEBUG_INFO=y, before stripping"},
 		{"half of .debug_abbrev", func(d *damageable) { d.put(".debug_abbrev", shSize, d.size(".debug_abbrev")/2) },
 			".debug_info: unit at offset 0x0: .debug_abbrev: truncated table at offset 0x"},

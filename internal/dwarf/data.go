@@ -11,6 +11,7 @@
 package dwarf
 
 import (
+	"debug/elf"
 	"errors"
 	"fmt"
 	"sync"
@@ -50,7 +51,7 @@ type tableKey struct {
 // Load opens the debugging sections of img.
 func Load(img *elfimage.Image, wanted Wanted) (*Data, error) {
 	s := img.Section(".debug_info")
-	if s == nil || s.Size == 0 {
+	if s == nil || s.Size == 0 || s.Type == elf.SHT_NOBITS {
 		return nil, fmt.Errorf("%s: %w", img.Path, ErrNoDWARF)
 	}
 	d := &Data{Image: img, wanted: wanted, tables: map[tableKey]*abbrevTable{}}
