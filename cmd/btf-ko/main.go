@@ -167,7 +167,7 @@ func encodeFile(file string, base *btf.Base, opt *options, stderr io.Writer) err
 		return err
 	}
 	if opt.detached != "" {
-		err = os.WriteFile(opt.detached, blob, 0o644)
+		err = writeDetached(opt.detached, blob)
 	} else {
 		err = img.Attach(".BTF", blob)
 	}

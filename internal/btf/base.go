@@ -54,6 +54,9 @@ const maxNesting = 1000
 // It returns when it has found the types and the dialect; what else is wrong with the base is told by Ready.
 func NewBase(path string, b *Blob) (*Base, error) {
 	base := &Base{Blob: *b, Path: path, indexed: make(chan struct{})}
+	if len(b.Types) > 0 && (len(b.Strings) == 0 || b.Strings[0] != 0) {
+		return nil, fmt.Errorf("base %s: the split BTF of a module: give vmlinux, or what it was split against", path)
+	}
 	if err := base.findTypes(); err != nil {
 		return nil, err
 	}

@@ -13,8 +13,10 @@ import (
 
 // wanted is what BTF needs of DWARF: the tags to stop at, and the attributes to read there.
 var wanted = dwarf.Wanted{
-	dwarf.TagCompileUnit: dwarf.Attrs(dwarf.AttrLanguage, dwarf.AttrStrOffsetsBase, dwarf.AttrAddrBase, dwarf.AttrLoclistsBase),
-	dwarf.TagPartialUnit: 0,
+	dwarf.TagCompileUnit: dwarf.Attrs(dwarf.AttrLanguage, dwarf.AttrStrOffsetsBase, dwarf.AttrAddrBase, dwarf.AttrLoclistsBase,
+		dwarf.AttrDwoName),
+	dwarf.TagSkeletonUnit: dwarf.Attrs(dwarf.AttrDwoName),
+	dwarf.TagPartialUnit:  0,
 
 	dwarf.TagBaseType:     dwarf.Attrs(dwarf.AttrName, dwarf.AttrByteSize, dwarf.AttrEncoding),
 	dwarf.TagPointerType:  dwarf.Attrs(dwarf.AttrType),

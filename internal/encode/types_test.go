@@ -3,6 +3,7 @@
 package encode
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -68,6 +69,17 @@ func TestTypes(t *testing.T) {
 					t.Errorf("-want +got\n%s", diff)
 				}
 			})
+		}
+	}
+}
+
+// Types that are elsewhere are an error, not BTF without types.
+func TestSplitDWARF(t *testing.T) {
+	for _, version := range []string{"-gdwarf-4", "-gdwarf-5"} {
+		img := compiler{"gcc", []string{version, "-gsplit-dwarf"}, ""}.build(t, "struct s { int x; } v;")
+		_, err := File(img, NoBase(), Options{Dialect: btf.Modern})
+		if err == nil || !strings.Contains(err.Error(), "split DWARF, whose types are in .dwo files: build with CONFIG_DEBUG_INFO_SPLIT=n") {
+			t.Errorf("%s: got %v", version, err)
 		}
 	}
 }

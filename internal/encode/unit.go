@@ -95,7 +95,10 @@ func (u *unitReader) walk(unit *dwarf.Unit) error {
 	r.Reset(u.d, unit)
 	for r.Next() {
 		switch r.Tag {
-		case dwarf.TagCompileUnit:
+		case dwarf.TagCompileUnit, dwarf.TagSkeletonUnit:
+			if r.Has(dwarf.AttrDwoName) || r.Tag == dwarf.TagSkeletonUnit {
+				return dieError(r, "split DWARF, whose types are in .dwo files: build with CONFIG_DEBUG_INFO_SPLIT=n")
+			}
 			lang, _ := r.Uint(dwarf.AttrLanguage)
 			if name, ok := otherLanguages[lang]; ok {
 				u.notes = append(u.notes, fmt.Sprintf("unit at offset %#x of .debug_info is %s: left out", unit.Off, name))

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// writeDetached writes raw BTF: a regular file is replaced when all of it is there, so that a full disk leaves what was there before.
+func writeDetached(path string, blob []byte) error {
+	if st, err := os.Stat(path); err == nil && !st.Mode().IsRegular() {
+		return writeError(path, os.WriteFile(path, blob, 0o644)) // /dev/stdout and the like
+	}
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		path = target
+	}
+	tmp := fmt.Sprintf("%s.tmp%d", path, os.Getpid())
+	err := os.WriteFile(tmp, blob, 0o644)
+	if err == nil {
+		err = os.Rename(tmp, path)
+	}
+	if err != nil {
+		_ = os.Remove(tmp)
+	}
+	return writeError(path, err)
+}
+
+// writeError puts the file's name in front of an error, instead of the operation's.
+func writeError(path string, err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		err = p.Err
+	}
+	if err != nil {
+		err = fmt.Errorf("%s: cannot write: %w", path, err)
+	}
+	return err
+}
