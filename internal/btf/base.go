@@ -11,7 +11,7 @@ import (
 
 // Base is the BTF that a module is split against, read in place, with what it takes to find things in it by content.
 //
-// Ids are as in the file: 1 to Types(); 0 is void.
+// Ids are as in the file: 1 to NumTypes(); 0 is void.
 type Base struct {
 	Blob
 	Path    string // where it comes from, for messages
@@ -170,7 +170,11 @@ func (b *Base) str(off uint32) ([]byte, error) {
 			return b.Strings[off : off+uint32(n)], nil
 		}
 	}
-	return nil, fmt.Errorf("no string at offset %d of %d bytes", off, len(b.Strings))
+	return nil, b.noString(off)
+}
+
+func (b *Base) noString(off uint32) error {
+	return fmt.Errorf("no string at offset %d of %d bytes", off, len(b.Strings))
 }
 
 // FindString gives the offset of a string. The empty one is at offset 0, also where the base has no strings.
@@ -273,7 +277,7 @@ func (h *baseHasher) name(off uint32) (uint64, error) {
 	}
 	sum, _, ok := hashCString(h.base.Strings, off)
 	if !ok {
-		return 0, fmt.Errorf("no string at offset %d of %d bytes", off, len(h.base.Strings))
+		return 0, h.base.noString(off)
 	}
 	return sum, nil
 }
@@ -321,11 +325,8 @@ func (h *baseHasher) visit(id uint32, depth int) error {
 	refersBy := false // size_type is a reference
 	switch kind {
 	case KindPtr, KindTypedef, KindVolatile, KindConst, KindRestrict, KindFunc, KindFuncProto, KindVar, KindDeclTag, KindTypeTag:
-		refersBy = true
+		refersBy, number = true, 0
 	case KindArray, KindFwd:
-		number = 0
-	}
-	if refersBy {
 		number = 0
 	}
 	sum := begin(inf, nameHash, number)

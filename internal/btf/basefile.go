@@ -23,6 +23,7 @@ const (
 	baseFileMagic   = "kbtf base file\n\x00"
 	baseFileVersion = 1
 	baseFileAlign   = 64
+	baseFileStart   = (baseFileHeaderSize + baseFileAlign - 1) &^ (baseFileAlign - 1) // of the first section
 )
 
 // baseFileHeader is followed by zeros up to the first section.
@@ -32,12 +33,11 @@ type baseFileHeader struct {
 	Dialect  uint32    // bits, in the order of the fields of Dialect
 	Size     uint64    // of the file, in bytes
 	Sections [7]uint64 // sizes in bytes
-	Content  uint32    // CRC-32C of types and strings
-	Index    uint32    // CRC-32C of what follows them
+	Index    uint32    // CRC-32C of what follows types and strings, which are compared with the base's
 	Header   uint32    // CRC-32C of all fields above
 }
 
-const baseFileHeaderSize = 16 + 4 + 4 + 8 + 7*8 + 3*4
+const baseFileHeaderSize = 16 + 4 + 4 + 8 + 7*8 + 2*4
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
@@ -63,7 +63,7 @@ func (b *Base) File() ([]byte, error) {
 			h.Dialect |= 1 << i
 		}
 	}
-	out := make([]byte, baseFileAlign*((baseFileHeaderSize+baseFileAlign-1)/baseFileAlign))
+	out := make([]byte, baseFileStart)
 	var index int
 	for i, section := range [][]byte{b.Types, b.Strings, littleEndian(b.off), littleEndian(words(b.hash)), littleEndian(b.byHash.slots),
 		littleEndian(b.byTag.slots), littleEndian(b.strings.slots)} {
@@ -75,7 +75,6 @@ func (b *Base) File() ([]byte, error) {
 		out = append(out, make([]byte, -len(out)&(baseFileAlign-1))...)
 	}
 	h.Size = uint64(len(out))
-	h.Content = crc32.Update(crc32.Checksum(b.Types, castagnoli), castagnoli, b.Strings)
 	h.Index = crc32.Checksum(out[index:], castagnoli)
 	h.seal()
 	if _, err := binary.Encode(out, binary.LittleEndian, &h); err != nil {
@@ -115,7 +114,7 @@ func NewIndexedBase(path string, b *Blob, file []byte) (*Base, error) {
 		return nil, errors.New("truncated base file")
 	}
 	var sections [7][]byte
-	at := uint64(baseFileAlign * ((baseFileHeaderSize + baseFileAlign - 1) / baseFileAlign))
+	at := uint64(baseFileStart)
 	var index uint64
 	for i, size := range h.Sections {
 		if i == 2 {

@@ -3,6 +3,7 @@
 package btf
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"slices"
@@ -17,8 +18,8 @@ func (m *Module) Marshal(order binary.ByteOrder) ([]byte, error) {
 		return nil, err
 	}
 	r := m.resolve()
-	w := &writer{m: m, r: r, nextID: uint32(m.base.NumTypes()) + 1, strOff: make([]uint32, m.Names.Len())}
-	w.ids = map[uint32]uint32{}
+	w := &writer{m: m, r: r, nextID: uint32(m.base.NumTypes()) + 1, strOff: make([]uint32, m.Names.Len()),
+		ids: map[uint32]uint32{}}
 	if len(m.base.Strings) == 0 { // BTF without a base begins its strings with the empty one (btf.rst, section 2.1)
 		w.strings = append(w.strings, 0)
 	}
@@ -181,7 +182,7 @@ func (w *writer) forward(k *tag) {
 // variables writes the VARs, then one DATASEC for each section, its entries by offset. The size of a DATASEC is where its last
 // entry ends.
 func (w *writer) variables() {
-	vars := slices.Clone(w.m.vars)
+	vars := w.m.vars
 	firstID := w.nextID
 	for _, v := range vars {
 		w.put(w.name(v.name), info(KindVar, 0, false), w.ref(w.r.sceneOf[v.unit], v.typ), v.linkage)
@@ -192,10 +193,10 @@ func (w *writer) variables() {
 		order[i] = i
 	}
 	slices.SortStableFunc(order, func(a, b int) int {
-		if c := int(vars[a].sectionIndex) - int(vars[b].sectionIndex); c != 0 {
+		if c := cmp.Compare(vars[a].sectionIndex, vars[b].sectionIndex); c != 0 {
 			return c
 		}
-		return int(int64(vars[a].off) - int64(vars[b].off))
+		return cmp.Compare(vars[a].off, vars[b].off)
 	})
 	for len(order) > 0 {
 		n := 1

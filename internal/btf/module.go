@@ -32,13 +32,12 @@ type Module struct {
 
 // tag is a name of a struct, union or enum.
 type tag struct {
-	class    tagClass
-	name     Name
-	declared bool   // some unit only declares it
-	size     uint32 // of a declared enum, in bytes
-	defs     []uint32
-	inUnit   int // the last unit that defines it, counted from 1,
-	inType   int // and the number of the definition's type there
+	class  tagClass
+	name   Name
+	size   uint32 // of a declared enum, in bytes
+	defs   []uint32
+	inUnit int // the last unit that defines it, counted from 1,
+	inType int // and the number of the definition's type there
 }
 
 // A noderef refers to a node or a tag: (number+1)<<1, plus 1 for a tag. 0 is void.
@@ -104,8 +103,8 @@ func (m *Module) newNode(hash, key Hash, t Type) uint32 {
 	return n
 }
 
-// AddUnit takes the types of a unit that has been hashed. The result, valid until the unit is added again or reset, gives for each of its types,
-// counted from 0, the reference to use in AddFunc and AddVariable; unit is the unit's number.
+// AddUnit takes the types of a unit that has been hashed. The result, valid until the unit is hashed again, gives for each of its
+// types, counted from 0, the reference to use in AddFunc and AddVar; unit is the unit's number.
 func (m *Module) AddUnit(u *Unit) (refs []Ref, unit int, err error) {
 	if err := m.findTags(u); err != nil {
 		return nil, 0, err
@@ -117,7 +116,6 @@ func (m *Module) AddUnit(u *Unit) (refs []Ref, unit int, err error) {
 		t := &u.Types[i]
 		k := m.unitTags[i]
 		if k >= 0 && t.declares() {
-			m.tags[k].declared = true
 			m.tags[k].size = t.Number
 			refs[i] = tagRef(uint32(k))
 			continue

@@ -24,7 +24,7 @@ type resolution struct {
 	first []uint32            // by node: the first type of the base with its cut hash, or 0
 	more  map[uint32][]uint32 // by node, where the base has several such types: all of them
 
-	refs    []uint32 // reverse references: see referrers
+	refs    []uint32 // reverse references: see list
 	refsEnd []uint32
 
 	scenes  []scene

@@ -167,14 +167,13 @@ func (u *Unit) refHash(to Ref, depth int) (Hash, error) {
 		return voidHash, nil
 	}
 	i := int(to - 1)
-	if t := &u.Types[i]; t.Name != 0 {
-		if c := tagClassOf(t.Kind, t.KindFlag); c != notTag {
-			h := tagHash(c, u.names.list[t.Name].hash)
-			if u.pinned != nil && u.pinned[i] {
-				h.addHash(u.key[i])
-			}
-			return h, nil
+	t := &u.Types[i]
+	if c := t.tagged(); c != notTag {
+		h := tagHash(c, u.names.list[t.Name].hash)
+		if u.pinned != nil && u.pinned[i] {
+			h.addHash(u.key[i])
 		}
+		return h, nil
 	}
 	if u.state[i] != 2 {
 		if err := u.hashOne(i, depth+1); err != nil {

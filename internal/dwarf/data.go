@@ -134,12 +134,6 @@ func (d *Data) Bytes(b Block) []byte {
 	return d.info.Data[b.Off() : b.Off()+uint64(b)>>blockOffBits]
 }
 
-// Relocation finds the symbol that the field at byte off of .debug_info refers to. ok is false if the field has no relocation,
-// as in a linked file.
-func (d *Data) Relocation(off uint64) (s elfimage.Symbol, addend int64, ok bool) {
-	return d.info.Symbol(off)
-}
-
 func (d *Data) u16(b []byte) uint16 { return d.Image.Order.Uint16(b) }
 func (d *Data) u32(b []byte) uint32 { return d.Image.Order.Uint32(b) }
 func (d *Data) u64(b []byte) uint64 { return d.Image.Order.Uint64(b) }

@@ -92,8 +92,7 @@ func (d *Data) Units() ([]Unit, error) {
 		}
 		u.DIEs = off + uint64(pos)
 		at := off + uint64(abbrevAt)
-		abbrevOff := rel.Value(at, d.uint(info[at:], u.OffSize))
-		u.abbrevOff = abbrevOff
+		u.abbrevOff = rel.Value(at, d.uint(info[at:], u.OffSize))
 		u.strOffsetsBase, u.addrBase, u.loclistsBase = 8, 8, 12
 		if u.OffSize == 8 {
 			u.strOffsetsBase, u.addrBase, u.loclistsBase = 16, 16, 20

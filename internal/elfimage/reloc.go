@@ -3,6 +3,7 @@
 package elfimage
 
 import (
+	"cmp"
 	"debug/elf"
 	"encoding/binary"
 	"fmt"
@@ -154,15 +155,7 @@ func (r *Relocated) apply(rs *Section, raw []byte) error {
 		}
 		list = append(list, e)
 	}
-	slices.SortStableFunc(list, func(a, b entry) int {
-		switch {
-		case a.off < b.off:
-			return -1
-		case a.off > b.off:
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(list, func(a, b entry) int { return cmp.Compare(a.off, b.off) })
 	r.rela = make([]byte, 0, len(list)*relaSize)
 	for _, e := range list {
 		r.rela = binary.LittleEndian.AppendUint64(r.rela, e.off)

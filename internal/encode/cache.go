@@ -3,6 +3,7 @@
 package encode
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -95,7 +96,7 @@ func (c BaseCache) prune() error {
 			age[f] = st.ModTime().UnixNano()
 		}
 	}
-	slices.SortFunc(files, func(a, b string) int { return int(age[a]/1e6 - age[b]/1e6) })
+	slices.SortFunc(files, func(a, b string) int { return cmp.Compare(age[a], age[b]) })
 	for _, f := range files[:len(files)-maxCachedBases] {
 		_ = os.Remove(f) // another process may have been first
 	}

@@ -102,8 +102,8 @@ type open struct {
 
 type (
 	bitfield struct {
-		member               uint32
-		location, offset, at uint64 // DW_AT_data_member_location in bytes, DW_AT_bit_offset and size in bits
+		member                 uint32
+		location, offset, size uint64 // DW_AT_data_member_location in bytes, DW_AT_bit_offset and DW_AT_bit_size
 	}
 	enum64 struct {
 		typ uint32
@@ -376,7 +376,6 @@ func (t *unitTypes) visit(r *dwarf.Reader) (bool, error) {
 		if o == nil || o.tag != dwarf.TagSubroutineType {
 			return false, nil
 		}
-		o.wide = true
 		t.params = append(t.params, btf.Param{})
 	case dwarf.TagLLVMAnnotation, dwarf.TagGNUAnnotation:
 		return t.annotation(r)
@@ -643,8 +642,8 @@ func (t *unitTypes) finish() error {
 	}
 	for _, f := range t.bitfields {
 		m := &t.unit.Members[f.member]
-		size, _ := t.size(m.Type)
-		offset := bitfieldOffset(f.location, size, f.offset, f.at, t.bigEndian)
+		storage, _ := t.size(m.Type)
+		offset := bitfieldOffset(f.location, storage, f.offset, f.size, t.bigEndian)
 		if offset > 0xffffff {
 			return fmt.Errorf(".debug_info: a bit field at bit %d: too far for BTF", int64(offset))
 		}
