@@ -3,51 +3,167 @@
 package main
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 
+	"github.com/spf13/pflag"
+
 	"github.com/kbtf/kbtf/internal/btf"
+	"github.com/kbtf/kbtf/internal/encode"
 )
 
-// Features are what --btf_features names, as pahole 1.26 and later take it from a kernel's build files. Naming any turns off
-// those that are not named.
+// What to encode can be said in three ways, of which a kernel's build files use one:
+//
+//   - --btf_features names what is wanted, as pahole 1.26 and later take it. What is not named is off.
+//   - flags of their own for each thing, as pahole 1.20 to 1.25 take them (legacy). What is not named is as pahole has it then.
+//   - nothing: what the base has, and whatever is safe.
+
+// The words of --btf_features.
+const (
+	encodeForce    = "encode_force"    // a variable that BTF cannot express is left out
+	perCPUVars     = "var"             // VARs of the per-CPU section
+	floats         = "float"           // FLOAT
+	declTags       = "decl_tag"        // DECL_TAG
+	typeTags       = "type_tag"        // TYPE_TAG
+	enum64         = "enum64"          // ENUM64, and the sign of ENUM
+	suffixedNames  = "optimized_func"  // functions that .symtab has only with a suffix; pahole 1.31 and later always
+	consistent     = "consistent_func" // no functions on whose prototype units disagree
+	kfuncTags      = "decl_tag_kfuncs" // DECL_TAG bpf_kfunc
+	reproducible   = "reproducible_build"
+	distilledBase  = "distilled_base" // .BTF.base
+	allVars        = "global_var"     // VARs of all sections
+	attributes     = "attributes"     // TYPE_TAG with kind_flag
+	layout         = "layout"         // the kinds' sizes behind the types; not in split BTF
+	trueSignatures = "true_signature"
+	mergeUnits     = "force_cu_merging"
+
+	group    = "default" // stands for the group below
+	allWords = "all"
+)
+
+var (
+	defaultFeatures = []string{encodeForce, perCPUVars, floats, declTags, typeTags, enum64, suffixedNames, consistent, kfuncTags}
+	otherFeatures   = []string{reproducible, distilledBase, allVars, attributes, layout, mergeUnits}
+)
+
+// features are those named on the command line.
 type features struct {
 	given bool
 	on    map[string]bool
+	off   map[string]bool // --skip_encoding_...
+	// some flag of pahole 1.25 and earlier was given, and no list of features
+	legacy bool
 }
 
-// defaultFeatures is the group "default", which a leading + adds.
-var defaultFeatures = []string{"encode_force", "var", "float", "decl_tag", "type_tag", "enum64", "optimized_func",
-	"consistent_func", "decl_tag_kfuncs"}
-
-// String, Set and Type make it a flag.
-func (f *features) String() string { return "" }
-func (f *features) Type() string   { return "list" }
-
-func (f *features) Set(list string) error {
+func (f *features) set(names ...string) {
 	if f.on == nil {
 		f.on = map[string]bool{}
 	}
-	f.given = true
-	if rest, plus := strings.CutPrefix(list, "+"); plus {
-		list = "default," + rest
+	for _, name := range names {
+		f.on[name] = true
 	}
-	for name := range strings.SplitSeq(list, ",") {
-		if name == "default" {
-			for _, d := range defaultFeatures {
-				f.on[d] = true
-			}
+}
+
+// list reads the value of --btf_features; strict: a word that is not known is an error. pahole ignores those, so that old versions
+// take the lists of new kernels.
+func (f *features) list(list string, strict bool) error {
+	f.given = true
+	rest, plus := strings.CutPrefix(list, "+")
+	if plus {
+		f.set(defaultFeatures...)
+	}
+	for name := range strings.SplitSeq(rest, ",") {
+		switch {
+		case name == group:
+			f.set(defaultFeatures...)
+		case name == allWords:
+			f.set(defaultFeatures...)
+			f.set(reproducible, allVars, attributes, layout)
+		case name == trueSignatures:
+			return fmt.Errorf("feature %s: not possible yet: leave it out, functions whose parameters changed are left out then", name)
+		case slices.Contains(defaultFeatures, name), slices.Contains(otherFeatures, name):
+			f.set(name)
+		case strict && name != "":
+			return fmt.Errorf("feature %q is not known; known are %s", name, strings.Join(slices.Concat(defaultFeatures, otherFeatures), ","))
 		}
-		f.on[name] = true // pahole ignores names that it does not know, so that old ones take new lists
 	}
 	return nil
 }
 
-// dialect is what the features say on top of what the base says.
-func (f *features) dialect(base btf.Dialect) btf.Dialect {
-	if f.given {
-		base.Float, base.Enum64 = f.on["float"], f.on["enum64"]
-		base.TypeTags, base.DeclTags = f.on["type_tag"], f.on["decl_tag"]
-		base.KfuncTags = base.DeclTags && f.on["decl_tag_kfuncs"]
+// addFlags defines all flags that say what to encode.
+func (f *features) addFlags(flags *pflag.FlagSet) {
+	add := func(name, usage string, set func(string) error) {
+		flags.Var(action{set}, name, usage)
 	}
-	return base
+	add("btf_features", "what to encode (float, enum64, type_tag, decl_tag, ...); without it, what the base has",
+		func(s string) error { return f.list(s, false) })
+	add("btf_features_strict", "the same, and a word that is not known is an error",
+		func(s string) error { return f.list(s, true) })
+	legacy := func(name string, do func()) {
+		add(name, "", func(string) error {
+			f.legacy = true
+			do()
+			return nil
+		})
+		flag := flags.Lookup(name)
+		flag.NoOptDefVal, flag.Hidden = "true", true
+	}
+	skip := func(name string) func() {
+		return func() {
+			if f.off == nil {
+				f.off = map[string]bool{}
+			}
+			f.off[name] = true
+		}
+	}
+	legacy("btf_gen_floats", func() { f.set(floats) })
+	legacy("btf_gen_optimized", func() { f.set(suffixedNames) })
+	legacy("btf_gen_all", func() { f.set(defaultFeatures...) })
+	legacy("btf_encode_force", func() { f.set(encodeForce) })
+	legacy("skip_encoding_btf_vars", skip(perCPUVars))
+	legacy("skip_encoding_btf_decl_tag", skip(declTags))
+	legacy("skip_encoding_btf_type_tag", skip(typeTags))
+	legacy("skip_encoding_btf_enum64", skip(enum64))
+	legacy("skip_encoding_btf_inconsistent_proto", func() { f.set(consistent) })
+	// These two go with either way.
+	for name, feature := range map[string]string{"btf_attributes": attributes, "reproducible_build": reproducible} {
+		add(name, "", func(string) error { f.set(feature); return nil })
+		flag := flags.Lookup(name)
+		flag.NoOptDefVal, flag.Hidden = "true", true
+	}
+}
+
+// action is a flag that does something as soon as it is read.
+type action struct{ set func(string) error }
+
+func (action) String() string         { return "" }
+func (action) Type() string           { return "list" }
+func (a action) Set(s string) error   { return a.set(s) }
+func (f *features) has(n string) bool { return f.on[n] && !f.off[n] }
+
+// apply sets the options that the features say, on top of what the base says.
+func (f *features) apply(base btf.Dialect, opt *encode.Options) {
+	opt.Dialect = base
+	opt.Distil = f.has(distilledBase)
+	opt.Layout = f.has(layout)
+	opt.MergeUnits = f.has(mergeUnits)
+	if f.has(allVars) {
+		opt.Variables = encode.AllVariables
+	}
+	opt.Dialect.Attributes = base.Attributes && !f.given || f.has(attributes)
+	if !f.given && !f.legacy {
+		return
+	}
+	if !f.given { // what pahole 1.20 to 1.25 do without being told
+		f.set(perCPUVars, declTags, typeTags, enum64)
+	}
+	d := &opt.Dialect
+	d.Float, d.Enum64 = f.has(floats), f.has(enum64)
+	d.TypeTags, d.DeclTags = f.has(typeTags), f.has(declTags)
+	d.KfuncTags = d.DeclTags && f.has(kfuncTags)
+	opt.Inconsistent, opt.ExactNames, opt.Strict = !f.has(consistent), !f.has(suffixedNames), !f.has(encodeForce)
+	if opt.Variables == encode.PerCPU && !f.has(perCPUVars) {
+		opt.Variables = encode.NoVariables
+	}
 }

@@ -4,6 +4,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -39,6 +40,8 @@ type options struct {
 	baseCache string
 	detached  string
 	features  features
+	rules     rules
+	exclude   []encode.Language
 	jobs      jobs
 	quiet     bool
 	verbose   bool
@@ -58,10 +61,11 @@ func run(args []string, stdout, stderr io.Writer) int {
 	flags.StringVar(&opt.detached, "btf_encode_detached", "", "write raw BTF to `FILE` and leave the input alone")
 	flags.BoolVarP(&opt.quiet, "quiet", "q", false, "no notes on what was left out")
 	flags.BoolVarP(&opt.verbose, "verbose", "v", false, "say what was written")
-	flags.Var(&opt.features, "btf_features", "what to encode (float, enum64, type_tag, decl_tag, ...); without it, what the base has")
+	opt.features.addFlags(flags)
+	flags.Var(&opt.rules, "compat", "leave out the functions that pahole of this version leaves out: 1.30 or 1.32 (the default)")
 	flags.BoolP("btf_encode", "J", false, "accepted for pahole's command line: encoding is all that there is")
 	flags.VarPF(&opt.jobs, "jobs", "j", "threads for one file; without N, or without -j: one for each CPU, but 1 under make -j").NoOptDefVal = "0"
-	flags.String("lang_exclude", "", "accepted for pahole's command line: Rust and C++ are left out anyway")
+	exclude := flags.String("lang_exclude", cmp.Or(os.Getenv("PAHOLE_LANG_EXCLUDE"), "rust"), "leave out units in these languages, `LIST` as in rust,asm; C++ is left out anyway")
 	version := flags.Bool("version", false, "print the version and exit")
 	profile := flags.String("cpuprofile", "", "write a CPU profile to `FILE`")
 	flags.Lookup("cpuprofile").Hidden = true
@@ -92,6 +96,11 @@ func run(args []string, stdout, stderr io.Writer) int {
 			return exitFailed
 		}
 		defer pprof.StopCPUProfile()
+	}
+	var err error
+	if opt.exclude, err = encode.ParseLanguages(*exclude); err != nil {
+		fmt.Fprintf(stderr, "btf-ko: --lang_exclude: %v\n", err)
+		return exitUsage
 	}
 	files := flags.Args()
 	if len(files) == 0 {
@@ -154,15 +163,18 @@ func encodeFile(file string, base *btf.Base, opt *options, stderr io.Writer) err
 		return err
 	}
 	defer img.Close()
-	blob, err := encode.File(img, base, encode.Options{
-		Dialect: opt.features.dialect(base.Dialect),
+	eopt := encode.Options{
+		Rules:   encode.Rules(opt.rules),
+		Exclude: opt.exclude,
 		Threads: opt.jobs.threads(),
 		Note: func(note string) {
 			if !opt.quiet {
 				fmt.Fprintf(stderr, "btf-ko: %s: %s\n", file, note)
 			}
 		},
-	})
+	}
+	opt.features.apply(base.Dialect, &eopt)
+	blob, err := encode.File(img, base, eopt)
 	if err != nil {
 		return err
 	}

@@ -41,6 +41,7 @@ type Dialect struct {
 	TypeTags     bool // TYPE_TAG is used
 	DeclTags     bool // DECL_TAG is used
 	KfuncTags    bool // kfuncs have a DECL_TAG "bpf_kfunc" (pahole 1.27 with the feature decl_tag_kfuncs)
+	Attributes   bool // a TYPE_TAG with kind_flag is used for the compiler's attributes (pahole 1.30 with the feature attributes)
 }
 
 // Modern is the dialect of today's encoders but for arrays: for use without a base.
@@ -145,6 +146,7 @@ func (b *Base) survey() {
 			d.Float = true
 		case KindTypeTag:
 			d.TypeTags = true
+			d.Attributes = d.Attributes || infoFlag(inf)
 		case KindDeclTag:
 			d.DeclTags = true
 			if s, err := b.str(le32(b.Types[b.off[id]:])); err == nil && string(s) == "bpf_kfunc" {

@@ -179,35 +179,39 @@ func (w *writer) forward(k *tag) {
 	w.put(w.name(k.name), info(KindFwd, 0, k.class == unionTag), 0)
 }
 
-// variables writes the VARs, then one DATASEC for each section, its entries by offset. The size of a DATASEC is where its last
-// entry ends.
+// variables writes the VARs, each with its DECL_TAGs, then one DATASEC for each section, its entries by offset. The size of a DATASEC
+// is where its last entry ends.
 func (w *writer) variables() {
 	vars := w.m.vars
-	firstID := w.nextID
-	for _, v := range vars {
-		w.put(w.name(v.name), info(KindVar, 0, false), w.ref(w.r.sceneOf[v.unit], v.typ), v.linkage)
+	ids := make([]uint32, len(vars))
+	for i, v := range vars {
+		w.put(w.name(v.Name), info(KindVar, 0, false), w.ref(w.r.sceneOf[v.Unit], v.Type), v.Linkage)
+		ids[i] = w.nextID
 		w.nextID++
+		for j, tag := range v.Tags {
+			if !slices.Contains(v.Tags[:j], tag) {
+				w.put(w.name(tag), info(KindDeclTag, 0, false), ids[i], WholeDecl)
+				w.nextID++
+			}
+		}
 	}
 	order := make([]int, len(vars))
 	for i := range order {
 		order[i] = i
 	}
 	slices.SortStableFunc(order, func(a, b int) int {
-		if c := cmp.Compare(vars[a].sectionIndex, vars[b].sectionIndex); c != 0 {
-			return c
-		}
-		return cmp.Compare(vars[a].off, vars[b].off)
+		return cmp.Or(cmp.Compare(vars[a].SectionIndex, vars[b].SectionIndex), cmp.Compare(vars[a].Off, vars[b].Off))
 	})
 	for len(order) > 0 {
 		n := 1
-		for n < len(order) && vars[order[n]].sectionIndex == vars[order[0]].sectionIndex {
+		for n < len(order) && vars[order[n]].SectionIndex == vars[order[0]].SectionIndex {
 			n++
 		}
 		last := vars[order[n-1]]
-		t := Type{Kind: KindDatasec, Name: last.section}
-		w.head(&t, uint32(n), last.off+last.size)
+		t := Type{Kind: KindDatasec, Name: last.Section}
+		w.head(&t, uint32(n), last.Off+last.Size)
 		for _, i := range order[:n] {
-			w.put(firstID+uint32(i), vars[i].off, vars[i].size)
+			w.put(ids[i], vars[i].Off, vars[i].Size)
 		}
 		w.nextID++
 		order = order[n:]

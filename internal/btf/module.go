@@ -25,7 +25,7 @@ type Module struct {
 
 	units [][]uint32 // by unit: its nodes, in the order in which they were met
 	late  []lateNode // what AddFunc and AddDeclTag made, in that order
-	vars  []variable
+	vars  []Variable
 
 	unitTags []int32 // by type of the unit at hand: the number of its tag, -1 if it has none
 }
@@ -282,6 +282,22 @@ func (m *Module) add(unit int, t Type, params []Param) Ref {
 	return nodeRef(n)
 }
 
+// AddPtr adds a PTR.
+func (m *Module) AddPtr(unit int, to Ref) Ref { return m.add(unit, Type{Kind: KindPtr, To: to}, nil) }
+
+// AddAttribute adds a TYPE_TAG that stands for an attribute of the compiler's, which kind_flag says.
+func (m *Module) AddAttribute(unit int, value Name, to Ref) Ref {
+	return m.add(unit, Type{Kind: KindTypeTag, KindFlag: true, Name: value, To: to}, nil)
+}
+
+// Pointee gives what a PTR points to; ok is false for another type.
+func (m *Module) Pointee(r Ref) (to Ref, ok bool) {
+	if r == 0 || r.isTag() || m.types[r.index()].Kind != KindPtr {
+		return 0, false
+	}
+	return m.types[r.index()].To, true
+}
+
 // lateNode is a node that was added after its unit.
 type lateNode struct {
 	unit int
@@ -302,19 +318,18 @@ func (m *Module) AddDeclTag(unit int, value Name, to Ref, component uint32) {
 	m.add(unit, Type{Kind: KindDeclTag, Name: value, To: to, Extra: component}, nil)
 }
 
-type variable struct {
-	unit         int
-	sectionIndex int
-	section      Name
-	name         Name
-	typ          Ref
-	linkage      uint32
-	off          uint32
-	size         uint32
+// Variable is a VAR, and its entry in the DATASEC of its section.
+type Variable struct {
+	Unit         int // whose reference Type is
+	SectionIndex int // DATASECs are written in the order of this
+	Section      Name
+	Name         Name
+	Type         Ref
+	Linkage      uint32
+	Off          uint32 // in the section, bytes
+	Size         uint32 // bytes
+	Tags         []Name // values of DECL_TAGs
 }
 
-// AddVar adds a VAR at byte off of a section, and an entry to the section's DATASEC; size is in bytes. DATASECs are written in
-// the order of their index.
-func (m *Module) AddVar(unit, sectionIndex int, section, name Name, typ Ref, linkage, off, size uint32) {
-	m.vars = append(m.vars, variable{unit, sectionIndex, section, name, typ, linkage, off, size})
-}
+// AddVar adds a variable.
+func (m *Module) AddVar(v Variable) { m.vars = append(m.vars, v) }

@@ -70,14 +70,16 @@ const (
 	AttrLoclistsBase
 	AttrGNUAnnotation
 	AttrDwoName
+	AttrInline
+	AttrCallingConvention
 	NumAttrs
 )
 
 // attrByCode maps DW_AT_* (DWARF 5, table 7.5) to Attr plus 1; 0: not wanted. GNU's are beyond.
 var attrByCode = [...]Attr{
 	0x02: 1 + AttrLocation, 0x03: 1 + AttrName, 0x0b: 1 + AttrByteSize, 0x0c: 1 + AttrBitOffset, 0x0d: 1 + AttrBitSize,
-	0x11: 1 + AttrLowPC, 0x13: 1 + AttrLanguage, 0x1c: 1 + AttrConstValue, 0x25: 1 + AttrProducer, 0x2f: 1 + AttrUpperBound,
-	0x31: 1 + AttrAbstractOrigin, 0x34: 1 + AttrArtificial, 0x37: 1 + AttrCount, 0x38: 1 + AttrMemberLocation,
+	0x11: 1 + AttrLowPC, 0x13: 1 + AttrLanguage, 0x1c: 1 + AttrConstValue, 0x20: 1 + AttrInline, 0x25: 1 + AttrProducer, 0x2f: 1 + AttrUpperBound,
+	0x31: 1 + AttrAbstractOrigin, 0x34: 1 + AttrArtificial, 0x36: 1 + AttrCallingConvention, 0x37: 1 + AttrCount, 0x38: 1 + AttrMemberLocation,
 	0x3c: 1 + AttrDeclaration, 0x3e: 1 + AttrEncoding, 0x3f: 1 + AttrExternal, 0x47: 1 + AttrSpecification, 0x49: 1 + AttrType,
 	0x6b: 1 + AttrDataBitOffset, 0x72: 1 + AttrStrOffsetsBase, 0x73: 1 + AttrAddrBase, 0x76: 1 + AttrDwoName, 0x8c: 1 + AttrLoclistsBase,
 }

@@ -10,7 +10,10 @@ const (
 	opConstu       = 0x10
 	opPlusUconst   = 0x23
 	opReg0         = 0x50
+	opBreg0        = 0x70
 	opRegx         = 0x90
+	opPiece        = 0x93
+	opBitPiece     = 0x9d
 	opStackValue   = 0x9f
 	opAddrx        = 0xa1
 	opEntryValue   = 0xa3
@@ -53,43 +56,180 @@ func entryRegister(expr []byte) (reg int, ok bool) {
 // NoRegister says that a parameter's register is not known.
 const NoRegister = -1
 
+// Location is a DW_AT_location as it stands in its DIE; it is decoded when somebody asks.
+type Location struct {
+	class Class
+	val   uint64
+}
+
+// Location gives the DIE's location. The DIE at the reader must have AttrLocation.
+func (r *Reader) Location() Location { return Location{r.Class[AttrLocation], r.Val[AttrLocation]} }
+
 // ParameterRegister tells in which register a parameter arrives: that of the location that holds first, if it is a plain
-// register, else one that any location names by DW_OP_entry_value. The DIE at the reader must have AttrLocation.
-func (r *Reader) ParameterRegister() int {
-	v := r.Val[AttrLocation]
-	reg := NoRegister
-	first := true
-	visit := func(expr []byte) bool {
-		if first {
-			if n, ok := register(expr); ok {
-				reg = n
-				return false
-			}
+// register, else one that any location names by DW_OP_entry_value.
+func (d *Data) ParameterRegister(u *Unit, l Location) int {
+	reg, first := NoRegister, true
+	d.eachExpr(u, l, func(expr []byte) bool {
+		n, ok := entryRegister(expr)
+		if !ok && first {
+			n, ok = register(expr)
 		}
 		first = false
-		if n, ok := entryRegister(expr); ok {
+		if ok {
 			reg = n
+		}
+		return !ok
+	})
+	return reg
+}
+
+// ParameterRegisters is ParameterRegister for those who look closer: a value that is computed from a register, and nothing else, came
+// in that register, and so did one whose first piece is there. wide: the parameter is larger than a register, so that only its
+// pieces tell.
+func (d *Data) ParameterRegisters(u *Unit, l Location, wide bool) int {
+	reg, first := NoRegister, true
+	d.eachExpr(u, l, func(expr []byte) bool {
+		n, ok := entryRegister(expr)
+		if !ok && first {
+			n, ok = firstRegister(expr, wide, u)
+		}
+		first = false
+		if ok {
+			reg = n
+		}
+		return !ok
+	})
+	return reg
+}
+
+// firstRegister finds the register in which a parameter's value, or the first piece of it, is by an expression.
+func firstRegister(expr []byte, wide bool, u *Unit) (reg int, ok bool) {
+	if len(expr) == 0 {
+		return 0, false
+	}
+	first, ok := opLength(expr, u)
+	if !ok {
+		return 0, false
+	}
+	if first == len(expr) {
+		return register(expr)
+	}
+	last, computed := first, false // the last operation, and whether it makes a value of what is on the stack
+	pieces := false
+	for at := first; at < len(expr); {
+		n, ok := opLength(expr[at:], u)
+		if !ok {
+			return 0, false
+		}
+		if wide && (expr[at] == opPiece || expr[at] == opBitPiece) {
+			pieces = true
+		}
+		last, at = at, at+n
+	}
+	computed = expr[last] == opStackValue
+	if wide && !(computed && last == first) {
+		if !pieces {
+			return 0, false
+		}
+		for at := 0; at < len(expr); {
+			n, _ := opLength(expr[at:], u)
+			if reg, ok := register(expr[at : at+n]); ok {
+				return reg, true
+			}
+			at += n
+		}
+		return 0, false
+	}
+	if reg, ok := register(expr[:first]); ok {
+		return reg, true
+	}
+	if op := expr[0]; computed && op >= opBreg0 && op < opBreg0+32 {
+		return int(op - opBreg0), true
+	}
+	return 0, false
+}
+
+// opLength gives the length in bytes of the first operation of an expression, which is not empty (section 7.7.1, and GNU's extensions).
+func opLength(expr []byte, u *Unit) (n int, ok bool) {
+	n = 1
+	leb := func() bool { // signed or not: both end with the first byte below 0x80
+		for ; n < len(expr); n++ {
+			if expr[n] < 0x80 {
+				n++
+				return true
+			}
+		}
+		return false
+	}
+	block := func() bool {
+		if n > len(expr) {
 			return false
 		}
+		size, k := uleb(expr[n:])
+		if k == 0 || size > uint64(len(expr)-n-k) {
+			return false
+		}
+		n += k + int(size)
 		return true
 	}
-	switch r.Class[AttrLocation] {
+	ok = true
+	switch op := expr[0]; op {
+	case opAddr:
+		n += u.AddrSize
+	case 0x08, 0x09, 0x15, 0x94, 0x95: // const1u, const1s, pick, deref_size, xderef_size
+		n++
+	case 0x0a, 0x0b, 0x28, 0x2f, 0x98: // const2u, const2s, bra, skip, call2
+		n += 2
+	case 0x0c, 0x0d, 0x99, 0xfa: // const4u, const4s, call4, GNU_parameter_ref
+		n += 4
+	case 0x0e, 0x0f: // const8u, const8s
+		n += 8
+	case 0x9a, 0xfd: // call_ref, GNU_variable_value
+		n += u.OffSize
+	case opConstu, 0x11, opPlusUconst, opRegx, 0x91, opPiece, opAddrx, 0xa2, 0xa8, 0xa9, 0xf7, 0xf9, opGNUAddrIndex, 0xfc:
+		// constu, consts, plus_uconst, regx, fbreg, piece, addrx, constx, convert, reinterpret, GNU's of these
+		ok = leb()
+	case 0x92, opBitPiece, 0xa5, 0xf5: // bregx, bit_piece, regval_type
+		ok = leb() && leb()
+	case 0x9e, opEntryValue, opGNUEntryVal: // implicit_value, entry_value
+		ok = block()
+	case 0xa0, 0xf2: // implicit_pointer
+		n += u.OffSize
+		ok = leb()
+	case 0xa4, 0xf4: // const_type: type, size in one byte, bytes
+		ok = leb() && n < len(expr)
+		if ok {
+			n += 1 + int(expr[n])
+		}
+	case 0xa6, 0xa7, 0xf6: // deref_type, xderef_type
+		n++
+		ok = leb()
+	default:
+		if op >= opBreg0 && op < opBreg0+32 {
+			ok = leb()
+		}
+	}
+	return n, ok && n <= len(expr)
+}
+
+// eachExpr visits the expressions of a location, or of a list of them, until visit returns false.
+func (d *Data) eachExpr(u *Unit, l Location, visit func(expr []byte) bool) {
+	switch l.class {
 	case ClassExpr:
-		visit(r.d.Bytes(Block(v)))
+		visit(d.Bytes(Block(l.val)))
 	case ClassSecOffset:
-		if r.u.Version >= 5 {
-			r.d.eachLoclist(r.u, v, visit)
+		if u.Version >= 5 {
+			d.eachLoclist(u, l.val, visit)
 		} else {
-			r.d.eachLoc(r.u, v, visit)
+			d.eachLoc(u, l.val, visit)
 		}
 	case ClassLoclistx:
 		// The offsets table of the unit's lists (section 7.29) gives offsets from its own start.
-		tab := r.d.loclists.Data
-		if at, ok := tableEntry(tab, r.u.loclistsBase, v, r.u.OffSize); ok {
-			r.d.eachLoclist(r.u, r.u.loclistsBase+r.d.uint(tab[at:], r.u.OffSize), visit)
+		tab := d.loclists.Data
+		if at, ok := tableEntry(tab, u.loclistsBase, l.val, u.OffSize); ok {
+			d.eachLoclist(u, u.loclistsBase+d.uint(tab[at:], u.OffSize), visit)
 		}
 	}
-	return reg
 }
 
 // eachLoclist visits the expressions of a list in .debug_loclists (section 7.7.3) until visit returns false.

@@ -60,7 +60,7 @@ func TestParameterRegister(t *testing.T) {
 							seen++
 							continue // clang tells only where this function copies its second parameter to
 						}
-						if got, want := r.ParameterRegister(), argumentRegisters[d.Image.Machine][nth]; got != want {
+						if got, want := d.ParameterRegister(r.u, r.Location()), argumentRegisters[d.Image.Machine][nth]; got != want {
 							t.Errorf("%s, parameter %d: register %d, want %d", function, nth, got, want)
 						}
 						nth++
@@ -186,7 +186,7 @@ func check(t *testing.T, how string, want int, b *builder) {
 	if !r.Next() {
 		t.Fatalf("%s: no DIE: %v", how, r.Err())
 	}
-	if got := r.ParameterRegister(); got != want {
+	if got := d.ParameterRegister(r.u, r.Location()); got != want {
 		t.Errorf("%s: register %d, want %d", how, got, want)
 	}
 }

@@ -51,6 +51,9 @@ func (r *Reader) Reset(d *Data, u *Unit) {
 	}
 }
 
+// Unit is the unit that is walked.
+func (r *Reader) Unit() *Unit { return r.u }
+
 // Err tells why Next returned false; nil at the end of the unit.
 func (r *Reader) Err() error { return r.err }
 
@@ -73,6 +76,22 @@ func (r *Reader) Uint(a Attr) (uint64, bool) {
 
 // Flag tells whether a flag is present and not 0.
 func (r *Reader) Flag(a Attr) bool { return r.Have&(1<<a) != 0 && r.Val[a] != 0 }
+
+// Address gives an address of a linked file, 0 if there is none.
+func (r *Reader) Address(a Attr) uint64 {
+	if !r.Has(a) {
+		return 0
+	}
+	switch r.Class[a] {
+	case ClassAddr:
+		return r.Val[a]
+	case ClassAddrx:
+		if at, ok := tableEntry(r.d.addr.Data, r.u.addrBase, r.Val[a], r.u.AddrSize); ok {
+			return r.d.uint(r.d.addr.Data[at:], r.u.AddrSize)
+		}
+	}
+	return 0
+}
 
 // Ref gives the offset of the DIE that a refers to, 0 if there is none in this file.
 func (r *Reader) Ref(a Attr) uint64 {

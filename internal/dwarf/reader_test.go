@@ -327,7 +327,7 @@ func readAll(d *Data) (dies int, err error) {
 				}
 			}
 			if r.Has(AttrLocation) {
-				r.ParameterRegister()
+				d.ParameterRegister(r.u, r.Location())
 				r.VariablePlace()
 			}
 		}

@@ -25,6 +25,20 @@ import (
 // Options say how to encode.
 type Options struct {
 	Dialect btf.Dialect
+
+	Rules        Rules // for functions
+	Inconsistent bool  // keep functions on whose prototype units disagree
+	ExactNames   bool  // leave out functions that .symtab has only with a suffix (foo.isra.0); Rules130 only
+
+	Variables Variables
+	Strict    bool // a variable that BTF cannot express is an error; else it is left out
+
+	Exclude    []Language // units to leave out
+	MergeUnits bool       // see all units as one, as if they referred to each other
+
+	Distil bool // .BTF.base
+	Layout bool
+
 	Threads int          // that read units; 0 counts as 1
 	Note    func(string) // is told, in a sentence, what was left out; may be nil
 }
@@ -70,18 +84,27 @@ var errLinked = errors.New("a reference out of its unit")
 
 // encodeUnits encodes groups of units, each of which is seen as one unit.
 func encodeUnits(d *dwarf.Data, groups [][]dwarf.Unit, base *btf.Base, opt *Options) ([]byte, error) {
-	table, err := readFunctionTable(d.Image)
+	table, err := readFunctionTable(d.Image, opt)
 	if err != nil {
 		return nil, err
 	}
 	m := btf.NewModule(base)
-	err = inOrder(len(groups), opt.Threads, func() *unitReader { return newUnitReader(d, table, opt.Dialect) },
+	foreign := 0
+	err = inOrder(len(groups), opt.Threads, func() *unitReader { return newUnitReader(d, table, opt) },
 		func(r *unitReader, i int) { r.read(groups[i]) },
-		func(r *unitReader) error { return r.merge(m, opt.Note) })
+		func(r *unitReader) error {
+			foreign += r.foreign
+			return r.merge(m)
+		})
 	if err != nil {
 		return nil, err
 	}
-	table.emit(m, opt.Dialect)
+	if foreign > 0 && opt.Note != nil {
+		opt.Note(fmt.Sprintf("%d of %d units are C++: left out", foreign, len(groups)))
+	}
+	if err := table.emit(m, opt); err != nil {
+		return nil, err
+	}
 	return m.Marshal(d.Image.Order)
 }
 

@@ -4,8 +4,10 @@ package encode
 
 import (
 	"bytes"
+	"fmt"
 	"slices"
 
+	"github.com/kbtf/kbtf/internal/btf"
 	"github.com/kbtf/kbtf/internal/elfimage"
 )
 
@@ -17,8 +19,35 @@ const (
 	kfuncMemberPrefix = "__BTF_ID__func__"
 
 	setOfKfuncs   = 1 << 0  // BTF_SET8_KFUNCS, in a set's flags
-	kfuncFastcall = 1 << 12 // KF_FASTCALL, in a member's flags
+	kfuncFastcall = 1 << 12 // in a member's flags: KF_FASTCALL,
+	kfuncArenaRet = 1 << 13 // KF_ARENA_RET: it returns a pointer into an arena,
+	kfuncArenaArg = 1 << 14 // KF_ARENA_ARG1: its first parameter is one; the next bit is KF_ARENA_ARG2
 )
+
+// arenaAttribute is what clang writes for pointers into an arena in BPF programs.
+const arenaAttribute = "address_space(1)"
+
+// inArena gives the prototype of a kfunc with those pointers marked that lead into an arena.
+func (f *function) inArena(s *state, m *btf.Module) (ret btf.Ref, params []btf.Param, err error) {
+	mark := func(ref btf.Ref, what string) btf.Ref {
+		to, ok := m.Pointee(ref)
+		if !ok {
+			err = fmt.Errorf("kfunc %s: %s is marked as a pointer into an arena, but is no pointer", f.name, what)
+			return ref
+		}
+		return m.AddPtr(s.unit, m.AddAttribute(s.unit, m.Names.Intern([]byte(arenaAttribute)), to))
+	}
+	ret, params = s.ret, slices.Clone(s.params)
+	if f.flags&kfuncArenaRet != 0 {
+		ret = mark(ret, "what it returns")
+	}
+	for i := range min(len(params), 2) {
+		if f.flags&(kfuncArenaArg<<i) != 0 {
+			params[i].Type = mark(params[i].Type, fmt.Sprintf("parameter %d", i+1))
+		}
+	}
+	return ret, params, err
+}
 
 // readKfuncs gives the flags of each kfunc of a file, by name.
 func readKfuncs(img *elfimage.Image) (map[string]uint32, error) {

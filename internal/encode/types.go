@@ -3,6 +3,7 @@
 package encode
 
 import (
+	"cmp"
 	"fmt"
 	"math/bits"
 	"slices"
@@ -13,7 +14,7 @@ import (
 
 // wanted is what BTF needs of DWARF: the tags to stop at, and the attributes to read there.
 var wanted = dwarf.Wanted{
-	dwarf.TagCompileUnit: dwarf.Attrs(dwarf.AttrLanguage, dwarf.AttrStrOffsetsBase, dwarf.AttrAddrBase, dwarf.AttrLoclistsBase,
+	dwarf.TagCompileUnit: dwarf.Attrs(dwarf.AttrLanguage, dwarf.AttrProducer, dwarf.AttrStrOffsetsBase, dwarf.AttrAddrBase, dwarf.AttrLoclistsBase,
 		dwarf.AttrDwoName),
 	dwarf.TagSkeletonUnit: dwarf.Attrs(dwarf.AttrDwoName),
 	dwarf.TagPartialUnit:  0,
@@ -38,12 +39,13 @@ var wanted = dwarf.Wanted{
 	dwarf.TagEnumerationType: dwarf.Attrs(dwarf.AttrName, dwarf.AttrByteSize, dwarf.AttrType),
 	dwarf.TagEnumerator:      dwarf.Attrs(dwarf.AttrName, dwarf.AttrConstValue),
 
-	dwarf.TagSubroutineType:        dwarf.Attrs(dwarf.AttrType),
-	dwarf.TagFormalParameter:       dwarf.Attrs(dwarf.AttrName, dwarf.AttrType, dwarf.AttrAbstractOrigin, dwarf.AttrLocation),
+	dwarf.TagSubroutineType: dwarf.Attrs(dwarf.AttrType),
+	dwarf.TagFormalParameter: dwarf.Attrs(dwarf.AttrName, dwarf.AttrType, dwarf.AttrAbstractOrigin, dwarf.AttrLocation,
+		dwarf.AttrConstValue),
 	dwarf.TagUnspecifiedParameters: 0,
 
 	dwarf.TagSubprogram: dwarf.Attrs(dwarf.AttrName, dwarf.AttrType, dwarf.AttrDeclaration, dwarf.AttrAbstractOrigin,
-		dwarf.AttrSpecification),
+		dwarf.AttrSpecification, dwarf.AttrInline, dwarf.AttrCallingConvention, dwarf.AttrLowPC),
 	dwarf.TagVariable: dwarf.Attrs(dwarf.AttrName, dwarf.AttrType, dwarf.AttrDeclaration, dwarf.AttrSpecification,
 		dwarf.AttrExternal, dwarf.AttrArtificial, dwarf.AttrLocation),
 
@@ -81,6 +83,7 @@ type unitTypes struct {
 	dims      []uint32
 	addrSize  uint64 // bytes
 	bigEndian bool
+	rust      bool // the unit at hand is in Rust
 
 	aliases   map[uint32]btf.Ref // DIEs that references go through, by offset: BTF has no word for _Atomic
 	bitfields []bitfield         // whose storage size is that of their type
@@ -234,6 +237,9 @@ func (t *unitTypes) close(o *open) {
 	typ := &t.unit.Types[o.typ]
 	switch o.tag {
 	case dwarf.TagStructureType:
+		if t.rust { // which orders members as it likes; the kernel wants them in the order of their offsets
+			slices.SortStableFunc(t.members[o.from:], func(a, b btf.Member) int { return cmp.Compare(a.Offset, b.Offset) })
+		}
 		typ.First, typ.N = uint32(len(t.unit.Members)), uint32(len(t.members)-o.from)
 		typ.KindFlag = o.wide
 		for i := len(t.bitfields) - 1; i >= 0; i-- { // those of this type, last on the list, move with its members

@@ -3,42 +3,43 @@
 package encode
 
 import (
+	"bytes"
+	"debug/elf"
 	"fmt"
+	"slices"
 
 	"github.com/kbtf/kbtf/internal/btf"
 	"github.com/kbtf/kbtf/internal/dwarf"
 )
 
-// DW_LANG_* (DWARF 5, table 7.17, and later registrations) of units that are left out.
-var otherLanguages = map[uint64]string{
-	0x04: "C++", 0x1a: "C++", 0x21: "C++", 0x2b: "C++", 0x3a: "C++",
-	0x1c: "Rust",
-}
-
 // unitReader reads units and keeps what one says until it is merged.
 type unitReader struct {
-	d     *dwarf.Data
-	r     dwarf.Reader
-	types unitTypes
-	funcs unitFunctions
-	vars  unitVariables
-	notes []string
-	err   error
+	d       *dwarf.Data
+	r       dwarf.Reader
+	exclude []Language
+	types   unitTypes
+	funcs   unitFunctions
+	vars    unitVariables
+	clang   bool // made the unit
+	foreign int  // units of C++, which are left out
+	err     error
 }
 
-func newUnitReader(d *dwarf.Data, table *functionTable, dialect btf.Dialect) *unitReader {
+func newUnitReader(d *dwarf.Data, table *functionTable, opt *Options) *unitReader {
 	img := d.Image
 	return &unitReader{
-		d:     d,
-		types: unitTypes{d: d, dialect: dialect, addrSize: uint64(img.AddrSize()), bigEndian: img.BigEndian()},
-		funcs: unitFunctions{table: table, regs: parameterRegisters(img.Machine)},
-		vars:  unitVariables{img: img, section: img.Section(perCPU)},
+		d:       d,
+		exclude: opt.Exclude,
+		types:   unitTypes{d: d, dialect: opt.Dialect, addrSize: uint64(img.AddrSize()), bigEndian: img.BigEndian()},
+		funcs: unitFunctions{table: table, rules: opt.Rules, regs: parameterRegisters(img.Machine),
+			linked: img.Type != elf.ET_REL},
+		vars: newUnitVariables(img, opt),
 	}
 }
 
 // read reads units that are to be seen as one.
 func (u *unitReader) read(units []dwarf.Unit) {
-	u.notes, u.err = nil, nil
+	u.clang, u.foreign, u.err = false, 0, nil
 	defer func() {
 		// A file that breaks a rule nobody checks must not take down the thread, and with it the other modules.
 		if p := recover(); p != nil {
@@ -54,7 +55,7 @@ func (u *unitReader) read(units []dwarf.Unit) {
 		return
 	}
 	for i := range units {
-		if u.err = u.walk(&units[i]); u.err != nil {
+		if u.err = u.walk(&units[i], i == 0); u.err != nil {
 			return
 		}
 	}
@@ -65,21 +66,16 @@ func (u *unitReader) read(units []dwarf.Unit) {
 	if u.err = u.types.finish(); u.err != nil {
 		return
 	}
-	u.funcs.finish(&u.types)
+	u.funcs.finish(&u.types, u.clang)
 	if err := u.types.unit.Hash(); err != nil {
 		u.err = fmt.Errorf(".debug_info: unit at offset %#x: %w", base, err)
 	}
 }
 
 // merge adds what was read to the module.
-func (u *unitReader) merge(m *btf.Module, note func(string)) error {
+func (u *unitReader) merge(m *btf.Module) error {
 	if u.err != nil {
 		return u.err
-	}
-	for _, n := range u.notes {
-		if note != nil {
-			note(n)
-		}
 	}
 	refs, unit, err := m.AddUnit(&u.types.unit)
 	if err != nil {
@@ -89,8 +85,8 @@ func (u *unitReader) merge(m *btf.Module, note func(string)) error {
 	return u.vars.merge(m, &u.types, refs, unit)
 }
 
-// walk goes over the DIEs of a unit.
-func (u *unitReader) walk(unit *dwarf.Unit) error {
+// walk goes over the DIEs of a unit, the first of those that are seen as one or a further one.
+func (u *unitReader) walk(unit *dwarf.Unit, first bool) error {
 	r := &u.r
 	r.Reset(u.d, unit)
 	for r.Next() {
@@ -99,10 +95,8 @@ func (u *unitReader) walk(unit *dwarf.Unit) error {
 			if r.Has(dwarf.AttrDwoName) || r.Tag == dwarf.TagSkeletonUnit {
 				return dieError(r, "split DWARF, whose types are in .dwo files: build with CONFIG_DEBUG_INFO_SPLIT=n")
 			}
-			lang, _ := r.Uint(dwarf.AttrLanguage)
-			if name, ok := otherLanguages[lang]; ok {
-				u.notes = append(u.notes, fmt.Sprintf("unit at offset %#x of .debug_info is %s: left out", unit.Off, name))
-				return nil
+			if left, err := u.leaveOut(r, first); left || err != nil {
+				return err
 			}
 			continue
 		case dwarf.TagPartialUnit:
@@ -110,6 +104,7 @@ func (u *unitReader) walk(unit *dwarf.Unit) error {
 		}
 		u.types.closeTo(r.Depth)
 		u.funcs.closeTo(r.Depth)
+		u.vars.closeTo(r.Depth)
 		taken, err := u.types.visit(r)
 		if err == nil && !taken {
 			if err = u.funcs.visit(r, &u.types); err == nil {
@@ -122,4 +117,26 @@ func (u *unitReader) walk(unit *dwarf.Unit) error {
 	}
 	u.types.closeTo(0)
 	return r.Err()
+}
+
+// leaveOut tells whether a unit is of a language that BTF is not made of. The unit's own DIE is at the reader.
+func (u *unitReader) leaveOut(r *dwarf.Reader, first bool) (bool, error) {
+	producer, err := r.StringAttr(dwarf.AttrProducer)
+	if err != nil {
+		return false, err
+	}
+	if first {
+		u.clang = bytes.Contains(producer, []byte("clang"))
+	}
+	number, _ := r.Uint(dwarf.AttrLanguage)
+	language := Language(number)
+	u.types.rust = language == Rust
+	if slices.Contains(u.exclude, language) {
+		return true, nil
+	}
+	if slices.Contains(cPlusPlus, language) {
+		u.foreign++
+		return true, nil
+	}
+	return false, nil
 }

@@ -5,6 +5,8 @@ package encode
 import (
 	"bytes"
 	"debug/elf"
+	"fmt"
+	"slices"
 
 	"github.com/kbtf/kbtf/internal/btf"
 	"github.com/kbtf/kbtf/internal/dwarf"
@@ -23,71 +25,147 @@ var notForBTF = [][]byte{
 // maxVarName is the longest name of a VAR that kernels before KSYM_NAME_LEN 512 take, in bytes.
 const maxVarName = 128
 
-// unitVariables collects the variables of a unit that lie in the per-CPU section.
+// Variables says which variables become VARs.
+type Variables uint8
+
+const (
+	PerCPU       Variables = iota // of the section .data..percpu
+	NoVariables                   // none
+	AllVariables                  // of all sections
+)
+
+// unitVariables collects the variables of a unit that lie in certain sections.
 type unitVariables struct {
-	img     *elfimage.Image
-	section *elfimage.Section // nil: the file has no per-CPU variables
+	img      *elfimage.Image
+	sections []bool // by index: is wanted; nil: none is
+	strict   bool
 
 	declared map[uint64]variable // by offset of the DIE: declarations that a definition may complete
 	list     []variable
+	last     subject // whose annotations follow; typ is its number on the list
+	of       uint64  // or the DIE of a declaration
+
+	objects map[objectSymbol]bool // made when needed
 }
 
 type variable struct {
-	spec    uint64
+	spec    uint64 // the DIE of its declaration, 0: none
+	section int
 	off     uint64 // in the section, bytes
 	name    btf.Name
 	typ     btf.Ref
 	linkage uint32
+	tags    []btf.Name // values of btf_decl_tag
+}
+
+type objectSymbol struct {
+	section int
+	name    string
+}
+
+func newUnitVariables(img *elfimage.Image, opt *Options) unitVariables {
+	v := unitVariables{img: img, strict: opt.Strict}
+	for i := range img.Sections {
+		if opt.Variables == AllVariables || opt.Variables == PerCPU && img.Sections[i].Name == perCPU {
+			if v.sections == nil {
+				v.sections = make([]bool, len(img.Sections))
+			}
+			v.sections[i] = true
+		}
+	}
+	return v
 }
 
 func (v *unitVariables) reset() {
 	v.list = v.list[:0]
+	v.last.depth = -1
 	clear(v.declared)
 }
 
-// visit takes the DIE of a variable.
+// closeTo forgets the last variable when the DIE at depth is not its child.
+func (v *unitVariables) closeTo(depth int) {
+	if v.last.depth >= depth {
+		v.last.depth = -1
+	}
+}
+
+// visit takes a DIE that is no type and no function's.
 func (v *unitVariables) visit(r *dwarf.Reader, t *unitTypes) error {
-	if v.section == nil || r.Tag != dwarf.TagVariable {
+	switch {
+	case v.sections == nil:
+		return nil
+	case r.Tag == dwarf.TagLLVMAnnotation, r.Tag == dwarf.TagGNUAnnotation:
+		return v.annotation(r, t)
+	case r.Tag != dwarf.TagVariable:
 		return nil
 	}
-	spec := r.Ref(dwarf.AttrSpecification)
-	isDeclaration := r.Has(dwarf.AttrDeclaration) && spec == 0
-	var place dwarf.Place
-	if !isDeclaration {
-		var ok bool
-		if place, ok = r.VariablePlace(); !ok || r.Depth != 1 || r.Has(dwarf.AttrArtificial) || !v.inSection(&place) {
+	x := variable{spec: r.Ref(dwarf.AttrSpecification), linkage: btf.VarStatic}
+	declares := r.Has(dwarf.AttrDeclaration) && x.spec == 0
+	if !declares {
+		place, ok := r.VariablePlace()
+		if !ok || r.Depth != 1 || r.Has(dwarf.AttrArtificial) || !v.find(place, &x) {
 			return nil
 		}
 	}
-	n, err := t.name(r, dwarf.AttrName)
-	if err != nil {
+	var err error
+	if x.name, err = t.name(r, dwarf.AttrName); err != nil {
 		return err
 	}
-	x := variable{spec: spec, off: place.Addr, name: n, typ: t.ref(r), linkage: btf.VarStatic}
+	x.typ = t.ref(r)
 	if r.Has(dwarf.AttrExternal) {
 		x.linkage = btf.VarGlobal
 	}
-	if isDeclaration {
+	v.last = subject{depth: r.Depth, typ: uint32(len(v.list))}
+	if declares {
 		if v.declared == nil {
 			v.declared = map[uint64]variable{}
 		}
-		v.declared[r.Off] = x
+		v.declared[r.Off], v.of = x, r.Off
 		return nil
 	}
-	v.list = append(v.list, x)
+	v.list, v.of = append(v.list, x), 0
 	return nil
 }
 
-// inSection tells whether a place lies in the per-CPU section, and makes its address relative to the section.
-func (v *unitVariables) inSection(p *dwarf.Place) bool {
+// annotation takes a btf_decl_tag of the last variable.
+func (v *unitVariables) annotation(r *dwarf.Reader, t *unitTypes) error {
+	if v.last.depth < 0 || v.last.depth != r.Depth-1 || !t.dialect.DeclTags {
+		return nil
+	}
+	kind, err := r.StringAttr(dwarf.AttrName)
+	if err != nil || string(kind) != "btf_decl_tag" {
+		return err
+	}
+	value, err := t.name(r, dwarf.AttrConstValue)
+	if err != nil || value == 0 {
+		return err
+	}
+	if v.of == 0 {
+		x := &v.list[v.last.typ]
+		x.tags = append(x.tags, value)
+		return nil
+	}
+	x := v.declared[v.of]
+	x.tags = append(x.tags, value)
+	v.declared[v.of] = x
+	return nil
+}
+
+// find tells whether a place lies in a wanted section, and where in it.
+func (v *unitVariables) find(p dwarf.Place, x *variable) bool {
 	if p.Section != 0 {
-		return int(p.Section) == v.section.Index
+		x.section, x.off = int(p.Section), p.Addr
+		return x.section < len(v.sections) && v.sections[x.section]
 	}
-	if p.Addr < v.section.Addr || p.Addr-v.section.Addr >= v.section.Size {
-		return false
+	for i := range v.img.Sections {
+		s := &v.img.Sections[i]
+		loaded := s.Flags&elf.SHF_ALLOC != 0 && (s.Type == elf.SHT_PROGBITS || s.Type == elf.SHT_NOBITS)
+		if loaded && p.Addr >= s.Addr && p.Addr-s.Addr < s.Size {
+			x.section, x.off = i, p.Addr-s.Addr
+			return v.sections[i]
+		}
 	}
-	p.Addr -= v.section.Addr
-	return true
+	return false
 }
 
 // merge adds the variables of a unit to the module. t has finished, refs are its types in the module.
@@ -95,17 +173,16 @@ func (v *unitVariables) merge(m *btf.Module, t *unitTypes, refs []btf.Ref, unit 
 	for _, x := range v.list {
 		if x.spec != 0 {
 			d := v.declared[x.spec]
-			x.name, x.typ, x.linkage = d.name, d.typ, d.linkage
+			x.name, x.typ, x.linkage, x.tags = d.name, d.typ, d.linkage, d.tags
 		}
 		name := t.unit.Text(x.name)
 		typ := t.resolve(x.typ)
-		size, ok := t.size(typ)
-		if !ok || size == 0 || size > 1<<32-1 || x.off > 1<<32-1 || !validVarName(name) {
+		if len(name) == 0 || isMadeUp(name) {
 			continue
 		}
 		if x.off == 0 {
 			// The start of a section is also where leftovers of discarded variables seem to be: believe the symbol table.
-			found, err := v.hasSymbol(name)
+			found, err := v.hasSymbol(x.section, name)
 			if err != nil {
 				return err
 			}
@@ -113,24 +190,46 @@ func (v *unitVariables) merge(m *btf.Module, t *unitTypes, refs []btf.Ref, unit 
 				continue
 			}
 		}
-		m.AddVar(unit, v.section.Index, m.Names.Intern([]byte(perCPU)), m.Intern(&t.unit, x.name), refs[typ-1], x.linkage,
-			uint32(x.off), uint32(size))
+		if !validVarName(name) || typ == 0 {
+			if v.strict {
+				return fmt.Errorf("variable %q: BTF has no word for its name, or it is void: give --btf_encode_force, or the feature encode_force, to leave it out", name)
+			}
+			continue
+		}
+		size, ok := t.size(typ)
+		if !ok || size == 0 || size > 1<<32-1 || x.off > 1<<32-1 {
+			continue
+		}
+		y := btf.Variable{Unit: unit, SectionIndex: x.section, Section: m.Names.Intern([]byte(v.img.Sections[x.section].Name)),
+			Name: m.Intern(&t.unit, x.name), Type: refs[typ-1], Linkage: x.linkage, Off: uint32(x.off), Size: uint32(size)}
+		for _, tag := range x.tags {
+			y.Tags = append(y.Tags, m.Intern(&t.unit, tag))
+		}
+		m.AddVar(y)
 	}
 	return nil
 }
 
-func (v *unitVariables) hasSymbol(name []byte) (bool, error) {
-	syms, err := v.img.SymbolTable()
-	if err != nil || syms == nil {
-		return false, err
-	}
-	for i := range syms.Len() {
-		s := syms.At(i)
-		if s.Type() == elf.STT_OBJECT && int(s.Section) == v.section.Index && bytes.Equal(syms.Name(&s), name) {
-			return true, nil
+func (v *unitVariables) hasSymbol(section int, name []byte) (bool, error) {
+	if v.objects == nil {
+		v.objects = map[objectSymbol]bool{}
+		syms, err := v.img.SymbolTable()
+		if err != nil {
+			return false, err
+		}
+		if syms != nil {
+			for i := range syms.Len() {
+				if s := syms.At(i); s.Type() == elf.STT_OBJECT {
+					v.objects[objectSymbol{int(s.Section), string(syms.Name(&s))}] = true
+				}
+			}
 		}
 	}
-	return false, nil
+	return v.objects[objectSymbol{section, string(name)}], nil
+}
+
+func isMadeUp(name []byte) bool {
+	return slices.ContainsFunc(notForBTF, func(p []byte) bool { return bytes.HasPrefix(name, p) })
 }
 
 func validVarName(name []byte) bool {
@@ -142,11 +241,6 @@ func validVarName(name []byte) bool {
 		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c == '_', c == '.':
 		case i > 0 && c >= '0' && c <= '9':
 		default:
-			return false
-		}
-	}
-	for _, p := range notForBTF {
-		if bytes.HasPrefix(name, p) {
 			return false
 		}
 	}

@@ -78,7 +78,7 @@ func run(base, peer, subject string, rounds int, modules []string) error {
 
 func measure(program, base, module, output string) (sample, error) {
 	// -j as in the kernel's build: each encoder decides how many threads are good for it.
-	flags := append(slices.Clone(encoder.Flags), "-j")
+	flags := append(slices.Clone(encoder.Flags("6.12")), "-j")
 	start := time.Now()
 	state, err := encoder.Run(program, flags, base, module, output)
 	if err != nil {

@@ -29,7 +29,9 @@ import (
 
 type options struct {
 	base, modules   string
+	kernel          string
 	oracle, encoder string
+	encoderFlags    []string
 	cache, key      string
 	every, jobs     int
 	only            string
@@ -42,8 +44,10 @@ func main() {
 	var o options
 	pflag.StringVar(&o.base, "base", "", "vmlinux, or its raw BTF")
 	pflag.StringVar(&o.modules, "modules", "", "directory to look for *.ko in")
+	pflag.StringVar(&o.kernel, "kernel", "6.12", "version of the kernel, which says what flags its build files pass")
 	pflag.StringVar(&o.oracle, "oracle", "", "encoder to compare with")
 	pflag.StringVar(&o.encoder, "encoder", "", "encoder under test")
+	pflag.StringSliceVar(&o.encoderFlags, "encoder-flags", nil, "flags for the encoder under test only")
 	pflag.StringVar(&o.cache, "cache", "", "directory to keep the oracle's outputs in")
 	pflag.StringVar(&o.key, "cache-key", "", "what the oracle's outputs depend on besides the version it prints and its flags")
 	pflag.IntVar(&o.every, "every", 1, "take every Nth module in byte order of the paths, the first included")
@@ -167,7 +171,7 @@ func findModules(o options) ([]string, error) {
 // oracleDir is where the oracle's outputs are kept: in a directory whose name says
 // all that they depend on.
 func oracleDir(o options, version []byte) string {
-	flags := sha256.Sum256([]byte(strings.Join(encoder.Flags, "\n")))
+	flags := sha256.Sum256([]byte(strings.Join(encoder.Flags(o.kernel), "\n")))
 	return filepath.Join(o.cache, fmt.Sprintf("%s-%s-%x", o.key, bytes.TrimSpace(version), flags[:4]))
 }
 
@@ -185,7 +189,7 @@ func compare(o options, base *btfdiff.Base, path, kept, scratch string) outcome 
 	oracle, err := os.ReadFile(kept)
 	if err != nil {
 		temporary := kept + ".new"
-		if oracle, err = encode(o.oracle, o.base, module, temporary); err == nil {
+		if oracle, err = encode(o.oracle, encoder.Flags(o.kernel), o.base, module, temporary); err == nil {
 			err = os.Rename(temporary, kept)
 		}
 	}
@@ -193,7 +197,7 @@ func compare(o options, base *btfdiff.Base, path, kept, scratch string) outcome 
 		out.err = err
 		return out
 	}
-	ours, err := encode(o.encoder, o.base, module, scratch)
+	ours, err := encode(o.encoder, append(encoder.Flags(o.kernel), o.encoderFlags...), o.base, module, scratch)
 	if err != nil {
 		out.err = err
 		return out
@@ -208,11 +212,11 @@ func compare(o options, base *btfdiff.Base, path, kept, scratch string) outcome 
 
 // encode runs an encoder and returns the bytes it wrote. Modules are encoded in parallel
 // here, so the encoder is not asked for threads of its own.
-func encode(program, base, module, output string) ([]byte, error) {
+func encode(program string, flags []string, base, module, output string) ([]byte, error) {
 	if err := os.MkdirAll(filepath.Dir(output), 0o755); err != nil {
 		return nil, err
 	}
-	if _, err := encoder.Run(program, encoder.Flags, base, module, output); err != nil {
+	if _, err := encoder.Run(program, flags, base, module, output); err != nil {
 		return nil, err
 	}
 	return os.ReadFile(output)
