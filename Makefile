@@ -48,6 +48,11 @@ parity: ## compare with pahole's output on every EVERYth module of a Debian kern
 	scripts/setup fetch
 	scripts/parity --every $(EVERY) --min-equal $(MIN_EQUAL)
 
+.PHONY: kernel-test
+kernel-test: ## load all modules of a Debian kernel, with our BTF, into that kernel under qemu
+	scripts/setup fetch kernel
+	scripts/kernel-test
+
 .PHONY: bench
 bench: ## measure against pahole, side by side
 	scripts/setup fetch
@@ -59,4 +64,4 @@ clean: ## remove what was built here; what was fetched stays in the cache
 
 .PHONY: help
 help: ## list the targets
-	@awk -F':.*## ' '/^[a-z0-9]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+package main
+
+import (
+	"fmt"
+	"io"
+)
+
+// A cpioWriter writes an initramfs in the "newc" format of
+// Documentation/driver-api/early-userspace/buffer-format.rst. What is left out: links,
+// devices, owners and times. The first error is kept and returned by close.
+type cpioWriter struct {
+	w     io.Writer
+	inode int
+	err   error
+}
+
+const (
+	cpioDirectory = 0o040755
+	cpioFile      = 0o100755
+)
+
+func (c *cpioWriter) directory(name string)         { c.entry(name, cpioDirectory, nil) }
+func (c *cpioWriter) file(name string, data []byte) { c.entry(name, cpioFile, data) }
+
+func (c *cpioWriter) close() error {
+	c.entry("TRAILER!!!", 0, nil)
+	return c.err
+}
+
+func (c *cpioWriter) entry(name string, mode int, data []byte) {
+	c.inode++
+	header := "070701"
+	for _, field := range []int{c.inode, mode, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(name) + 1, 0} {
+		header += fmt.Sprintf("%08x", field)
+	}
+	c.padded([]byte(header + name + "\x00"))
+	c.padded(data)
+}
+
+// padded writes data and fills up to a multiple of 4 bytes, where each part begins.
+func (c *cpioWriter) padded(data []byte) {
+	for _, part := range [][]byte{data, make([]byte, -len(data)&3)} {
+		if c.err == nil {
+			_, c.err = c.w.Write(part)
+		}
+	}
+}

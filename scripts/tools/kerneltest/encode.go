@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+package main
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"github.com/kbtf/kbtf/internal/elfimage"
+	"github.com/kbtf/kbtf/scripts/tools/encoder"
+)
+
+// An encoding makes BTF for modules from their DWARF.
+type encoding struct {
+	encoder  string // btf-ko
+	base     string // vmlinux, or its raw BTF
+	debug    string // directory of the modules with DWARF
+	resolver string // resolve_btfids
+	scratch  string // directory for temporary files
+}
+
+// encode returns m with the encoder's BTF in place of its own.
+func (e encoding) encode(m *module) (*module, error) {
+	output := filepath.Join(e.scratch, m.name+".btf")
+	if _, err := encoder.Run(e.encoder, encoder.Flags, e.base, filepath.Join(e.debug, m.path), output); err != nil {
+		return nil, err
+	}
+	btf, err := os.ReadFile(output)
+	if err != nil {
+		return nil, err
+	}
+	stripped := filepath.Join(e.scratch, m.name+".ko")
+	if err := os.WriteFile(stripped, m.data, 0o644); err != nil {
+		return nil, err
+	}
+	if err := attach(stripped, btf); err != nil {
+		return nil, err
+	}
+	if m.btfIDs {
+		// The ids there are those of the BTF that was replaced.
+		message, err := exec.Command(e.resolver, "-b", e.base, stripped).CombinedOutput()
+		if err != nil || len(message) > 0 {
+			return nil, fmt.Errorf("resolve_btfids %s: %v: %s", m.path, err, bytes.TrimSpace(message))
+		}
+	}
+	encoded := *m
+	encoded.btf = btf
+	encoded.data, err = os.ReadFile(stripped)
+	return &encoded, err
+}
+
+func attach(path string, btf []byte) error {
+	image, err := elfimage.Open(path)
+	if err != nil {
+		return err
+	}
+	defer image.Close()
+	return image.Attach(".BTF", btf)
+}
+
+// withWrongBase returns an encoding against another base than that of the BTF vmlinux.
+func (e encoding) withWrongBase(vmlinux []byte) (encoding, error) {
+	wrong, err := wrongBase(vmlinux)
+	if err != nil {
+		return e, fmt.Errorf("%s: %w", e.base, err)
+	}
+	e.base = filepath.Join(e.scratch, "wrong-base.btf")
+	return e, os.WriteFile(e.base, wrong, 0o644)
+}
+
+// wrongBase returns a base that is not the running kernel's: one with a type and a string
+// more. Every own type of a module that is split against it has another id, and every own
+// string another offset. The string is longer than any symbol (KSYM_NAME_LEN), so that at
+// least the last name of each module lies outside of what the kernel has.
+func wrongBase(raw []byte) ([]byte, error) {
+	const headerSize, intSize = 24, 16 // struct btf_header; struct btf_type and what follows it
+	le := binary.LittleEndian
+	if len(raw) < headerSize || le.Uint16(raw) != 0xeb9f || le.Uint32(raw[4:]) != headerSize {
+		return nil, fmt.Errorf("not BTF of a little-endian machine with a header of %d bytes", headerSize)
+	}
+	typesSize, stringsAt, stringsSize := le.Uint32(raw[12:]), le.Uint32(raw[16:]), le.Uint32(raw[20:])
+	if le.Uint32(raw[8:]) != 0 || stringsAt != typesSize || uint64(headerSize)+uint64(stringsAt)+uint64(stringsSize) != uint64(len(raw)) {
+		return nil, fmt.Errorf("not a header, types and strings without gaps")
+	}
+	name := strings.Repeat("x", 512) + "\x00"
+	const kindInt = 1
+	var added []byte
+	for _, word := range []uint32{stringsSize, kindInt << 24, 4, 32} { // name_off, info, size; bits
+		added = le.AppendUint32(added, word)
+	}
+	types, names := raw[headerSize:headerSize+typesSize], raw[headerSize+stringsAt:]
+	wrong := append([]byte(nil), raw[:headerSize]...)
+	le.PutUint32(wrong[12:], typesSize+intSize)
+	le.PutUint32(wrong[16:], stringsAt+intSize)
+	le.PutUint32(wrong[20:], stringsSize+uint32(len(name)))
+	for _, part := range [][]byte{types, added, names, []byte(name)} {
+		wrong = append(wrong, part...)
+	}
+	return wrong, nil
+}

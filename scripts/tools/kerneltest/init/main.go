@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+// Init is the only process of the test kernel: it loads each module of the initramfs and
+// reports what became of it and of its BTF.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/kbtf/kbtf/scripts/tools/kerneltest/guest"
+)
+
+func main() {
+	if err := run(); err != nil {
+		fmt.Println("init:", err)
+	}
+	// Should this fail, the kernel panics as its init ends, and the host sees that.
+	fmt.Println("init: power off:", unix.Reboot(unix.LINUX_REBOOT_CMD_POWER_OFF))
+}
+
+func run() error {
+	for _, mount := range [][2]string{{"devtmpfs", "/dev"}, {"proc", "/proc"}, {"sysfs", "/sys"}} {
+		if err := unix.Mount(mount[0], mount[1], mount[0], 0, ""); err != nil {
+			return fmt.Errorf("mounting %s: %w", mount[1], err)
+		}
+	}
+	// Through the kernel's log, whose lines are whole and in order with the kernel's own.
+	log, err := os.OpenFile("/dev/kmsg", os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	order, err := os.ReadFile(guest.Order)
+	if err != nil {
+		return err
+	}
+	report := func(line any) error {
+		_, err := fmt.Fprintf(log, "<4>%v\n", line) // as a warning
+		return err
+	}
+	vmlinux := guest.Result{Name: guest.Vmlinux}
+	if vmlinux.Sum, err = btfSum(vmlinux.Name); err != nil {
+		return err
+	}
+	if err := report(vmlinux); err != nil {
+		return err
+	}
+	for _, name := range strings.Fields(string(order)) {
+		result, err := load(name)
+		if err != nil {
+			return err
+		}
+		if err := report(result); err != nil {
+			return err
+		}
+	}
+	return report(guest.End)
+}
+
+func load(name string) (result guest.Result, err error) {
+	result.Name = name
+	module, err := os.Open(filepath.Join(guest.Modules, name+".ko"))
+	if err != nil {
+		return result, err
+	}
+	defer module.Close()
+	if err := unix.FinitModule(int(module.Fd()), "", 0); err != nil {
+		if !errors.As(err, &result.Errno) {
+			return result, err
+		}
+		return result, nil
+	}
+	result.Sum, err = btfSum(name)
+	return result, err
+}
+
+// btfSum returns the sum of what is published under a name, if there is something.
+func btfSum(name string) (string, error) {
+	btf, err := os.ReadFile(filepath.Join("/sys/kernel/btf", name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	return guest.Sum(btf), err
+}
