@@ -145,7 +145,6 @@ func (f *features) has(n string) bool { return f.on[n] && !f.off[n] }
 // apply sets the options that the features say, on top of what the base says.
 func (f *features) apply(base btf.Dialect, opt *encode.Options) {
 	opt.Dialect = base
-	opt.Distil = f.has(distilledBase)
 	opt.Layout = f.has(layout)
 	opt.MergeUnits = f.has(mergeUnits)
 	if f.has(allVars) {

@@ -178,13 +178,26 @@ func encodeFile(file string, base *btf.Base, opt *options, stderr io.Writer) err
 	if err != nil {
 		return err
 	}
-	if opt.detached != "" {
+	if opt.detached != "" { // a base of its own has no place there
 		err = writeDetached(opt.detached, blob)
 	} else {
-		err = img.Attach(".BTF", blob)
+		err = attach(img, base, blob, opt.features.has(distilledBase))
 	}
 	if err == nil && opt.verbose {
 		fmt.Fprintf(stderr, "btf-ko: %s: %d bytes of BTF\n", file, len(blob))
 	}
 	return err
+}
+
+// attach puts BTF into a file, with the part of the base that it needs if it is to be independent of the base.
+func attach(img *elfimage.Image, base *btf.Base, blob []byte, distil bool) error {
+	small := elfimage.NewSection{Name: ".BTF.base", Remove: true}
+	if distil && base.NumTypes() > 0 {
+		var err error
+		if blob, small.Contents, err = btf.Distil(base, blob); err != nil {
+			return fmt.Errorf("%s: distilling the base: %w", img.Path, err)
+		}
+		small.Remove = false
+	}
+	return img.Attach(elfimage.NewSection{Name: ".BTF", Contents: blob}, small)
 }

@@ -16,7 +16,7 @@ func blobOf(t *testing.T, types []uint32, strings string) *Blob {
 	for _, w := range types {
 		b = binary.LittleEndian.AppendUint32(b, w)
 	}
-	raw, err := marshal(b, []byte(strings), binary.LittleEndian)
+	raw, err := marshal(b, []byte(strings), binary.LittleEndian, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -181,7 +181,7 @@ func TestBaseErrors(t *testing.T) {
 }
 
 func TestParseBlobErrors(t *testing.T) {
-	good, err := marshal(nil, []byte{0}, binary.LittleEndian)
+	good, err := marshal(nil, []byte{0}, binary.LittleEndian, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -208,7 +208,7 @@ func TestParseBlobErrors(t *testing.T) {
 // What is written in the other byte order says the same.
 func TestBigEndianBlob(t *testing.T) {
 	little := sampleBlob(t)
-	raw, err := marshal(little.Types, little.Strings, binary.BigEndian)
+	raw, err := marshal(little.Types, little.Strings, binary.BigEndian, false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -90,22 +90,27 @@ func infoFlag(v uint32) bool   { return v>>31 != 0 }
 func le32(b []byte) uint32     { return binary.LittleEndian.Uint32(b) }
 func put32(b []byte, v uint32) { binary.LittleEndian.PutUint32(b, v) }
 
+// kindLayout is the number of bytes that follow a struct btf_type of a kind, and of those that do so vlen times.
+var kindLayout = [numKinds]struct{ once, each uint8 }{
+	KindInt:       {4, 0},
+	KindArray:     {12, 0},
+	KindStruct:    {0, 12},
+	KindUnion:     {0, 12},
+	KindEnum:      {0, 8},
+	KindFuncProto: {0, 8},
+	KindVar:       {4, 0},
+	KindDatasec:   {0, 12},
+	KindDeclTag:   {4, 0},
+	KindEnum64:    {0, 12},
+}
+
 // tailSize is the number of bytes that follow a struct btf_type; -1 for a kind that is not known.
 func tailSize(inf uint32) int {
-	vlen := infoVlen(inf)
-	switch infoKind(inf) {
-	case KindInt, KindVar, KindDeclTag:
-		return 4
-	case KindArray:
-		return 12
-	case KindStruct, KindUnion, KindDatasec, KindEnum64:
-		return 12 * vlen
-	case KindEnum, KindFuncProto:
-		return 8 * vlen
-	case KindPtr, KindFwd, KindTypedef, KindVolatile, KindConst, KindRestrict, KindFunc, KindFloat, KindTypeTag:
-		return 0
+	k := infoKind(inf)
+	if k == KindVoid || k >= numKinds {
+		return -1
 	}
-	return -1
+	return int(kindLayout[k].once) + int(kindLayout[k].each)*infoVlen(inf)
 }
 
 // Blob is the contents of a .BTF section, its types in little-endian order whatever the file's.
@@ -179,21 +184,34 @@ func swapTypes(types []byte, from binary.ByteOrder) ([]byte, error) {
 	return out, nil
 }
 
-// marshal puts a header before types (little endian) and strings.
-func marshal(types, strings []byte, order binary.ByteOrder) ([]byte, error) {
+// marshal puts a header before types (little endian) and strings. layout: the sizes of kindLayout go between the two, for readers that
+// do not know all kinds (struct btf_layout, include/uapi/linux/btf.h of 7.2).
+func marshal(types, strings []byte, order binary.ByteOrder, layout bool) ([]byte, error) {
 	if order == binary.ByteOrder(binary.BigEndian) {
 		var err error
 		if types, err = swapTypes(types, binary.LittleEndian); err != nil {
 			return nil, err
 		}
 	}
-	out := make([]byte, headerSize, headerSize+len(types)+len(strings))
+	header, sizes := headerSize, 0
+	if layout {
+		header, sizes = headerSize+8, 4*len(kindLayout)
+	}
+	out := make([]byte, header, header+len(types)+sizes+len(strings))
 	order.PutUint16(out, magic)
 	out[2] = 1
-	order.PutUint32(out[4:], headerSize)
+	order.PutUint32(out[4:], uint32(header))
 	order.PutUint32(out[8:], 0)
 	order.PutUint32(out[12:], uint32(len(types)))
-	order.PutUint32(out[16:], uint32(len(types)))
+	order.PutUint32(out[16:], uint32(len(types)+sizes))
 	order.PutUint32(out[20:], uint32(len(strings)))
-	return append(append(out, types...), strings...), nil
+	out = append(out, types...)
+	if layout {
+		order.PutUint32(out[24:], uint32(len(types)))
+		order.PutUint32(out[28:], uint32(sizes))
+		for _, k := range kindLayout {
+			out = append(out, k.once, k.each, 0, 0) // flags, of which there are none
+		}
+	}
+	return append(out, strings...), nil
 }

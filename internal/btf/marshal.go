@@ -12,8 +12,8 @@ import (
 // Marshal writes the types that the base does not have as a .BTF section in the given byte order: units in order, forward
 // declarations that found no definition, functions and declaration tags, variables, DATASECs.
 //
-// The limits of the kernel over base and split together are checked here: MaxTypeID, MaxNameOffset, MaxVlen.
-func (m *Module) Marshal(order binary.ByteOrder) ([]byte, error) {
+// layout adds a description of the kinds if there is no base. The limits of the kernel over base and split together are checked here: MaxTypeID, MaxNameOffset, MaxVlen.
+func (m *Module) Marshal(order binary.ByteOrder, layout bool) ([]byte, error) {
 	if err := m.base.Ready(); err != nil {
 		return nil, err
 	}
@@ -75,7 +75,7 @@ func (m *Module) Marshal(order binary.ByteOrder) ([]byte, error) {
 	if n := len(m.base.Strings) + len(w.strings); n > MaxNameOffset {
 		return nil, fmt.Errorf("%d bytes of strings in base and module together, more than the kernel's limit of %d", n, MaxNameOffset)
 	}
-	return marshal(w.types, w.strings, order)
+	return marshal(w.types, w.strings, order, layout && m.base.NumTypes() == 0)
 }
 
 type emission struct {

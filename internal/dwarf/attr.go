@@ -124,7 +124,7 @@ const (
 	ClassFlag            // Val: 0 or 1
 	ClassString          // Val: a StrRef
 	ClassRef             // Val: offset of a DIE from the start of .debug_info
-	ClassRefOther        // a reference out of the file or by signature: Val has no meaning here
+	ClassRefOther        // a reference by a signature that the file does not have: Val is the signature
 	ClassAddr            // Val: an address; FieldOff: where it stands, for its relocation
 	ClassAddrx           // Val: index into .debug_addr
 	ClassExpr            // Val: a Block, expression or plain bytes

@@ -29,7 +29,8 @@ type Wanted map[Tag]AttrSet
 type Data struct {
 	Image *elfimage.Image
 
-	info       *elfimage.Relocated
+	info       *elfimage.Relocated // .debug_info, and behind it .debug_types of DWARF 4
+	typesAt    uint64              // where the latter begins
 	abbrev     []byte
 	str        []byte
 	lineStr    []byte
@@ -41,6 +42,8 @@ type Data struct {
 	wanted   Wanted
 	tablesMu sync.Mutex
 	tables   map[tableKey]*abbrevTable
+
+	signed map[uint64]uint64 // by signature: the offset of a type in a type unit
 }
 
 type tableKey struct {
@@ -50,23 +53,34 @@ type tableKey struct {
 
 // Load opens the debugging sections of img.
 func Load(img *elfimage.Image, wanted Wanted) (*Data, error) {
-	s := img.Section(".debug_info")
-	if s == nil || s.Size == 0 || s.Type == elf.SHT_NOBITS {
+	// There are several if type units have come through ld -r, which keeps each in a group of its own.
+	info, types := debugSections(img, ".debug_info"), debugSections(img, ".debug_types")
+	if len(info) == 0 {
 		return nil, fmt.Errorf("%s: %w", img.Path, ErrNoDWARF)
 	}
 	d := &Data{Image: img, wanted: wanted, tables: map[tableKey]*abbrevTable{}}
+	var err error
+	if d.info, err = img.Relocate(append(info, types...)...); err != nil {
+		return nil, err
+	}
+	d.typesAt = uint64(len(d.info.Data))
+	for _, s := range types {
+		data, err := img.Inflate(s)
+		if err != nil {
+			return nil, err
+		}
+		d.typesAt -= uint64(len(data))
+	}
 	for _, t := range []struct {
 		name string
 		to   **elfimage.Relocated
 	}{
-		{".debug_info", &d.info},
 		{".debug_str_offsets", &d.strOffsets},
 		{".debug_addr", &d.addr},
 		{".debug_loc", &d.loc},
 		{".debug_loclists", &d.loclists},
 	} {
-		var err error
-		if *t.to, err = img.Relocate(img.Section(t.name)); err != nil {
+		if *t.to, err = img.Relocate(debugSections(img, t.name)...); err != nil {
 			return nil, err
 		}
 	}
@@ -79,13 +93,23 @@ func Load(img *elfimage.Image, wanted Wanted) (*Data, error) {
 		{".debug_line_str", &d.lineStr},
 	} {
 		if s := img.Section(t.name); s != nil {
-			var err error
 			if *t.to, err = img.Inflate(s); err != nil {
 				return nil, err
 			}
 		}
 	}
 	return d, nil
+}
+
+// debugSections lists the sections of a name that have contents.
+func debugSections(img *elfimage.Image, name string) []*elfimage.Section {
+	var list []*elfimage.Section
+	for i := range img.Sections {
+		if s := &img.Sections[i]; s.Name == name && s.Size > 0 && s.Type != elf.SHT_NOBITS {
+			list = append(list, s)
+		}
+	}
+	return list
 }
 
 // StrRef says where a string stands: a section (upper bits) and an offset in it.

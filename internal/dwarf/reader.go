@@ -5,6 +5,7 @@ package dwarf
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math/bits"
 
@@ -57,7 +58,15 @@ func (r *Reader) Unit() *Unit { return r.u }
 // Err tells why Next returned false; nil at the end of the unit.
 func (r *Reader) Err() error { return r.err }
 
+// errSupplementary is what dwz -m leads to: parts that several files share are in another one (section 7.3.6).
+var errSupplementary = errors.New("part of it is in a supplementary file (.gnu_debugaltlink), which is not read: take the file as it was before dwz -m")
+
 func (r *Reader) fail(at uint64, format string, args ...any) bool {
+	if r.err != nil { // known better
+		r.err = fmt.Errorf(".debug_info: DIE at offset %#x: %w", at, r.err)
+		r.pos = r.end
+		return false
+	}
 	r.err = fmt.Errorf(".debug_info: DIE at offset %#x: %s", at, fmt.Sprintf(format, args...))
 	r.pos = r.end
 	return false
@@ -398,9 +407,15 @@ func (r *Reader) read(a Attr, form uint16, implicit int64) bool {
 		}
 		v, ok = r.relocated(n)
 		class = ClassRef
-	case formRefSig8, formRefSup4, formRefSup8, formGNURefAlt:
+	case formRefSig8:
+		v, ok = r.u64()
 		class = ClassRefOther
-		ok = r.skip(form)
+		if off, known := r.d.signed[v]; known {
+			v, class = off, ClassRef
+		}
+	case formRefSup4, formRefSup8, formGNURefAlt, formStrpSup, formGNUStrpAlt:
+		r.err = errSupplementary
+		return false
 	case formFlag:
 		v, ok = r.fixed(1)
 		class = ClassFlag

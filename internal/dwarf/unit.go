@@ -67,16 +67,21 @@ func (d *Data) Units() ([]Unit, error) {
 		}
 		u.Version = d.u16(b[head:])
 		pos := head + 2
-		var abbrevAt int
+		var abbrevAt, signatureAt int
 		switch {
 		case u.Version >= 2 && u.Version <= 4:
 			abbrevAt, pos = pos, pos+u.OffSize
 			u.AddrSize, pos = int(b[pos]), pos+1
+			if off >= d.typesAt {
+				u.Type, signatureAt = UnitType_, pos
+				pos += 8 + u.OffSize
+			}
 		case u.Version == 5:
 			u.Type, u.AddrSize = UnitType(b[pos]), int(b[pos+1])
 			abbrevAt, pos = pos+2, pos+2+u.OffSize
 			switch u.Type {
 			case UnitType_, UnitSplitType:
+				signatureAt = pos
 				pos += 8 + u.OffSize // type signature, type offset
 			case UnitSkeleton, UnitSplitCompile:
 				pos += 8 // id
@@ -91,6 +96,12 @@ func (d *Data) Units() ([]Unit, error) {
 			return fail(off, "addresses of %d bytes", u.AddrSize)
 		}
 		u.DIEs = off + uint64(pos)
+		if signatureAt > 0 {
+			if d.signed == nil {
+				d.signed = map[uint64]uint64{}
+			}
+			d.signed[d.u64(b[signatureAt:])] = off + d.uint(b[signatureAt+8:], u.OffSize)
+		}
 		at := off + uint64(abbrevAt)
 		u.abbrevOff = rel.Value(at, d.uint(info[at:], u.OffSize))
 		u.strOffsetsBase, u.addrBase, u.loclistsBase = 8, 8, 12

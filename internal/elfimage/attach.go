@@ -10,12 +10,13 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"time"
 )
 
 // Attaching appends to the file and then makes what was appended visible by one small write to the ELF header:
 //
-//	the file as it was | contents | section names | section headers | record
+//	the file as it was | contents, of each section | section names | section headers | record
 //
 // Nothing that was there moves or changes but e_shoff and e_shnum, so that a crash at any point leaves either the old file, with
 // bytes behind its end that no header mentions, or the new one; and a large module costs no more than a small one. The record
@@ -61,12 +62,19 @@ func (img *Image) before() record {
 // ErrSigned says that a file has a module signature, which a change would make void.
 var ErrSigned = errors.New("signed at its end: encode before signing, or remove the signature first (strip --strip-debug keeps .BTF)")
 
-// Attach puts a section into the file, in place of a section of that name if there is one: SHT_PROGBITS, not allocated, aligned to
-// 8 bytes. If the file has these contents already only its time stamp changes, as make expects of a rule that has run. After an
-// error the file is as it was, its time stamp included. What Attach put there earlier, under whatever name, is gone.
+// NewSection is a section to attach.
+type NewSection struct {
+	Name     string
+	Contents []byte
+	Remove   bool // the file is to have no section of this name
+}
+
+// Attach puts sections into the file, in place of those of their names: SHT_PROGBITS, not allocated, aligned to 8 bytes. If the file
+// has these contents already only its time stamp changes, as make expects of a rule that has run. After an error the file is as it
+// was, its time stamp included. What Attach put there earlier, under whatever name, is gone.
 //
 // The image still shows the file as it was when it was opened: close it.
-func (img *Image) Attach(name string, contents []byte) error {
+func (img *Image) Attach(sections ...NewSection) error {
 	if img.Signed() {
 		return fmt.Errorf("%s: %w", img.Path, ErrSigned)
 	}
@@ -83,13 +91,11 @@ func (img *Image) Attach(name string, contents []byte) error {
 	before := img.before()
 	end := before.size // where the tail belongs
 	again := end != uint64(len(img.Data))
-	if s := img.Section(name); s != nil && again {
-		if old, err := img.Contents(s); err == nil && bytes.Equal(old, contents) && img.tight(&before) {
-			now := time.Now()
-			return fileError(os.Chtimes(img.Path, now, now))
-		}
+	if again && img.has(sections) && img.tight(&before, sections[0].Name) {
+		now := time.Now()
+		return fileError(os.Chtimes(img.Path, now, now))
 	}
-	tail, header, err := img.tail(&before, end, name, contents)
+	tail, header, err := img.tail(&before, end, sections)
 	if err != nil {
 		return err
 	}
@@ -109,14 +115,14 @@ func (img *Image) Attach(name string, contents []byte) error {
 		if errors.As(err, &p) {
 			err = p.Err
 		}
-		return fmt.Errorf("%s: %s %s: %w", img.Path, doing, name, err)
+		return fmt.Errorf("%s: %s %s: %w", img.Path, doing, sections[0].Name, err)
 	}
 	if again {
 		// Something is attached already, and its place is where the new tail belongs: first make the file whole with a tail behind
 		// both. What of the place is not in the file yet is written before that, so that the disk cannot be full afterwards.
 		length := uint64(len(img.Data))
 		at := max(length, end+uint64(len(tail)))
-		aside, asideHeader, tailErr := img.tail(&before, at, name, contents)
+		aside, asideHeader, tailErr := img.tail(&before, at, sections)
 		if tailErr != nil {
 			return tailErr
 		}
@@ -152,11 +158,28 @@ func (img *Image) Attach(name string, contents []byte) error {
 	return nil
 }
 
-// tight tells whether what is attached stands where a first run puts it, with nothing behind it.
-func (img *Image) tight(before *record) bool {
+// has tells whether the file has just these contents.
+func (img *Image) has(sections []NewSection) bool {
+	for _, n := range sections {
+		s := img.Section(n.Name)
+		if s == nil || n.Remove {
+			if s != nil || !n.Remove {
+				return false
+			}
+			continue
+		}
+		if old, err := img.Contents(s); err != nil || !bytes.Equal(old, n.Contents) {
+			return false
+		}
+	}
+	return true
+}
+
+// tight tells whether what is attached, the section first above all, stands where a first run puts it, with nothing behind it.
+func (img *Image) tight(before *record, first string) bool {
 	l := img.layout()
-	return img.shoff+uint64(len(img.Sections))*l.shdr+recordSize == uint64(len(img.Data)) &&
-		img.Sections[len(img.Sections)-1].Offset < before.size+16
+	s := img.Section(first)
+	return img.shoff+uint64(len(img.Sections))*l.shdr+recordSize == uint64(len(img.Data)) && s != nil && s.Offset < before.size+16
 }
 
 // headerOff is where the bytes that Attach changes begin in the ELF header: e_shoff.
@@ -168,7 +191,7 @@ func (img *Image) headerOff() uint64 {
 }
 
 // tail builds what is appended at file offset at, and the end of the ELF header from e_shoff on that makes it visible.
-func (img *Image) tail(before *record, at uint64, name string, contents []byte) (tail, header []byte, err error) {
+func (img *Image) tail(before *record, at uint64, sections []NewSection) (tail, header []byte, err error) {
 	l, o := img.layout(), img.Order
 	headers := append([]byte(nil), img.Data[before.shoff:before.shoff+uint64(before.shnum)*l.shdr]...)
 	align := func(n uint64) {
@@ -184,44 +207,61 @@ func (img *Image) tail(before *record, at uint64, name string, contents []byte) 
 		}
 	}
 
-	align(8)
-	contentsAt := at + uint64(len(tail))
-	tail = append(tail, contents...)
+	contentsAt := make([]uint64, len(sections))
+	for i, n := range sections {
+		align(8)
+		contentsAt[i] = at + uint64(len(tail))
+		tail = append(tail, n.Contents...)
+	}
 
-	// The names of the sections, and the new one.
+	// The names of the sections, and the new ones behind them.
 	namesHeader := headers[uint64(before.shstrndx)*l.shdr:][:l.shdr]
 	namesSection := img.parseHeader(namesHeader)
 	names, err := img.Contents(&namesSection)
 	if err != nil {
 		return nil, nil, err
 	}
-	nameOff := uint32(len(names))
-	namesAt := at + uint64(len(tail))
-	tail = append(append(append(tail, names...), name...), 0)
-	put(namesHeader, 24, 16, namesAt)
-	put(namesHeader, 32, 20, uint64(len(names)+len(name)+1))
-
-	// The section's header: the one it has, or a new one at the end.
-	var h []byte
-	for i := uint64(0); i < uint64(before.shnum); i++ {
-		old := headers[i*l.shdr:][:l.shdr]
-		if s, ok := CString(names, uint64(o.Uint32(old))); ok && string(s) == name {
-			h = old
-			break
+	newNames := slices.Clone(names)
+	nameOff := make([]uint32, len(sections))
+	for i, n := range sections {
+		if !n.Remove {
+			nameOff[i] = uint32(len(newNames))
+			newNames = append(append(newNames, n.Name...), 0)
 		}
 	}
+	put(namesHeader, 24, 16, at+uint64(len(tail)))
+	put(namesHeader, 32, 20, uint64(len(newNames)))
+	tail = append(tail, newNames...)
+
+	// The header of each: the one it has, or a new one at the end.
 	shnum := before.shnum
-	if h == nil {
-		headers = append(headers, make([]byte, l.shdr)...)
-		h = headers[uint64(shnum)*l.shdr:]
-		shnum++
+	for i, n := range sections {
+		var h []byte
+		for i := uint64(0); i < uint64(before.shnum); i++ {
+			old := headers[i*l.shdr:][:l.shdr]
+			if s, ok := CString(names, uint64(o.Uint32(old))); ok && string(s) == n.Name {
+				h = old
+				break
+			}
+		}
+		if h == nil {
+			if n.Remove {
+				continue
+			}
+			headers = append(headers, make([]byte, l.shdr)...)
+			h = headers[uint64(shnum)*l.shdr:]
+			shnum++
+		}
+		clear(h) // SHT_NULL: a header that stands for nothing keeps the numbers of the others
+		if n.Remove {
+			continue
+		}
+		o.PutUint32(h, nameOff[i])
+		o.PutUint32(h[4:], uint32(elf.SHT_PROGBITS))
+		put(h, 24, 16, contentsAt[i])
+		put(h, 32, 20, uint64(len(n.Contents)))
+		put(h, 48, 32, 8)
 	}
-	clear(h)
-	o.PutUint32(h, nameOff)
-	o.PutUint32(h[4:], uint32(elf.SHT_PROGBITS))
-	put(h, 24, 16, contentsAt)
-	put(h, 32, 20, uint64(len(contents)))
-	put(h, 48, 32, 8)
 
 	align(8)
 	shoff := at + uint64(len(tail))

@@ -28,7 +28,7 @@ func attach(path, name string, contents []byte) error {
 		return err
 	}
 	defer img.Close()
-	return img.Attach(name, contents)
+	return img.Attach(NewSection{Name: name, Contents: contents})
 }
 
 func mustAttach(t testing.TB, path, name string, contents []byte) {
@@ -215,6 +215,53 @@ func TestAttachOverForeign(t *testing.T) {
 	checkSection(t, path, ".BTF", want)
 }
 
+// Several sections at once, and one that has to go: it may have come from us or from another program.
+func TestAttachSeveral(t *testing.T) {
+	attach := func(path string, sections ...NewSection) {
+		t.Helper()
+		img, err := Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer img.Close()
+		if err := img.Attach(sections...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	split, base := NewSection{Name: ".BTF", Contents: []byte("split")}, NewSection{Name: ".BTF.base", Contents: []byte("base of it")}
+	noBase := NewSection{Name: ".BTF.base", Remove: true}
+	for _, foreign := range []bool{false, true} {
+		path := elftest.Object(t, elftest.Targets[0], "ring.c")
+		if foreign {
+			other := writeFile(t, []byte("foreign"))
+			elftest.Run(t, "", "objcopy", "--add-section", ".BTF.base="+other, "--add-section", ".BTF="+other, path)
+		}
+		attach(path, split, base)
+		checkSection(t, path, ".BTF", split.Contents)
+		checkSection(t, path, ".BTF.base", base.Contents)
+		both := elftest.Read(t, path)
+		attach(path, split, base)
+		if !bytes.Equal(elftest.Read(t, path), both) {
+			t.Errorf("foreign %v: attaching the same again made a difference", foreign)
+		}
+		attach(path, split, noBase)
+		checkSection(t, path, ".BTF", split.Contents)
+		f, err := elf.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f.Section(".BTF.base") != nil {
+			t.Errorf("foreign %v: .BTF.base is still there", foreign)
+		}
+		f.Close()
+		elftest.Run(t, "", "readelf", "-SW", path)
+		attach(path, split, base)
+		if !bytes.Equal(elftest.Read(t, path), both) {
+			t.Errorf("foreign %v: other bytes than at once", foreign)
+		}
+	}
+}
+
 // The tools that a kernel's build runs on modules take the result.
 func TestAttachThenTools(t *testing.T) {
 	gcc := elftest.Targets[0]
@@ -351,7 +398,7 @@ func TestAttachRefused(t *testing.T) {
 		if err := os.WriteFile(path, append(bytes.Clone(object), 0), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		if err := img.Attach(".BTF", nil); err == nil || err.Error() != path+": changed while it was being read" {
+		if err := img.Attach(NewSection{Name: ".BTF"}); err == nil || err.Error() != path+": changed while it was being read" {
 			t.Errorf("got %v", err)
 		}
 	})

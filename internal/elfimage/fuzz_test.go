@@ -67,7 +67,7 @@ func FuzzAttach(f *testing.F) {
 		}
 		defer img.Close()
 		types := []byte("types")
-		if err := img.Attach(".BTF", types); err != nil {
+		if err := img.Attach(NewSection{Name: ".BTF", Contents: types}); err != nil {
 			if !bytes.Equal(elftest.Read(t, path), data) {
 				t.Errorf("changed, though: %v", err)
 			}
@@ -86,7 +86,7 @@ func FuzzAttach(f *testing.F) {
 			t.Errorf("%q, %v", got, err)
 		}
 		once := elftest.Read(t, path)
-		if err := img.Attach(".BTF", types); err != nil || !bytes.Equal(elftest.Read(t, path), once) {
+		if err := img.Attach(NewSection{Name: ".BTF", Contents: types}); err != nil || !bytes.Equal(elftest.Read(t, path), once) {
 			t.Errorf("again: other bytes (%v)", err)
 		}
 	})

@@ -47,11 +47,33 @@ var absoluteTypes = map[elf.Machine]absTypes{
 
 const none = ^uint32(0)
 
-// Relocate opens section s for reading through its relocations. A nil section gives an empty Relocated.
-func (img *Image) Relocate(s *Section) (*Relocated, error) {
-	if s == nil {
+// Relocate opens a section for reading through its relocations; several are seen as one, in their order. None gives an empty
+// Relocated.
+func (img *Image) Relocate(sections ...*Section) (*Relocated, error) {
+	switch len(sections) {
+	case 0:
 		return &Relocated{img: img}, nil
+	case 1:
+		return img.relocate(sections[0], true)
 	}
+	all := &Relocated{img: img}
+	for _, s := range sections {
+		part, err := img.relocate(s, false)
+		if err != nil {
+			return nil, err
+		}
+		for at := 0; at < len(part.rela); at += relaSize {
+			off := binary.LittleEndian.Uint64(part.rela[at:])
+			binary.LittleEndian.PutUint64(part.rela[at:], off+uint64(len(all.Data)))
+		}
+		all.Data, all.rela = append(all.Data, part.Data...), append(all.rela, part.rela...)
+		all.syms = cmp.Or(part.syms, all.syms)
+	}
+	return all, nil
+}
+
+// relocate opens one section. inPlace: relocations need not be applied.
+func (img *Image) relocate(s *Section, inPlace bool) (*Relocated, error) {
 	data, err := img.Inflate(s)
 	if err != nil {
 		return nil, err
@@ -79,10 +101,10 @@ func (img *Image) Relocate(s *Section) (*Relocated, error) {
 		if r.syms, err = img.Symbols(&img.Sections[rs.Link]); err != nil {
 			return nil, err
 		}
-		inPlace := rs.Type == elf.SHT_RELA && img.Class == elf.ELFCLASS64 && !img.BigEndian() &&
+		follow := inPlace && rs.Type == elf.SHT_RELA && img.Class == elf.ELFCLASS64 && !img.BigEndian() &&
 			img.Machine != elf.EM_RISCV && img.Machine != elf.EM_LOONGARCH && // several relocations add up to one value
 			img.Machine != elf.EM_MIPS // r_info has another form
-		if inPlace && sortedRela(raw) {
+		if follow && sortedRela(raw) {
 			r.rela, r.inline = raw[:len(raw)/relaSize*relaSize], true
 			return r, nil
 		}

@@ -36,8 +36,7 @@ type Options struct {
 	Exclude    []Language // units to leave out
 	MergeUnits bool       // see all units as one, as if they referred to each other
 
-	Distil bool // .BTF.base
-	Layout bool
+	Layout bool // describe the kinds' sizes behind the types, for readers that do not know all kinds
 
 	Threads int          // that read units; 0 counts as 1
 	Note    func(string) // is told, in a sentence, what was left out; may be nil
@@ -58,8 +57,10 @@ func File(img *elfimage.Image, base *btf.Base, opt Options) (blob []byte, err er
 	if err != nil {
 		return nil, err
 	}
-	blob, err = encodeUnits(d, slices.Collect(slices.Chunk(units, 1)), base, &opt)
-	if errors.Is(err, errLinked) {
+	if !opt.MergeUnits {
+		blob, err = encodeUnits(d, slices.Collect(slices.Chunk(units, 1)), base, &opt)
+	}
+	if opt.MergeUnits && len(units) > 0 || errors.Is(err, errLinked) {
 		blob, err = encodeUnits(d, [][]dwarf.Unit{units}, base, &opt)
 	}
 	if err != nil {
@@ -79,7 +80,8 @@ func internalError(p any) error {
 	}
 }
 
-// errLinked says that a unit refers to DIEs of another one, as link-time optimisation makes them: all units are to be read as one.
+// errLinked says that a unit refers to DIEs of another one, as link-time optimisation, dwz and type units make them: all units are to be
+// read as one.
 var errLinked = errors.New("a reference out of its unit")
 
 // encodeUnits encodes groups of units, each of which is seen as one unit.
@@ -100,12 +102,16 @@ func encodeUnits(d *dwarf.Data, groups [][]dwarf.Unit, base *btf.Base, opt *Opti
 		return nil, err
 	}
 	if foreign > 0 && opt.Note != nil {
-		opt.Note(fmt.Sprintf("%d of %d units are C++: left out", foreign, len(groups)))
+		total := 0
+		for _, g := range groups {
+			total += len(g)
+		}
+		opt.Note(fmt.Sprintf("%d of %d units are C++: left out", foreign, total))
 	}
 	if err := table.emit(m, opt); err != nil {
 		return nil, err
 	}
-	return m.Marshal(d.Image.Order)
+	return m.Marshal(d.Image.Order, opt.Layout)
 }
 
 // inOrder calls read for 0 to n-1, on several threads, and merge, on one, in that order. A few readers go around between the two;

@@ -12,12 +12,15 @@ import (
 	"github.com/kbtf/kbtf/internal/dwarf"
 )
 
+const unitAttrs = 1<<dwarf.AttrLanguage | 1<<dwarf.AttrProducer | 1<<dwarf.AttrStrOffsetsBase | 1<<dwarf.AttrAddrBase |
+	1<<dwarf.AttrLoclistsBase | 1<<dwarf.AttrDwoName
+
 // wanted is what BTF needs of DWARF: the tags to stop at, and the attributes to read there.
 var wanted = dwarf.Wanted{
-	dwarf.TagCompileUnit: dwarf.Attrs(dwarf.AttrLanguage, dwarf.AttrProducer, dwarf.AttrStrOffsetsBase, dwarf.AttrAddrBase, dwarf.AttrLoclistsBase,
-		dwarf.AttrDwoName),
+	dwarf.TagCompileUnit:  unitAttrs,
 	dwarf.TagSkeletonUnit: dwarf.Attrs(dwarf.AttrDwoName),
-	dwarf.TagPartialUnit:  0,
+	dwarf.TagPartialUnit:  unitAttrs,
+	dwarf.TagTypeUnit:     unitAttrs,
 
 	dwarf.TagBaseType:     dwarf.Attrs(dwarf.AttrName, dwarf.AttrByteSize, dwarf.AttrEncoding),
 	dwarf.TagPointerType:  dwarf.Attrs(dwarf.AttrType),

@@ -55,7 +55,7 @@ func (u *unitReader) read(units []dwarf.Unit) {
 		return
 	}
 	for i := range units {
-		if u.err = u.walk(&units[i], i == 0); u.err != nil {
+		if u.err = u.walk(&units[i], i == 0, len(units) > 1); u.err != nil {
 			return
 		}
 	}
@@ -85,22 +85,24 @@ func (u *unitReader) merge(m *btf.Module) error {
 	return u.vars.merge(m, &u.types, refs, unit)
 }
 
-// walk goes over the DIEs of a unit, the first of those that are seen as one or a further one.
-func (u *unitReader) walk(unit *dwarf.Unit, first bool) error {
+// walk goes over the DIEs of a unit, the first of those that are seen as one or a further one. A partial unit (dwz) or a type unit
+// has the parts that others share: it says nothing on its own.
+func (u *unitReader) walk(unit *dwarf.Unit, first, merged bool) error {
 	r := &u.r
 	r.Reset(u.d, unit)
 	for r.Next() {
 		switch r.Tag {
-		case dwarf.TagCompileUnit, dwarf.TagSkeletonUnit:
+		case dwarf.TagCompileUnit, dwarf.TagSkeletonUnit, dwarf.TagPartialUnit, dwarf.TagTypeUnit:
 			if r.Has(dwarf.AttrDwoName) || r.Tag == dwarf.TagSkeletonUnit {
 				return dieError(r, "split DWARF, whose types are in .dwo files: build with CONFIG_DEBUG_INFO_SPLIT=n")
 			}
 			if left, err := u.leaveOut(r, first); left || err != nil {
 				return err
 			}
+			if r.Tag == dwarf.TagPartialUnit && !merged {
+				return nil
+			}
 			continue
-		case dwarf.TagPartialUnit:
-			return nil
 		}
 		u.types.closeTo(r.Depth)
 		u.funcs.closeTo(r.Depth)

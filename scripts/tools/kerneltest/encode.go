@@ -27,7 +27,7 @@ type encoding struct {
 // encode returns m with the encoder's BTF in place of its own.
 func (e encoding) encode(m *module) (*module, error) {
 	output := filepath.Join(e.scratch, m.name+".btf")
-	if _, err := encoder.Run(e.encoder, encoder.Flags, e.base, filepath.Join(e.debug, m.path), output); err != nil {
+	if _, err := encoder.Run(e.encoder, encoder.Flags("6.12"), e.base, filepath.Join(e.debug, m.path), output); err != nil {
 		return nil, err
 	}
 	btf, err := os.ReadFile(output)
@@ -60,7 +60,7 @@ func attach(path string, btf []byte) error {
 		return err
 	}
 	defer image.Close()
-	return image.Attach(".BTF", btf)
+	return image.Attach(elfimage.NewSection{Name: ".BTF", Contents: btf})
 }
 
 // withWrongBase returns an encoding against another base than that of the BTF vmlinux.

@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+package btf
+
+import (
+	"bytes"
+	"fmt"
+)
+
+// Distil makes a module independent of the ids of its base, for kernels that are built anew with other ids but the same types: it
+// gives a small base with just what the split refers to, and the split on that base. A kernel from 6.11 on finds the small base in
+// .BTF.base when it loads the module, looks its types up in its own BTF by kind, name and size, and renumbers (btf.rst, section
+// 4.2).
+//
+// The small base has the INTs, FLOATs and FWDs that the split can reach, and each struct, union and enum with a tag, without its
+// members: what they are the kernel knows. Everything else on the way there - pointers, arrays, typedefs, what has no name - has
+// nothing to be looked up by and moves to the end of the split.
+func Distil(base *Base, split []byte) (distilled, small []byte, err error) {
+	if err := base.Ready(); err != nil {
+		return nil, nil, err
+	}
+	b, err := ParseBlob(split)
+	if err != nil {
+		return nil, nil, err
+	}
+	d := distiller{base: base, split: b, firstID: uint32(base.NumTypes()) + 1, keep: make([]bool, base.NumTypes()+1)}
+	own, err := d.ownTypes()
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, r := range own {
+		r.mapRefs(func(id uint32) uint32 {
+			d.reach(id)
+			return id
+		})
+	}
+
+	// Number what is reached: first the small base, then the split's own types, then what moves there.
+	d.ids = make([]uint32, len(d.keep))
+	next := uint32(1)
+	var moved []uint32
+	for id := uint32(1); id < uint32(len(d.keep)); id++ {
+		switch {
+		case !d.keep[id]:
+		case staysInBase(base, id):
+			d.ids[id] = next
+			next++
+		default:
+			moved = append(moved, id)
+		}
+	}
+	d.shift = d.firstID - next
+	for i, id := range moved {
+		d.ids[id] = next + uint32(len(own)+i)
+	}
+
+	d.small = stringTable{bytes: []byte{0}, offsets: map[string]uint32{"": 0}}
+	var baseTypes []byte
+	for id := uint32(1); id < uint32(len(d.keep)); id++ {
+		if d.keep[id] && staysInBase(base, id) {
+			if baseTypes, err = d.stub(baseTypes, id); err != nil {
+				return nil, nil, err
+			}
+		}
+	}
+	d.own = stringTable{start: uint32(len(d.small.bytes)), offsets: map[string]uint32{}}
+	var types []byte
+	for _, r := range own {
+		if types, err = d.rewrite(types, r); err != nil {
+			return nil, nil, err
+		}
+	}
+	for _, id := range moved {
+		if types, err = d.rewrite(types, base.record(id)); err != nil {
+			return nil, nil, err
+		}
+	}
+	if distilled, err = marshal(types, d.own.bytes, b.Order, false); err != nil {
+		return nil, nil, err
+	}
+	small, err = marshal(baseTypes, d.small.bytes, b.Order, false)
+	return distilled, small, err
+}
+
+type distiller struct {
+	base    *Base
+	split   *Blob
+	firstID uint32   // of the split's types
+	keep    []bool   // by id of the base: is reached
+	ids     []uint32 // by id of the base: its new number
+	shift   uint32   // by how much the numbers of the split's own types fall
+	small   stringTable
+	own     stringTable
+}
+
+// ownTypes lists the split's types.
+func (d *distiller) ownTypes() ([]rawType, error) {
+	var list []rawType
+	for pos := 0; pos < len(d.split.Types); {
+		n := -1
+		if len(d.split.Types)-pos >= typeSize {
+			n = tailSize(le32(d.split.Types[pos+4:]))
+		}
+		if n < 0 || n > len(d.split.Types)-pos-typeSize {
+			return nil, fmt.Errorf("malformed BTF type at offset %d", pos)
+		}
+		list = append(list, rawType(d.split.Types[pos:pos+typeSize+n]))
+		pos += typeSize + n
+	}
+	return list, nil
+}
+
+// reach marks a type of the base and what it leads to.
+func (d *distiller) reach(id uint32) {
+	if id == 0 || id >= d.firstID || d.keep[id] {
+		return
+	}
+	d.keep[id] = true
+	if !staysInBase(d.base, id) {
+		for _, ref := range d.base.refsOf(id, nil) {
+			d.reach(ref)
+		}
+	}
+}
+
+// staysInBase tells whether a type has a name that the kernel can look it up by.
+func staysInBase(b *Base, id uint32) bool {
+	inf := b.info(id)
+	switch infoKind(inf) {
+	case KindInt, KindFloat, KindFwd:
+		return true
+	}
+	return le32(b.Types[b.off[id]:]) != 0 && tagClassOf(infoKind(inf), infoFlag(inf)) != notTag
+}
+
+// stub appends a type of the small base: without members or values.
+func (d *distiller) stub(to []byte, id uint32) ([]byte, error) {
+	r := d.base.record(id)
+	kind := infoKind(le32(r[4:]))
+	at := len(to)
+	switch kind {
+	case KindInt:
+		to = append(to, r[:typeSize+4]...)
+	case KindFloat, KindFwd:
+		to = append(to, r[:typeSize]...)
+	default:
+		if kind == KindEnum64 {
+			kind = KindEnum
+		}
+		to = append(to, r[:typeSize]...)
+		put32(to[at+4:], info(kind, 0, false))
+	}
+	name, err := d.base.str(le32(r))
+	put32(to[at:], d.small.offset(name))
+	return to, err
+}
+
+// rewrite appends a type with its names and references as they are now.
+func (d *distiller) rewrite(to []byte, r rawType) ([]byte, error) {
+	at := len(to)
+	to = append(to, r...)
+	fresh := rawType(to[at:])
+	fresh.mapRefs(func(id uint32) uint32 {
+		if id >= d.firstID {
+			return id - d.shift
+		}
+		return d.ids[id]
+	})
+	var err error
+	fresh.mapNames(func(off uint32) uint32 {
+		name, nameErr := d.name(off)
+		if nameErr != nil {
+			err = nameErr
+		}
+		if off, ok := d.small.offsets[string(name)]; ok {
+			return off
+		}
+		return d.own.offset(name)
+	})
+	return to, err
+}
+
+// name gives a string of base or split.
+func (d *distiller) name(off uint32) ([]byte, error) {
+	if off < uint32(len(d.base.Strings)) {
+		return d.base.str(off)
+	}
+	off -= uint32(len(d.base.Strings))
+	if off < uint32(len(d.split.Strings)) {
+		if n := bytes.IndexByte(d.split.Strings[off:], 0); n >= 0 {
+			return d.split.Strings[off : off+uint32(n)], nil
+		}
+	}
+	return nil, fmt.Errorf("no string at offset %d of %d bytes of the split", off, len(d.split.Strings))
+}
+
+// stringTable is a string section that is being written.
+type stringTable struct {
+	start   uint32 // offset of its first byte
+	bytes   []byte
+	offsets map[string]uint32
+}
+
+func (t *stringTable) offset(s []byte) uint32 {
+	off, ok := t.offsets[string(s)]
+	if !ok {
+		off = t.start + uint32(len(t.bytes))
+		t.offsets[string(s)] = off
+		t.bytes = append(append(t.bytes, s...), 0)
+	}
+	return off
+}
+
+// rawType is the bytes of one type, little endian.
+type rawType []byte
+
+func (b *Base) record(id uint32) rawType {
+	t := b.Types[b.off[id]:]
+	return rawType(t[:typeSize+tailSize(le32(t[4:]))])
+}
+
+// mapRefs replaces each reference of a type by what to makes of it.
+func (r rawType) mapRefs(to func(id uint32) uint32) {
+	at := func(off int) { put32(r[off:], to(le32(r[off:]))) }
+	inf := le32(r[4:])
+	switch kind := infoKind(inf); kind {
+	case KindPtr, KindTypedef, KindVolatile, KindConst, KindRestrict, KindFunc, KindVar, KindDeclTag, KindTypeTag:
+		at(8)
+	case KindArray:
+		at(typeSize)
+		at(typeSize + 4)
+	case KindStruct, KindUnion:
+		for i := range infoVlen(inf) {
+			at(typeSize + 12*i + 4)
+		}
+	case KindDatasec:
+		for i := range infoVlen(inf) {
+			at(typeSize + 12*i)
+		}
+	case KindFuncProto:
+		at(8)
+		for i := range infoVlen(inf) {
+			at(typeSize + 8*i + 4)
+		}
+	}
+}
+
+// mapNames replaces the offset of each name of a type by what to makes of it.
+func (r rawType) mapNames(to func(off uint32) uint32) {
+	at := func(pos int) {
+		if off := le32(r[pos:]); off != 0 {
+			put32(r[pos:], to(off))
+		}
+	}
+	at(0)
+	inf := le32(r[4:])
+	size := 0
+	switch infoKind(inf) {
+	case KindStruct, KindUnion, KindEnum64:
+		size = 12
+	case KindEnum, KindFuncProto:
+		size = 8
+	}
+	if size > 0 {
+		for i := range infoVlen(inf) {
+			at(typeSize + size*i)
+		}
+	}
+}
