@@ -30,7 +30,7 @@ type Data struct {
 	Image *elfimage.Image
 
 	info       *elfimage.Relocated // .debug_info, and behind it .debug_types of DWARF 4
-	typesAt    uint64              // where the latter begins
+	typesSize  uint64              // of the latter, bytes
 	abbrev     []byte
 	str        []byte
 	lineStr    []byte
@@ -63,13 +63,12 @@ func Load(img *elfimage.Image, wanted Wanted) (*Data, error) {
 	if d.info, err = img.Relocate(append(info, types...)...); err != nil {
 		return nil, err
 	}
-	d.typesAt = uint64(len(d.info.Data))
 	for _, s := range types {
 		data, err := img.Inflate(s)
 		if err != nil {
 			return nil, err
 		}
-		d.typesAt -= uint64(len(data))
+		d.typesSize += uint64(len(data))
 	}
 	for _, t := range []struct {
 		name string

@@ -72,7 +72,7 @@ func (d *Data) Units() ([]Unit, error) {
 		case u.Version >= 2 && u.Version <= 4:
 			abbrevAt, pos = pos, pos+u.OffSize
 			u.AddrSize, pos = int(b[pos]), pos+1
-			if off >= d.typesAt {
+			if off >= uint64(len(info))-d.typesSize {
 				u.Type, signatureAt = UnitType_, pos
 				pos += 8 + u.OffSize
 			}

@@ -230,7 +230,7 @@ func TestOddRelocations(t *testing.T) {
 		}
 	})
 	t.Run("no section", func(t *testing.T) {
-		r, err := img.Relocate(nil)
+		r, err := img.Relocate()
 		if err != nil || len(r.Data) != 0 {
 			t.Errorf("got %v, %v", r, err)
 		}

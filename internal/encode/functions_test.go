@@ -4,6 +4,7 @@ package encode
 
 import (
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/kbtf/kbtf/internal/btf"
+	"github.com/kbtf/kbtf/internal/elfimage/elftest"
 )
 
 // Which functions can be traced by a prototype, and by which.
@@ -69,6 +71,79 @@ func TestFunctions(t *testing.T) {
 				t.Errorf("-want +got\n%s", diff)
 			}
 		})
+	}
+}
+
+// What pahole 1.32 leaves out, or keeps, other than 1.30.
+func TestRules(t *testing.T) {
+	const ext = "extern int ext(int); int ext2(int, int);\n#define alone __attribute__((noinline)) static\n"
+	for _, tt := range []struct {
+		name            string
+		source          string
+		rules130, rules []string
+	}{
+		{"a union in two registers", `union u { long a[2]; int b; }; int f(int x, union u u, int y) { return x + u.b + y; }`,
+			[]string{}, []string{"func f int(int x, u u, int y)"}},
+		{"a number of two registers", `int f(__int128 x, int y) { return x + y; }`, nil, []string{"func f int(__int128 x, int y)"}},
+		{"a struct on the stack before others", `struct s { long a[3]; }; int f(struct s s, int y) { return s.a[1] + y; }`,
+			[]string{"func f int(struct s/24 s, int y)"}, []string{"func f int(struct s/24 s, int y)"}},
+		{"a packed struct on the stack", `struct s { char c; int i; } __attribute__((packed));
+			int f(int a, int b, int c, int d, int e, int f, struct s s) { return a + s.i; }`,
+			[]string{"func f int(int a, int b, int c, int d, int e, int f, struct s/5 s)"}, nil},
+		{"a packed struct with nothing out of place on the stack", `struct s { int i; char c[4]; } __attribute__((packed));
+			int f(int a, int b, int c, int d, int e, int f, struct s s) { return a + s.i; }`,
+			[]string{"func f int(int a, int b, int c, int d, int e, int f, struct s/8 s)"},
+			[]string{"func f int(int a, int b, int c, int d, int e, int f, struct s/8 s)"}},
+		{"a struct with a hole on the stack", `struct s { char c; int i; char d; };
+			int f(int a, int b, int c, int d, int e, int f, struct s s) { return a + s.i; }`,
+			[]string{"func f int(int a, int b, int c, int d, int e, int f, struct s/12 s)"},
+			[]string{"func f int(int a, int b, int c, int d, int e, int f, struct s/12 s)"}},
+		{"two addresses", ext + `int before(void) { return 1; } alone int twice(int a, int b) { return ext(a) + b; }
+			int (*p)(int, int) = twice;
+			asm("nop\n.type twice.constprop.0, @function\ntwice.constprop.0: ret");
+			int g(int x) { return twice(x, x); }`,
+			[]string{"func before int()", "func g int(int x)", "func twice int(int a, int b)"}, []string{"func before int()", "func g int(int x)"}},
+		{"a part only", `static inline int f(int x) { return x; } int g(int x) { return f(x); }
+			asm(".type f.part.0, @function\nf.part.0: ret\n.type g.cold, @function\ng.cold: ret");`,
+			[]string{"func f int(int x)", "func g int(int x)"}, []string{"func g int(int x)"}},
+	} {
+		img := gcc.build(t, tt.source)
+		for _, rules := range []Rules{Rules130, Rules132} {
+			want := tt.rules
+			if rules == Rules130 {
+				want = tt.rules130
+			}
+			raw, err := File(img, NoBase(), Options{Dialect: btf.Modern, Rules: rules})
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := []string{}
+			for _, s := range list(t, raw, nil) {
+				if strings.HasPrefix(s, "func ") {
+					got = append(got, s)
+				}
+			}
+			if diff := cmp.Diff(append([]string{}, want...), got); diff != "" {
+				t.Errorf("%s: rules %d: -want +got\n%s", tt.name, rules, diff)
+			}
+		}
+	}
+}
+
+// In a linked file addresses tell which of several descriptions is that of the function.
+func TestWeakFunction(t *testing.T) {
+	weak := "struct a { int x; }; __attribute__((weak)) int hook(struct a *weak) { return weak->x; }"
+	strong := "struct a { int x; }; int hook(struct a *strong) { return strong->x + 1; }"
+	for _, tt := range []struct {
+		rules Rules
+		want  string
+	}{{Rules130, "func hook int(struct a/4* weak)"}, {Rules132, "func hook int(struct a/4* strong)"}} {
+		img := gcc.build(t, weak, strong)
+		linked := filepath.Join(t.TempDir(), "linked")
+		elftest.Run(t, "", "ld", "-e", "0", "-o", linked, img.Path)
+		if got := encodeAndList(t, linked, Options{Dialect: btf.Modern, Rules: tt.rules}); !slices.Contains(got, tt.want) {
+			t.Errorf("rules %d: no %q in\n%s", tt.rules, tt.want, strings.Join(got, "\n"))
+		}
 	}
 }
 

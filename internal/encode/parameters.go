@@ -14,9 +14,8 @@ import (
 
 // place is where a parameter of a function arrives.
 type place struct {
-	known    bool // DW_AT_location is there
-	constant bool // DW_AT_const_value is there instead
-	reg      int  // DWARF register number, or dwarf.NoRegister
+	known bool // DW_AT_location is there
+	reg   int  // DWARF register number, or dwarf.NoRegister
 }
 
 // registers is what a calling convention passes parameters in.
@@ -67,8 +66,7 @@ func (f *unitFunctions) lookAtParameters(t *unitTypes) {
 	}
 }
 
-// lookCloserAtParameters applies Rules132: a parameter takes as many registers as its size asks for, one that is not there takes none.
-// What the out-of-line copies of an inline function say holds for its abstract instance too.
+// lookCloserAtParameters applies Rules132: a parameter takes as many registers as its size asks for, also one that is not there. What the out-of-line copies of an inline function say holds for its abstract instance too.
 func (f *unitFunctions) lookCloserAtParameters(t *unitTypes, clang bool) {
 	for i := range f.list {
 		s := &f.list[i]
@@ -87,7 +85,7 @@ func (f *unitFunctions) lookCloserAtParameters(t *unitTypes, clang bool) {
 		for _, p := range f.paramsOf(s) {
 			if o, ok := f.parameterAt(p.origin); ok && p.origin != 0 {
 				to := &f.params[o].at
-				to.known, to.constant = to.known || p.at.known, to.constant || p.at.constant
+				to.known = to.known || p.at.known
 				if p.at.reg != dwarf.NoRegister {
 					to.reg = p.at.reg
 				}
@@ -131,18 +129,14 @@ func (f *unitFunctions) walk(s *subprogram, t *unitTypes, clang bool) {
 			continue
 		}
 		switch {
-		case p.at.known && next < len(regs):
-			switch {
-			case p.at.reg == dwarf.NoRegister:
-				s.optimized = true
-			case regs[next] != anyRegister && regs[next] != p.at.reg:
-				s.unexpectedReg = true
-			}
-			next += takes
-		case !p.at.known && p.at.constant && !clang:
+		case p.at.known && next >= len(regs), !p.at.known && clang:
+			continue
+		case p.at.reg == dwarf.NoRegister:
 			s.optimized = true
-			next += takes
+		case regs[next] != anyRegister && regs[next] != p.at.reg:
+			s.unexpectedReg = true
 		}
+		next += takes
 	}
 	s.unexpectedReg = s.unexpectedReg && !structByValue
 }

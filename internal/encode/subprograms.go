@@ -95,7 +95,7 @@ func (f *unitFunctions) visit(r *dwarf.Reader, t *unitTypes) error {
 			return err
 		}
 		p := parameter{die: t.here(r), origin: t.refAttr(r, dwarf.AttrAbstractOrigin), name: n, typ: t.ref(r), hasType: r.Has(dwarf.AttrType),
-			at: place{reg: dwarf.NoRegister, constant: r.Has(dwarf.AttrConstValue)}}
+			at: place{reg: dwarf.NoRegister}}
 		if r.Has(dwarf.AttrLocation) {
 			p.at.known, p.loc = true, r.Location()
 		}

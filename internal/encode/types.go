@@ -42,9 +42,8 @@ var wanted = dwarf.Wanted{
 	dwarf.TagEnumerationType: dwarf.Attrs(dwarf.AttrName, dwarf.AttrByteSize, dwarf.AttrType),
 	dwarf.TagEnumerator:      dwarf.Attrs(dwarf.AttrName, dwarf.AttrConstValue),
 
-	dwarf.TagSubroutineType: dwarf.Attrs(dwarf.AttrType),
-	dwarf.TagFormalParameter: dwarf.Attrs(dwarf.AttrName, dwarf.AttrType, dwarf.AttrAbstractOrigin, dwarf.AttrLocation,
-		dwarf.AttrConstValue),
+	dwarf.TagSubroutineType:        dwarf.Attrs(dwarf.AttrType),
+	dwarf.TagFormalParameter:       dwarf.Attrs(dwarf.AttrName, dwarf.AttrType, dwarf.AttrAbstractOrigin, dwarf.AttrLocation),
 	dwarf.TagUnspecifiedParameters: 0,
 
 	dwarf.TagSubprogram: dwarf.Attrs(dwarf.AttrName, dwarf.AttrType, dwarf.AttrDeclaration, dwarf.AttrAbstractOrigin,

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+package encode
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/kbtf/kbtf/internal/btf"
+	"github.com/kbtf/kbtf/internal/elfimage"
+	"github.com/kbtf/kbtf/internal/elfimage/elftest"
+)
+
+// Two units with a type in common, and functions of one that the other may take in.
+var twoUnits = []string{`
+	struct common { int a; struct common *next; enum { low, high = 7 } level; };
+	struct one { struct common c; unsigned bits : 3; };
+	int first(struct one *o) { return o->c.a + o->bits; }
+	int shared(struct common *c) { return c->next ? c->next->a : c->level; }`, `
+	struct common { int a; struct common *next; enum { low, high = 7 } level; };
+	struct two { struct common *c[4]; double d; };
+	int shared(struct common *c);
+	int second(struct two *t) { return shared(t->c[1]); }`}
+
+// open encodes a file and lists what it has, sorted, without the types that references pass through.
+func encodeAndList(t *testing.T, path string, opt Options) []string {
+	t.Helper()
+	img, err := elfimage.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer img.Close()
+	raw, err := File(img, NoBase(), opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sorted(list(t, raw, nil))
+}
+
+// Type units, by which the compiler lets the linker drop copies: in DWARF 4 they have a section of their own, and ld -r leaves each
+// in its own section.
+func TestTypeUnits(t *testing.T) {
+	for _, version := range []string{"-gdwarf-4", "-gdwarf-5"} {
+		build := func(flags ...string) string {
+			return compiler{"gcc", append([]string{"-O2", version}, flags...), "ld"}.build(t, twoUnits...).Path
+		}
+		want := encodeAndList(t, build(), Options{Dialect: btf.Modern})
+		got := encodeAndList(t, build("-fdebug-types-section"), Options{Dialect: btf.Modern})
+		if diff := cmp.Diff(want, withoutForwards(got)); diff != "" {
+			t.Errorf("%s: -want +got\n%s", version, diff)
+		}
+	}
+}
+
+// withoutForwards drops the declarations that stand beside references by signature.
+func withoutForwards(list []string) []string {
+	return slices.DeleteFunc(list, func(s string) bool { return strings.HasPrefix(s, "fwd ") })
+}
+
+// dwz moves what units share into partial units, of one file or of several.
+func TestPartialUnits(t *testing.T) {
+	dir := t.TempDir()
+	plain := filepath.Join(dir, "plain")
+	var shared strings.Builder // so much that sharing it pays
+	for i := range 40 {
+		fmt.Fprintf(&shared, "struct shared%d { struct shared%d *next; long member_of_%d[%d]; };\n", i, i+1, i, i+2)
+	}
+	var units []string
+	for _, u := range twoUnits {
+		units = append(units, shared.String()+"struct shared0 *user;\n"+u)
+	}
+	elftest.Run(t, dir, "ld", "-e", "0", "--unresolved-symbols=ignore-all", "-o", "plain",
+		compiler{"gcc", []string{"-O2", "-fcommon", "-gdwarf-5", "-fno-pic"}, "ld"}.build(t, units...).Path)
+	want := encodeAndList(t, plain, Options{Dialect: btf.Modern})
+	elftest.Run(t, dir, "dwz", "-o", "small", "plain")
+	if out := elftest.Run(t, dir, "readelf", "--debug-dump=info", "small"); !strings.Contains(out, "DW_TAG_partial_unit") {
+		t.Fatal("dwz made no partial unit")
+	}
+	if diff := cmp.Diff(want, encodeAndList(t, filepath.Join(dir, "small"), Options{Dialect: btf.Modern})); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+
+	elftest.Run(t, dir, "cp", "plain", "other")
+	elftest.Run(t, dir, "dwz", "-m", "shared", "plain", "other")
+	img, err := elfimage.Open(plain)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer img.Close()
+	_, err = File(img, NoBase(), Options{Dialect: btf.Modern})
+	if err == nil || !strings.Contains(err.Error(), "supplementary file") {
+		t.Errorf("a file whose types are in another one: error %v", err)
+	}
+}
+
+// Link-time optimisation lets units refer to each other.
+func TestLinkTimeOptimisation(t *testing.T) {
+	clang := compiler{"clang", []string{"-O2", "-gdwarf-5"}, "ld"}
+	want := encodeAndList(t, clang.build(t, twoUnits...).Path, Options{Dialect: btf.Modern})
+	clang.flags = append(clang.flags, "-flto")
+	clang.ld = "ld.lld"
+	path := clang.build(t, twoUnits...).Path
+	if out := elftest.Run(t, "", "readelf", "--debug-dump=abbrev", path); !strings.Contains(out, "DW_FORM_ref_addr") {
+		t.Fatal("no unit refers to another one")
+	}
+	if diff := cmp.Diff(want, encodeAndList(t, path, Options{Dialect: btf.Modern})); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+}
+
+// All units seen as one say the same.
+func TestMergeUnits(t *testing.T) {
+	path := gcc.build(t, twoUnits...).Path
+	want := encodeAndList(t, path, Options{Dialect: btf.Modern})
+	if diff := cmp.Diff(want, encodeAndList(t, path, Options{Dialect: btf.Modern, MergeUnits: true})); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+}
+
+// link links objects into a module.
+func link(t *testing.T, objects ...string) *elfimage.Image {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "all.ko")
+	elftest.Run(t, "", "ld", append([]string{"-r", "-o", path}, objects...)...)
+	img, err := elfimage.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(img.Close)
+	return img
+}
+
+// C++ in a module is left out, with one note.
+func TestCPlusPlus(t *testing.T) {
+	cc := gcc.build(t, "struct in_c { int a; }; int c(struct in_c *p) { return p->a; }").Path
+	plus := compiler{"clang", []string{"-x", "c++", "-O2"}, "ld"}.build(t,
+		`class in_plus { public: int a; int &r; }; extern "C" int plus(in_plus &p) { return p.a + p.r; }`).Path
+	more := compiler{"clang", []string{"-x", "c++", "-O2"}, "ld"}.build(t, `template<class T> struct pair { T a, b; }; pair<long> p;`).Path
+	var notes []string
+	raw, err := File(link(t, cc, plus, more), NoBase(), Options{Dialect: btf.Modern, Note: func(n string) { notes = append(notes, n) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"struct in_c size=4 a@0=int", "func c int(struct in_c/4* p)"}
+	if diff := cmp.Diff(sorted(want), sorted(without(list(t, raw, nil), "int", "ptr", "proto"))); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"2 of 3 units are C++: left out"}, notes); diff != "" {
+		t.Errorf("notes: -want +got\n%s", diff)
+	}
+}
+
+// An assembler's functions have neither parameters nor types.
+func TestAssembler(t *testing.T) {
+	source := filepath.Join(t.TempDir(), "x.S")
+	if err := os.WriteFile(source, []byte(".globl f\n.type f, @function\nf: ret\n.size f, .-f\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	object := strings.TrimSuffix(source, "S") + "o"
+	elftest.Run(t, "", "gcc", "-c", "-Wa,-gdwarf-5", "-o", object, source)
+	img := link(t, object, gcc.build(t, "int a(void) { return 1; }").Path)
+	for _, tt := range []struct {
+		exclude string
+		want    []string
+	}{
+		{"", []string{"func a int()", "func f void()"}},
+		{"asm", []string{"func a int()"}},
+		{"c,c89,c99,c11,c17", []string{"func f void()"}},
+	} {
+		languages, err := ParseLanguages(tt.exclude)
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw, err := File(img, NoBase(), Options{Dialect: btf.Modern, Exclude: languages})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(tt.want, without(list(t, raw, nil), "int", "proto")); diff != "" {
+			t.Errorf("without %q: -want +got\n%s", tt.exclude, diff)
+		}
+	}
+}
+
+// Rust orders members as it likes, and DWARF has them in the order of the source; BTF wants them by offset.
+func TestRust(t *testing.T) {
+	source := filepath.Join(t.TempDir(), "x.S")
+	if err := os.WriteFile(source, []byte(`
+		.section .debug_abbrev
+		.uleb128 1; .uleb128 0x11; .byte 1; .uleb128 0x13; .uleb128 0x05; .uleb128 0; .uleb128 0
+		.uleb128 2; .uleb128 0x24; .byte 0; .uleb128 0x03; .uleb128 0x08; .uleb128 0x3e; .uleb128 0x0b; .uleb128 0x0b; .uleb128 0x0b; .uleb128 0; .uleb128 0
+		.uleb128 3; .uleb128 0x13; .byte 1; .uleb128 0x03; .uleb128 0x08; .uleb128 0x0b; .uleb128 0x0b; .uleb128 0; .uleb128 0
+		.uleb128 4; .uleb128 0x0d; .byte 0; .uleb128 0x03; .uleb128 0x08; .uleb128 0x49; .uleb128 0x13; .uleb128 0x38; .uleb128 0x0b; .uleb128 0; .uleb128 0
+		.byte 0
+		.section .debug_info
+	0:	.4byte 9f-1f
+	1:	.2byte 5; .byte 1, 8; .4byte 0
+		.uleb128 1; .2byte 0x1c
+	2:	.uleb128 2; .asciz "u32"; .byte 7, 4
+		.uleb128 3; .asciz "ordered"; .byte 12
+		.uleb128 4; .asciz "last"; .4byte 2b-0b; .byte 8
+		.uleb128 4; .asciz "first"; .4byte 2b-0b; .byte 0
+		.uleb128 4; .asciz "middle"; .4byte 2b-0b; .byte 4
+		.byte 0, 0
+	9:`), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	object := strings.TrimSuffix(source, "S") + "o"
+	elftest.Run(t, "", "gcc", "-c", "-o", object, source)
+	want := []string{"int u32 size=4 unsigned", "struct ordered size=12 first@0=u32 middle@32=u32 last@64=u32"}
+	if diff := cmp.Diff(want, encodeAndList(t, object, Options{Dialect: btf.Modern})); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+	if got := encodeAndList(t, object, Options{Dialect: btf.Modern, Exclude: []Language{Rust}}); len(got) > 0 {
+		t.Errorf("left out, but: %v", got)
+	}
+}
