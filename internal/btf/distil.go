@@ -28,11 +28,18 @@ func Distil(base *Base, split []byte) (distilled, small []byte, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	for _, r := range own {
+	end := d.firstID + uint32(len(own))
+	for i, r := range own {
 		r.mapRefs(func(id uint32) uint32 {
+			if id >= end {
+				err = fmt.Errorf("BTF type %d: there is no type %d", d.firstID+uint32(i), id)
+			}
 			d.reach(id)
 			return id
 		})
+	}
+	if err != nil {
+		return nil, nil, err
 	}
 
 	// Number what is reached: first the small base, then the split's own types, then what moves there.

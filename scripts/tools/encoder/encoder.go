@@ -17,12 +17,15 @@ import (
 )
 
 // Flags are what a kernel's build files pass for a module of its own tree, but for -j: scripts/Makefile.btf of 6.12, or of 7.2 if
-// the kernel's version begins with 7. An encoder ignores features that it does not know.
-func Flags(kernel string) []string {
+// the kernel's version begins with 7; more features may follow. An encoder ignores features that it does not know.
+func Flags(kernel string, more ...string) []string {
 	features := "encode_force,var,float,enum64,decl_tag,type_tag,optimized_func,consistent_func,decl_tag_kfuncs"
 	flags := []string{"-J", "--btf_features=" + features}
 	if strings.HasPrefix(kernel, "7") {
 		flags = append(flags, "--btf_features=attributes", "--btf_features=layout")
+	}
+	for _, feature := range more {
+		flags = append(flags, "--btf_features="+feature)
 	}
 	return append(flags, "--lang_exclude=rust")
 }

@@ -30,6 +30,7 @@ import (
 type options struct {
 	base, modules   string
 	kernel          string
+	features        []string
 	oracle, encoder string
 	encoderFlags    []string
 	cache, key      string
@@ -45,6 +46,7 @@ func main() {
 	pflag.StringVar(&o.base, "base", "", "vmlinux, or its raw BTF")
 	pflag.StringVar(&o.modules, "modules", "", "directory to look for *.ko in")
 	pflag.StringVar(&o.kernel, "kernel", "6.12", "version of the kernel, which says what flags its build files pass")
+	pflag.StringSliceVar(&o.features, "feature", nil, "ask both encoders for a feature that the kernel's build files do not ask for")
 	pflag.StringVar(&o.oracle, "oracle", "", "encoder to compare with")
 	pflag.StringVar(&o.encoder, "encoder", "", "encoder under test")
 	pflag.StringSliceVar(&o.encoderFlags, "encoder-flags", nil, "flags for the encoder under test only")
@@ -113,6 +115,9 @@ func run(o options) error {
 	return report(o, oracle, filepath.Base(o.encoder), outcomes)
 }
 
+// flags are what both encoders get.
+func (o *options) flags() []string { return encoder.Flags(o.kernel, o.features...) }
+
 // progress shows how far it is, on a terminal only.
 func progress(done, total int) {
 	if info, err := os.Stderr.Stat(); err != nil || info.Mode()&os.ModeCharDevice == 0 {
@@ -171,7 +176,7 @@ func findModules(o options) ([]string, error) {
 // oracleDir is where the oracle's outputs are kept: in a directory whose name says
 // all that they depend on.
 func oracleDir(o options, version []byte) string {
-	flags := sha256.Sum256([]byte(strings.Join(encoder.Flags(o.kernel), "\n")))
+	flags := sha256.Sum256([]byte(strings.Join(o.flags(), "\n")))
 	return filepath.Join(o.cache, fmt.Sprintf("%s-%s-%x", o.key, bytes.TrimSpace(version), flags[:4]))
 }
 
@@ -189,7 +194,7 @@ func compare(o options, base *btfdiff.Base, path, kept, scratch string) outcome 
 	oracle, err := os.ReadFile(kept)
 	if err != nil {
 		temporary := kept + ".new"
-		if oracle, err = encode(o.oracle, encoder.Flags(o.kernel), o.base, module, temporary); err == nil {
+		if oracle, err = encode(o.oracle, o.flags(), o.base, module, temporary); err == nil {
 			err = os.Rename(temporary, kept)
 		}
 	}
@@ -197,7 +202,7 @@ func compare(o options, base *btfdiff.Base, path, kept, scratch string) outcome 
 		out.err = err
 		return out
 	}
-	ours, err := encode(o.encoder, append(encoder.Flags(o.kernel), o.encoderFlags...), o.base, module, scratch)
+	ours, err := encode(o.encoder, append(o.flags(), o.encoderFlags...), o.base, module, scratch)
 	if err != nil {
 		out.err = err
 		return out
