@@ -45,6 +45,9 @@ type options struct {
 }
 
 func run(args []string, stdout, stderr io.Writer) int {
+	if len(args) > 0 && args[0] == "verify" {
+		return runVerify(args[1:], stdout, stderr)
+	}
 	var opt options
 	flags := pflag.NewFlagSet("btf-ko", pflag.ContinueOnError)
 	flags.SetOutput(stderr)
