@@ -6,9 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/spf13/pflag"
 
@@ -92,49 +92,32 @@ type verification struct {
 
 // files checks several files at a time and prints what was found in the order in which they were given.
 func (v *verification) files(paths []string, opt *verifyOptions, stdout, stderr io.Writer) int {
-	workers := int(opt.jobs)
-	if workers == 0 {
-		workers = runtime.NumCPU()
-	}
-	answers := make([]chan []string, len(paths))
-	for i := range answers {
-		answers[i] = make(chan []string, 1)
-	}
+	found := make([][]string, len(paths))
+	var next atomic.Int64
 	var wg sync.WaitGroup
-	next := make(chan int)
-	for range min(workers, len(paths)) {
+	for range min(opt.jobs.threads(), len(paths)) {
 		wg.Go(func() {
-			for i := range next {
-				answers[i] <- v.file(paths[i])
+			for i := int(next.Add(1)) - 1; i < len(paths); i = int(next.Add(1)) - 1 {
+				found[i] = v.file(paths[i])
 			}
 		})
 	}
-	go func() {
-		for i := range paths {
-			next <- i
-		}
-		close(next)
-	}()
+	wg.Wait()
 	refused := 0
 	for i, path := range paths {
-		lines := <-answers[i]
-		if len(lines) > 0 {
+		if len(found[i]) > 0 {
 			refused++
 		} else if opt.verbose {
 			fmt.Fprintf(stdout, "%s: fine\n", path)
 		}
-		more := 0
-		if !opt.all && len(lines) > maxProblems {
-			more = len(lines) - maxProblems
-		}
-		for _, line := range lines[:len(lines)-more] {
+		for n, line := range found[i] {
+			if n == maxProblems && !opt.all {
+				fmt.Fprintf(stdout, "%s: ... and %d more\n", path, len(found[i])-n)
+				break
+			}
 			fmt.Fprintf(stdout, "%s: %s\n", path, line)
 		}
-		if more > 0 {
-			fmt.Fprintf(stdout, "%s: ... and %d more\n", path, more)
-		}
 	}
-	wg.Wait()
 	if refused > 0 {
 		fmt.Fprintf(stderr, "btf-ko verify: %d of %d files refused\n", refused, len(paths))
 		return exitFailed

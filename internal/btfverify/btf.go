@@ -5,19 +5,23 @@ package btfverify
 import (
 	"bytes"
 	"encoding/binary"
+	"sync"
 )
 
 // BTF is the contents of a .BTF section, read in place. Its ids and strings begin where the base's end.
 type BTF struct {
 	order   binary.ByteOrder
 	types   []byte
-	strings []byte // NUL at its end
-	records []uint32
-	base    *BTF // nil if it stands alone
+	strings []byte   // NUL at its end
+	records []uint32 // where each begins in types
+	base    *BTF     // nil if it stands alone
 
 	firstID     uint32 // of its own types
 	firstString uint32 // name offset of its own strings' first byte
 	typesAt     int    // where types begin in the section, in bytes
+
+	essencesOnce sync.Once
+	essences     map[essence]bool // distilled.go
 }
 
 // Types is how many types the BTF has without its base's.

@@ -15,33 +15,42 @@ var inside = modifiers | set(Array, Struct, Union)
 // its contents are checked by themselves.
 var spelled = modifiers | set(Ptr, Array, FuncProto)
 
-// ring refuses a type on each ring of types of these kinds.
+// ring refuses a type on each ring of types of these kinds. It goes down without recursion: chains can be a million types long.
 func (v *verifier) ring(kinds kindSet, reason string) {
 	const (
-		unseen = iota
-		open   // on the path to the type that is looked at
+		unseen  = iota
+		open    // what it refers to is being looked at
+		refused // the same, and part of a ring
 		done
 	)
 	state := make([]uint8, len(v.records))
-	var visit func(id uint32)
-	visit = func(id uint32) {
-		if id < v.firstID || state[id-v.firstID] == done {
-			return // a base has been checked by itself
-		}
-		r := v.record(id)
-		if state[id-v.firstID] == open {
-			v.refuseType(r, reason)
-			return
-		}
-		state[id-v.firstID] = open
-		if kinds.has(r.kind()) {
+	var stack []uint32
+	for id := v.firstID; id < v.end(); id++ {
+		stack = append(stack, id)
+		for len(stack) > 0 {
+			top := stack[len(stack)-1]
+			if s := &state[top-v.firstID]; *s != unseen {
+				*s = done
+				stack = stack[:len(stack)-1]
+				continue
+			}
+			state[top-v.firstID] = open
+			r := v.record(top)
+			if !kinds.has(r.kind()) {
+				continue
+			}
 			for _, ref := range r.references {
-				visit(ref)
+				if ref < v.firstID {
+					continue // a base has been checked by itself
+				}
+				switch s := &state[ref-v.firstID]; *s {
+				case unseen:
+					stack = append(stack, ref)
+				case open:
+					*s = refused
+					v.refuseType(v.record(ref), reason)
+				}
 			}
 		}
-		state[id-v.firstID] = done
-	}
-	for id := v.firstID; id < v.end(); id++ {
-		visit(id)
 	}
 }

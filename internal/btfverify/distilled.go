@@ -25,7 +25,7 @@ func VerifyDistilled(raw []byte, base *BTF, kernel *Kernel) (*BTF, []Problem) {
 	v := &verifier{BTF: small, kernel: kernel}
 	var known map[essence]bool
 	if base != nil {
-		known = base.essences()
+		known = base.knownEssences()
 	}
 	for id := uint32(1); id < small.end(); id++ {
 		r := small.record(id)
@@ -72,8 +72,13 @@ func essenceOf(r record) essence {
 	return e
 }
 
-// essences lists all that a distilled base may ask for.
-func (b *BTF) essences() map[essence]bool {
+// knownEssences lists all that a distilled base may ask for, once for all modules.
+func (b *BTF) knownEssences() map[essence]bool {
+	b.essencesOnce.Do(func() { b.essences = b.listEssences() })
+	return b.essences
+}
+
+func (b *BTF) listEssences() map[essence]bool {
 	known := make(map[essence]bool)
 	for id := b.firstID; id < b.end(); id++ {
 		r := b.record(id)

@@ -132,7 +132,8 @@ func (v *verifier) stringsAt(at int) bool {
 	if v.base != nil {
 		// btf.rst demands an empty string of BTF that stands alone; encoders of split BTF use the base's.
 		if n > 0 && v.strings[0] == 0 {
-			v.refuse(at, "strings begin with an empty one, as they do without a base")
+			v.refuse(at, "strings begin with an empty one: encoded without a base?")
+			return false
 		}
 		return true
 	}

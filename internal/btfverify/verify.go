@@ -2,7 +2,10 @@
 
 package btfverify
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // A Problem is a reason to refuse BTF.
 type Problem struct {
@@ -42,9 +45,18 @@ func Verify(raw []byte, base *BTF, kernel *Kernel) (*BTF, []Problem) {
 		v.cycles()
 	}
 	if len(v.problems) > 0 {
+		v.blameBase()
 		return nil, v.problems
 	}
 	return v.BTF, nil
+}
+
+// blameBase puts the likely reason first if so many types are wrong that no slip of an encoder explains it.
+func (v *verifier) blameBase() {
+	if n, all := len(v.problems), v.Types(); v.base != nil && n >= 3 && 10*n >= all {
+		reason := fmt.Sprintf("%d of %d types make no sense: encoded against another base?", n, all)
+		v.problems = slices.Insert(v.problems, 0, Problem{Offset: v.typesAt, Reason: reason})
+	}
 }
 
 type verifier struct {

@@ -444,7 +444,20 @@ func TestSense(t *testing.T) {
 		{"strings that begin with an empty one", func(w *writer) {
 			w.strings = []byte{0}
 			w.ref(Fwd, "s", 0)
-		}, []string{"offset 0x24: strings begin with an empty one, as they do without a base"}},
+		}, []string{"offset 0x24: strings begin with an empty one: encoded without a base?"}},
+
+		{"three types of five", func(w *writer) {
+			w.ref(Ptr, "", baseInt)
+			w.ref(Ptr, "", baseTypedef)
+			w.ref(Ptr, "", baseFunc)
+			w.ref(Const, "", baseFunc)
+			w.ref(Volatile, "", baseFunc)
+		}, []string{
+			"offset 0x18: 3 of 5 types make no sense: encoded against another base?",
+			"[9] PTR: [3] FUNC run where a type belongs",
+			"[10] CONST: [3] FUNC run where a type belongs",
+			"[11] VOLATILE: [3] FUNC run where a type belongs",
+		}},
 
 		// Layout.
 		{"member that is too long", func(w *writer) { w.list(Struct, "s", 0, 4, f("p", basePair, 0)) },

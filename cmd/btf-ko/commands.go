@@ -10,6 +10,12 @@ import (
 	"github.com/spf13/pflag"
 )
 
+// commands are what the first argument can say; a file of that name is given as ./diff.
+var commands = map[string]func(args []string, stdout, stderr io.Writer) int{
+	"diff":   runDiff,
+	"verify": runVerify,
+}
+
 // newFlagSet is for a command that is named by the first argument. --btf-base and --btf_base are one flag, as they are for encoding.
 func newFlagSet(command string, stderr io.Writer) *pflag.FlagSet {
 	flags := pflag.NewFlagSet("btf-ko "+command, pflag.ContinueOnError)
