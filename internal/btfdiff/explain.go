@@ -57,16 +57,18 @@ func (b *Base) Explain(rawA, rawB []byte) (*Explanation, error) {
 // first belongs to the first.
 func (e *Explanation) pair(a, z *summary) {
 	onlyB := z.without(a)
-	candidates := make(map[spelling][]Class)
+	candidates := make(map[tag][]Class)
 	for _, class := range onlyB {
-		key := z.spelling(class)
-		candidates[key] = append(candidates[key], class)
+		if class.Name != "" && class.Kind != DeclTag && class.Kind != TypeTag { // a tag's text is no name
+			key := z.nameOf(class)
+			candidates[key] = append(candidates[key], class)
+		}
 	}
 	paired := make(map[uint32]bool) // ids of B
 	for _, class := range a.without(z) {
-		key := a.spelling(class)
+		key := a.nameOf(class)
 		others := candidates[key]
-		if class.Name == "" || len(others) == 0 {
+		if len(others) == 0 {
 			e.OnlyA = append(e.OnlyA, class)
 			continue
 		}
@@ -96,17 +98,12 @@ func causesFirst(a, b bool) int {
 	return cmp.Compare(rank[a], rank[b])
 }
 
-// A spelling is what two types have in common that a reader of C takes for the same: a kind and a name, or a tag.
-type spelling struct {
-	kind Kind
-	name string
-}
-
-func (s *summary) spelling(class Class) spelling {
+// nameOf is what two types have in common that a reader of C takes for the same: a tag, or else a kind and a name.
+func (s *summary) nameOf(class Class) tag {
 	if t, ok := s.world.blob.record(class.ID).tag(); ok {
-		return spelling{t.kind, t.name}
+		return t
 	}
-	return spelling{class.Kind, class.Name}
+	return tag{class.Kind, class.Name}
 }
 
 // repeats lists the redundant types.
@@ -204,10 +201,6 @@ func (d *difference) firstNumber(a, b record) string {
 	case Var:
 		if v, w := a.word(recordSize), b.word(recordSize); v != w {
 			return sides("linkage %d", v, w)
-		}
-	case DeclTag:
-		if v, w := int32(a.word(recordSize)), int32(b.word(recordSize)); v != w {
-			return sides("component %d", v, w)
 		}
 	}
 	return ""

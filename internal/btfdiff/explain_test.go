@@ -173,6 +173,15 @@ func TestExplain(t *testing.T) {
 			want: []string{`DATASEC .data: variable 0 "v": offset 0 on one side, 4 on the other`},
 		},
 		{
+			name: "tags have no names",
+			a:    func(w *writer, base baseIDs) { w.add(DeclTag, "d", 0, base.node, 0xffffffff) },
+			b:    func(w *writer, base baseIDs) { w.add(DeclTag, "d", 0, base.holder, 0xffffffff) },
+			want: []string{
+				`A: DECL_TAG "d" component -1 of struct node`,
+				`B: DECL_TAG "d" component -1 of struct holder`,
+			},
+		},
+		{
 			name: "on one side only",
 			a:    func(w *writer, base baseIDs) { w.typedef("t", base.int) },
 			b:    func(w *writer, base baseIDs) { w.structure("t") },
