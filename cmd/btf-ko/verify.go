@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -62,7 +63,10 @@ func runVerify(args []string, stdout, stderr io.Writer) int {
 	if err != nil {
 		return usageError(stderr, "verify", err)
 	}
-	v := verification{kernel: kernel}
+	v := verification{kernel: kernel, limit: maxProblems}
+	if opt.all {
+		v.limit = math.MaxInt
+	}
 	if opt.base != "" {
 		if v.base, err = verifyBase(opt.base, kernel); err != nil {
 			return usageError(stderr, "verify", err)
@@ -88,34 +92,40 @@ func verifyBase(path string, kernel *btfverify.Kernel) (*btfverify.BTF, error) {
 type verification struct {
 	base   *btfverify.BTF // nil without --btf_base
 	kernel *btfverify.Kernel
+	limit  int // problems to print of a file
+}
+
+// A verdict is what is wrong with a file: the first problems, and how many others there are.
+type verdict struct {
+	problems []string
+	more     int
 }
 
 // files checks several files at a time and prints what was found in the order in which they were given.
 func (v *verification) files(paths []string, opt *verifyOptions, stdout, stderr io.Writer) int {
-	found := make([][]string, len(paths))
+	verdicts := make([]verdict, len(paths))
 	var next atomic.Int64
 	var wg sync.WaitGroup
 	for range min(opt.jobs.threads(), len(paths)) {
 		wg.Go(func() {
 			for i := int(next.Add(1)) - 1; i < len(paths); i = int(next.Add(1)) - 1 {
-				found[i] = v.file(paths[i])
+				verdicts[i] = v.file(paths[i])
 			}
 		})
 	}
 	wg.Wait()
 	refused := 0
 	for i, path := range paths {
-		if len(found[i]) > 0 {
+		if len(verdicts[i].problems) > 0 {
 			refused++
 		} else if opt.verbose {
 			fmt.Fprintf(stdout, "%s: fine\n", path)
 		}
-		for n, line := range found[i] {
-			if n == maxProblems && !opt.all {
-				fmt.Fprintf(stdout, "%s: ... and %d more\n", path, len(found[i])-n)
-				break
-			}
-			fmt.Fprintf(stdout, "%s: %s\n", path, line)
+		for _, problem := range verdicts[i].problems {
+			fmt.Fprintf(stdout, "%s: %s\n", path, problem)
+		}
+		if more := verdicts[i].more; more > 0 {
+			fmt.Fprintf(stdout, "%s: ... and %d more\n", path, more)
 		}
 	}
 	if refused > 0 {
@@ -125,29 +135,30 @@ func (v *verification) files(paths []string, opt *verifyOptions, stdout, stderr 
 	return exitDone
 }
 
-// file lists what is wrong with a file.
-func (v *verification) file(path string) []string {
+func (v *verification) file(path string) verdict {
 	in, err := openInput(path)
 	if err != nil {
-		return []string{strings.TrimPrefix(err.Error(), path+": ")}
+		return verdict{problems: []string{strings.TrimPrefix(err.Error(), path+": ")}}
 	}
 	defer in.close()
-	base, prefix := v.base, ""
+	base, section := v.base, ""
 	if in.base != nil {
 		var problems []btfverify.Problem
 		if base, problems = btfverify.VerifyDistilled(in.base, v.base, v.kernel); len(problems) > 0 {
-			return lines(".BTF.base: ", problems)
+			return v.verdict(".BTF.base: ", problems)
 		}
-		prefix = ".BTF: "
+		section = ".BTF: "
 	}
 	_, problems := btfverify.Verify(in.btf, base, v.kernel)
-	return lines(prefix, problems)
+	return v.verdict(section, problems)
 }
 
-func lines(prefix string, problems []btfverify.Problem) []string {
-	var list []string
-	for _, p := range problems {
-		list = append(list, prefix+p.String())
+// verdict writes down the problems of a section; its name matters only where there are two.
+func (v *verification) verdict(section string, problems []btfverify.Problem) verdict {
+	shown := problems[:min(len(problems), v.limit)]
+	d := verdict{more: len(problems) - len(shown)}
+	for _, p := range shown {
+		d.problems = append(d.problems, section+p.String())
 	}
-	return list
+	return d
 }

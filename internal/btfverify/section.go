@@ -100,10 +100,10 @@ func (v *verifier) parts(parts []part, size int) bool {
 			v.refuse(p.at, "%s at %d, %d bytes: the section ends at %d", p.name, p.offset, p.len, size)
 			return false
 		case uint64(p.offset) < end:
-			v.refuse(p.at, "%s at %d overlap what ends at %d", p.name, p.offset, end)
+			v.refuse(p.at, "%s at %d: overlap with what ends at %d", p.name, p.offset, end)
 			return false
 		case uint64(p.offset) > end:
-			v.refuse(p.at, "%s at %d leave a gap, from %d", p.name, p.offset, end)
+			v.refuse(p.at, "%s at %d: a gap from %d on", p.name, p.offset, end)
 			return false
 		}
 		end = p.end()
@@ -113,7 +113,7 @@ func (v *verifier) parts(parts []part, size int) bool {
 		return false
 	}
 	if last := parts[len(parts)-1]; last.name != "strings" && last.len > 0 {
-		v.refuse(last.at, "%s follow the strings, which have to be last", last.name)
+		v.refuse(last.at, "%s behind the strings, which have to be last", last.name)
 	}
 	return true
 }

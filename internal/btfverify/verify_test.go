@@ -74,25 +74,25 @@ var formTests = []formTest{
 		want: []string{"offset 0x18: header of 32 bytes: 6.12 knows 24, and the others are not 0"}},
 	{name: "layout", kernel: "7.2", types: anInt32, damage: withLayout},
 	{name: "layout behind the strings", kernel: "7.2", types: anInt32, damage: layoutLast,
-		want: []string{"offset 0x18: layout follow the strings, which have to be last"}},
+		want: []string{"offset 0x18: layout behind the strings, which have to be last"}},
 	{name: "types not aligned", types: anInt32, damage: func(w *writer, raw []byte) []byte {
 		w.order.PutUint32(raw[8:], 2)
 		w.order.PutUint32(raw[16:], 18)
 		return append(raw[:24:24], append([]byte{0, 0}, raw[24:]...)...)
-	}, want: []string{"offset 0x8: types at 2 leave a gap, from 0"}},
+	}, want: []string{"offset 0x8: types at 2: a gap from 0 on"}},
 	{name: "types behind the strings", types: anInt32, damage: func(w *writer, raw []byte) []byte {
 		w.order.PutUint32(raw[8:], 5)
 		w.order.PutUint32(raw[16:], 0)
 		return append(append(raw[:24:24], raw[40:]...), raw[24:40]...)
 	}, want: []string{
-		"offset 0x8: types follow the strings, which have to be last",
+		"offset 0x8: types behind the strings, which have to be last",
 		"offset 0x8: types begin at 5, not a multiple of 4",
 	}},
 	{name: "gap", types: anInt32, damage: func(w *writer, raw []byte) []byte {
 		w.order.PutUint32(raw[16:], 20)
 		return append(raw[:40:40], append(make([]byte, 4), raw[40:]...)...)
-	}, want: []string{"offset 0x10: strings at 20 leave a gap, from 16"}},
-	{name: "overlap", types: anInt32, damage: put(16, 12), want: []string{"offset 0x10: strings at 12 overlap what ends at 16"}},
+	}, want: []string{"offset 0x10: strings at 20: a gap from 16 on"}},
+	{name: "overlap", types: anInt32, damage: put(16, 12), want: []string{"offset 0x10: strings at 12: overlap with what ends at 16"}},
 	{name: "bytes at the end", types: anInt32, damage: func(_ *writer, raw []byte) []byte { return append(raw, 0, 0) },
 		want: []string{"offset 0x10: 2 bytes follow the last part"}},
 	{name: "types beyond the end", types: anInt32, damage: put(12, 1<<32-4),
