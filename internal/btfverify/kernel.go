@@ -23,9 +23,9 @@ type Kernel struct {
 
 // Kernels are the versions that are known, oldest first. Before 5.11 there is no BTF of modules.
 //
-// From the code of Debian's 6.1.176, 6.12.117 and 7.2.13: Header and InfoMask (7.2: layout_off and layout_len are new, vlen has
-// 24 bits, kind 7), TagsFirst (btf_check_type_tags, since 7.x btf_check_modifier_chain_length), Relocates (btf_relocate).
-// FlaggedTags are since 6.14, AnySection since 6.12.
+// Observed on Debian's 6.1.0-56, 6.12.117 and 7.2.13, where TestRunningKernel passes. What changed is, in 6.12: Relocates
+// (btf_relocate), AnySection. In 6.14: FlaggedTags. In 7.x: Header (layout_off, layout_len), InfoMask (vlen of 24 bits, kind of 7),
+// TagsFirst (btf_check_modifier_chain_length in the place of btf_check_type_tags).
 var Kernels = []Kernel{
 	{Version: "6.1", Header: 24, InfoMask: 0x9f00ffff, TagsFirst: true},
 	{Version: "6.12", Header: 24, InfoMask: 0x9f00ffff, TagsFirst: true, AnySection: true, Relocates: true},
