@@ -48,6 +48,9 @@ type options struct {
 }
 
 func run(args []string, stdout, stderr io.Writer) int {
+	if len(args) > 0 && commands[args[0]] != nil {
+		return commands[args[0]](args[1:], stdout, stderr)
+	}
 	var opt options
 	flags := pflag.NewFlagSet("btf-ko", pflag.ContinueOnError)
 	flags.SetOutput(stderr)
@@ -70,7 +73,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 	profile := flags.String("cpuprofile", "", "write a CPU profile to `FILE`")
 	flags.Lookup("cpuprofile").Hidden = true
 	flags.Usage = func() {
-		fmt.Fprintf(stdout, "usage: btf-ko [--btf_base FILE] [--btf_encode_detached FILE] FILE.ko...\n\n"+
+		fmt.Fprintf(stdout, "usage: btf-ko [--btf_base FILE] [--btf_encode_detached FILE] FILE.ko...\n"+
+			"       btf-ko verify|diff --help\n\n"+
 			"Encodes the DWARF of kernel modules as BTF and puts it into their .BTF section. With a base (vmlinux)\n"+
 			"only the types are written that the base does not have.\n\n%s", flags.FlagUsages())
 	}

@@ -30,6 +30,16 @@ func NewBase(raw []byte) (*Base, error) {
 	if err != nil {
 		return nil, fmt.Errorf("base: %w", err)
 	}
+	return newBase(blob)
+}
+
+// NoBase is for comparing BTF that stands alone: a base without types and strings.
+func NoBase() *Base {
+	b, _ := newBase(&blob{firstID: 1}) // nothing can be wrong with nothing
+	return b
+}
+
+func newBase(blob *blob) (*Base, error) {
 	b := &Base{
 		blob:   blob,
 		labels: labels{own: make(map[string]int32)},
@@ -45,6 +55,7 @@ func NewBase(raw []byte) (*Base, error) {
 		buf = r.label(buf[:0])
 		b.graph.addNode(b.labels.number(buf))
 	}
+	var err error
 	if b.cut, err = cutHashes(blob, &b.graph, &b.labels, nil); err != nil {
 		return nil, fmt.Errorf("base: %w", err)
 	}

@@ -130,8 +130,8 @@ func parseBlob(raw []byte, base *blob) (*blob, error) {
 	if n := len(b.strings); n > 0 && b.strings[n-1] != 0 {
 		return nil, fmt.Errorf("btf: string section does not end in a NUL")
 	}
-	if base == nil && (len(b.strings) == 0 || b.strings[0] != 0) {
-		return nil, fmt.Errorf("btf: string section does not begin with an empty string")
+	if b.firstString == 0 && (len(b.strings) == 0 || b.strings[0] != 0) {
+		return nil, fmt.Errorf("btf: string section does not begin with an empty string: split BTF, whose base is needed?")
 	}
 	if uint64(b.firstString)+uint64(len(b.strings)) > math.MaxUint32 {
 		return nil, fmt.Errorf("btf: strings of base and split exceed 4 GiB")
@@ -224,6 +224,24 @@ func (r record) name() string   { return r.str(r.word(0)) }
 func (r record) str(o uint32) string {
 	s, _ := r.blob.lookup(o)
 	return string(s)
+}
+
+// bitOffset returns where member i lies, in bits, and the width of a bit field or 0.
+func (r record) bitOffset(i int) (offset, width uint32) {
+	v := r.word(r.item(i) + 8)
+	if r.kindFlag() {
+		return v & 0xffffff, v >> 24
+	}
+	return v, 0
+}
+
+// value returns value i of an ENUM or ENUM64, without a sign.
+func (r record) value(i int) uint64 {
+	at := r.item(i)
+	if r.kind() == Enum64 {
+		return uint64(r.word(at+8))<<32 | uint64(r.word(at+4))
+	}
+	return uint64(r.word(at + 4))
 }
 
 // A variable of a DATASEC: a VAR's id, and where in the section it lies, in bytes.

@@ -36,12 +36,19 @@ type Class struct {
 // Compare compares two pieces of split BTF, the contents of .BTF sections without an ELF
 // file around them. Malformed input is an error.
 func (b *Base) Compare(rawA, rawB []byte) (*Result, error) {
+	a, z, err := b.compare(rawA, rawB)
+	if err != nil {
+		return nil, err
+	}
+	return &Result{A: a.side, B: z.side, OnlyA: a.without(z), OnlyB: z.without(a)}, nil
+}
+
+func (b *Base) compare(rawA, rawB []byte) (a, z *summary, err error) {
 	names := &labels{base: &b.labels, own: make(map[string]int32)}
 	var worlds [2]*world
 	for i, raw := range [][]byte{rawA, rawB} {
-		var err error
 		if worlds[i], err = newWorld(b, raw, names); err != nil {
-			return nil, err
+			return nil, nil, fmt.Errorf("split: %w", err)
 		}
 	}
 	var classes [2][]int32
@@ -55,13 +62,13 @@ func (b *Base) Compare(rawA, rawB []byte) (*Result, error) {
 			again = w.dropAmbiguous(classes[i]) || again
 		}
 	}
-	a, z := worlds[0].summary(classes[0]), worlds[1].summary(classes[1])
-	return &Result{
-		A:     a.side,
-		B:     z.side,
-		OnlyA: a.without(z),
-		OnlyB: z.without(a),
-	}, nil
+	return worlds[0].summary(classes[0]), worlds[1].summary(classes[1]), nil
+}
+
+// Check says why a piece of split BTF cannot be compared.
+func (b *Base) Check(raw []byte) error {
+	_, err := newWorld(b, raw, &labels{base: &b.labels, own: make(map[string]int32)})
+	return err
 }
 
 // Compare is NewBase and its Compare, for one comparison only.
@@ -95,7 +102,7 @@ type world struct {
 func newWorld(base *Base, raw []byte, names *labels) (*world, error) {
 	blob, err := parseBlob(raw, base.blob)
 	if err != nil {
-		return nil, fmt.Errorf("split: %w", err)
+		return nil, err
 	}
 	w := &world{
 		base:         base,
@@ -122,7 +129,7 @@ func newWorld(base *Base, raw []byte, names *labels) (*world, error) {
 		}
 	}
 	if w.cut, err = cutHashes(blob, &w.graph, names, base); err != nil {
-		return nil, fmt.Errorf("split: %w", err)
+		return nil, err
 	}
 	for i, ref := range w.graph.refs {
 		if ref < 0 {
@@ -316,8 +323,8 @@ type summary struct {
 	labels  map[int32]bool
 }
 
-func (w *world) summary(class []int32) summary {
-	s := summary{world: w, class: class, classes: make(map[int32]bool), labels: make(map[int32]bool)}
+func (w *world) summary(class []int32) *summary {
+	s := &summary{world: w, class: class, classes: make(map[int32]bool), labels: make(map[int32]bool)}
 	for i := range w.graph.label {
 		node := int32(i)
 		s.labels[w.graph.label[node]] = true
@@ -336,7 +343,7 @@ func (w *world) summary(class []int32) summary {
 }
 
 // without describes the classes that the other side does not have.
-func (s *summary) without(other summary) []Class {
+func (s *summary) without(other *summary) []Class {
 	var only []Class
 	for _, node := range s.first {
 		if other.classes[s.class[node]] {

@@ -13,12 +13,31 @@ const maxMembers = 1000
 
 // describe puts a type into C-like words, with the numbers that C leaves out.
 func describe(b *blob, id uint32) string {
-	return (&describer{b, maxMembers}).describe(id)
+	return (&describer{blob: b, left: maxMembers}).describe(id)
+}
+
+// text is describe with a line for each member.
+func text(b *blob, id uint32) string {
+	return (&describer{blob: b, left: maxMembers, lines: true}).describe(id)
+}
+
+// declaration is how C refers to a type. Of types without a name it lists the first members.
+func declaration(b *blob, id uint32) string {
+	return (&describer{blob: b, left: 4}).declare(id, "", 1)
 }
 
 type describer struct {
 	*blob
-	left int // members that may still be listed
+	left  int  // members that may still be listed
+	lines bool // a line for each member, but for those of nested types
+}
+
+// gaps returns what stands before each member and behind them all.
+func (b *describer) gaps(depth int) (before, behind string) {
+	if b.lines && depth == 0 {
+		return "\n  ", "\n"
+	}
+	return " ", " "
 }
 
 // more says whether another member may be listed.
@@ -46,15 +65,17 @@ func (b *describer) describe(id uint32) string {
 		return fmt.Sprintf("VAR %s linkage %d", b.declare(r.word(8), name, 0), r.word(recordSize))
 	case Datasec:
 		var s strings.Builder
+		before, behind := b.gaps(0)
 		fmt.Fprintf(&s, "DATASEC %s size %d {", name, r.word(8))
 		for _, entry := range r.datasec() {
+			s.WriteString(before)
 			if !b.more() {
-				s.WriteString(" ...")
+				s.WriteString("...")
 				break
 			}
-			fmt.Fprintf(&s, " %d: %s size %d;", entry.offset, b.typeName(entry.typ), entry.size)
+			fmt.Fprintf(&s, "%d: %s size %d;", entry.offset, b.typeName(entry.typ), entry.size)
 		}
-		return s.String() + " }"
+		return s.String() + behind + "}"
 	case Typedef:
 		return "TYPEDEF " + b.declare(r.word(8), name, 0)
 	case DeclTag:
@@ -70,31 +91,28 @@ func (b *describer) describe(id uint32) string {
 // body lists a struct's, union's or enum's members. Offsets are in bits.
 func (b *describer) body(r record, depth int) string {
 	var s strings.Builder
+	before, behind := b.gaps(depth)
 	s.WriteString("{")
 	for i := range r.vlen() {
+		s.WriteString(before)
 		if !b.more() {
-			s.WriteString(" ...")
+			s.WriteString("...")
 			break
 		}
-		at := r.item(i)
-		name := r.str(r.word(at))
+		name := r.str(r.word(r.item(i)))
 		switch r.kind() {
-		case Enum:
-			fmt.Fprintf(&s, " %s=%d", name, r.word(at+4))
-		case Enum64:
-			fmt.Fprintf(&s, " %s=%d", name, uint64(r.word(at+8))<<32|uint64(r.word(at+4)))
+		case Enum, Enum64:
+			fmt.Fprintf(&s, "%s=%d", name, r.value(i))
 		default:
-			offset, bits := r.word(at+8), ""
-			if r.kindFlag() {
-				if width := offset >> 24; width != 0 {
-					bits = fmt.Sprintf(":%d", width)
-				}
-				offset &= 0xffffff
+			offset, width := r.bitOffset(i)
+			bits := ""
+			if width != 0 {
+				bits = fmt.Sprintf(":%d", width)
 			}
-			fmt.Fprintf(&s, " %d: %s%s;", offset, b.declare(r.word(at+4), name, depth+1), bits)
+			fmt.Fprintf(&s, "%d: %s%s;", offset, b.declare(r.word(r.item(i)+4), name, depth+1), bits)
 		}
 	}
-	s.WriteString(" }")
+	s.WriteString(behind + "}")
 	if r.kindFlag() {
 		s.WriteString(" kind_flag")
 	}

@@ -5,6 +5,7 @@ package btfdiff
 import (
 	"encoding/binary"
 	"math/rand/v2"
+	"strings"
 	"testing"
 )
 
@@ -213,6 +214,20 @@ func TestRandom(t *testing.T) {
 		}
 		if there.A.Classes-len(there.OnlyA) != there.B.Classes-len(there.OnlyB) {
 			t.Fatalf("seed %d: the classes in common are not: %+v", seed, there)
+		}
+		e, err := base.Explain(a.bytes(24), other.bytes(24))
+		if err != nil {
+			t.Fatalf("seed %d: %v", seed, err)
+		}
+		if len(e.Changes)+len(e.OnlyA) != len(there.OnlyA) || len(e.Changes)+len(e.OnlyB) != len(there.OnlyB) ||
+			len(e.RepeatsA) != there.A.Redundant || len(e.RepeatsB) != there.B.Redundant || e.Equal != there.Equal() {
+			t.Fatalf("seed %d: the explanation does not match: %+v, %+v", seed, e, there)
+		}
+		for _, c := range e.Changes {
+			// What is compared last is kind_flag, which none of these types has.
+			if c.First == "" || strings.Contains(c.First, "kind_flag") {
+				t.Fatalf("seed %d: %v %s: %q", seed, c.A.Kind, c.A.Name, c.First)
+			}
 		}
 	}
 }

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/pflag"
+)
+
+// commands are what the first argument can say; a file of that name is given as ./diff.
+var commands = map[string]func(args []string, stdout, stderr io.Writer) int{
+	"diff":   runDiff,
+	"verify": runVerify,
+}
+
+// newFlagSet is for a command that is named by the first argument. --btf-base and --btf_base are one flag, as they are for encoding.
+func newFlagSet(command string, stderr io.Writer) *pflag.FlagSet {
+	flags := pflag.NewFlagSet("btf-ko "+command, pflag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.SortFlags = false
+	flags.SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
+		return pflag.NormalizedName(strings.ReplaceAll(name, "-", "_"))
+	})
+	return flags
+}
+
+// usageError says in one line why a command cannot begin.
+func usageError(stderr io.Writer, command string, err error) int {
+	fmt.Fprintf(stderr, "btf-ko %s: %v\n", command, err)
+	return exitUsage
+}

@@ -1,0 +1,330 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+package btfdiff
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+)
+
+// An Explanation is a Result that says more about how the sides differ.
+type Explanation struct {
+	A, B     Side
+	Equal    bool
+	Changes  []Change // types that both sides have under one name, but not the same
+	OnlyA    []Class  // all others, causes first
+	OnlyB    []Class
+	RepeatsA []Repeat // the redundant types, in the order of their ids
+	RepeatsB []Repeat
+}
+
+// A Change is one name with a different type on each side.
+type Change struct {
+	A, B Class
+	// First is the first place where the two differ, in words.
+	First string
+	// The types in C-like words, on several lines.
+	TextA, TextB string
+}
+
+// Cause says that the types differ by themselves, not only through others.
+func (c *Change) Cause() bool { return c.A.Cause || c.B.Cause }
+
+// A Repeat is a redundant type, and the one that makes it so.
+type Repeat struct {
+	ID     uint32
+	Kind   Kind
+	Name   string
+	Of     uint32
+	OfBase bool // Of is a type of the base
+}
+
+// Explain is Compare for someone who wants to see the reasons.
+func (b *Base) Explain(rawA, rawB []byte) (*Explanation, error) {
+	a, z, err := b.compare(rawA, rawB)
+	if err != nil {
+		return nil, err
+	}
+	e := &Explanation{A: a.side, B: z.side, RepeatsA: a.repeats(), RepeatsB: z.repeats()}
+	e.pair(a, z)
+	e.Equal = len(e.Changes)+len(e.OnlyA)+len(e.OnlyB) == 0
+	return e, nil
+}
+
+// pair finds the changes: what only one side has, if the other has something of that name. Where a name stands for several types the
+// first belongs to the first.
+func (e *Explanation) pair(a, z *summary) {
+	onlyB := z.without(a)
+	candidates := make(map[tag][]Class)
+	for _, class := range onlyB {
+		if class.Name != "" && class.Kind != DeclTag && class.Kind != TypeTag { // a tag's text is no name
+			key := z.nameOf(class)
+			candidates[key] = append(candidates[key], class)
+		}
+	}
+	paired := make(map[uint32]bool) // ids of B
+	for _, class := range a.without(z) {
+		key := a.nameOf(class)
+		others := candidates[key]
+		if len(others) == 0 {
+			e.OnlyA = append(e.OnlyA, class)
+			continue
+		}
+		candidates[key] = others[1:]
+		paired[others[0].ID] = true
+		e.Changes = append(e.Changes, Change{
+			A:     class,
+			B:     others[0],
+			First: (&difference{a, z}).first(a.world.blob.record(class.ID), z.world.blob.record(others[0].ID), 0),
+			TextA: text(a.world.blob, class.ID),
+			TextB: text(z.world.blob, others[0].ID),
+		})
+	}
+	for _, class := range onlyB {
+		if !paired[class.ID] {
+			e.OnlyB = append(e.OnlyB, class)
+		}
+	}
+	slices.SortStableFunc(e.Changes, func(a, b Change) int { return causesFirst(a.Cause(), b.Cause()) })
+	for _, only := range [][]Class{e.OnlyA, e.OnlyB} {
+		slices.SortStableFunc(only, func(a, b Class) int { return causesFirst(a.Cause, b.Cause) })
+	}
+}
+
+func causesFirst(a, b bool) int {
+	rank := map[bool]int{true: 0, false: 1}
+	return cmp.Compare(rank[a], rank[b])
+}
+
+// nameOf is what two types have in common that a reader of C takes for the same: a tag, or else a kind and a name.
+func (s *summary) nameOf(class Class) tag {
+	if t, ok := s.world.blob.record(class.ID).tag(); ok {
+		return t
+	}
+	return tag{class.Kind, class.Name}
+}
+
+// repeats lists the redundant types.
+func (s *summary) repeats() []Repeat {
+	w := s.world
+	first := make(map[int32]int32) // by class
+	for _, node := range s.first {
+		first[s.class[node]] = node
+	}
+	var list []Repeat
+	for i := range w.graph.label {
+		node := int32(i)
+		of := w.final(node)
+		if of >= 0 {
+			of = first[s.class[of]]
+		}
+		if of == node {
+			continue
+		}
+		r := w.record(node)
+		repeat := Repeat{ID: w.blob.firstID + uint32(node), Kind: r.kind(), Name: r.name()}
+		if of < 0 {
+			repeat.Of, repeat.OfBase = uint32(w.base.member[^of]), true
+		} else {
+			repeat.Of = w.blob.firstID + uint32(of)
+		}
+		list = append(list, repeat)
+	}
+	return list
+}
+
+// A difference is looked for in two types, one of each side.
+type difference struct{ a, b *summary }
+
+// maxNesting bounds how deep first looks into types without a name.
+const maxNesting = 16
+
+// first says where two types begin to differ. What a reader would notice first is looked at first: the members in their order, and
+// only then how many there are, and the size.
+func (d *difference) first(a, b record, depth int) string {
+	if a.kind() != b.kind() {
+		return sides("%v", a.kind(), b.kind())
+	}
+	if a.kind() == Datasec {
+		return d.firstVariable(a.datasec(), b.datasec(), a, b)
+	}
+	if s := d.firstNumber(a, b); s != "" {
+		return s
+	}
+	for i := range min(a.vlen(), b.vlen()) {
+		if a.kind() == Func {
+			break // vlen is its linkage
+		}
+		if s := d.firstInItem(a, b, i, depth); s != "" {
+			return s
+		}
+	}
+	if place := placeOf(a.kind()); place != "" && a.vlen() != b.vlen() {
+		return sides("%d "+place+"s", a.vlen(), b.vlen())
+	}
+	switch a.kind() {
+	case Int, Struct, Union, Enum, Enum64, Float:
+		if a.word(8) != b.word(8) {
+			return sides("size %d", a.word(8), b.word(8))
+		}
+	case Func:
+		return d.firstInTarget(a, b, depth)
+	case Array:
+		return d.reference("element", a.word(recordSize), b.word(recordSize), depth)
+	case FuncProto:
+		return d.reference("return", a.word(8), b.word(8), depth)
+	case Ptr, Typedef, Volatile, Const, Restrict, Var, DeclTag, TypeTag:
+		return d.reference("", a.word(8), b.word(8), depth)
+	}
+	return sides("kind_flag %t", a.kindFlag(), b.kindFlag())
+}
+
+// firstNumber compares what some kinds have beside names and references.
+func (d *difference) firstNumber(a, b record) string {
+	switch a.kind() {
+	case Int:
+		if v, w := a.word(recordSize), b.word(recordSize); v>>24 != w>>24 {
+			return sides("encoding %d", v>>24, w>>24)
+		} else if v != w {
+			return sides("bits %d", v&0xff, w&0xff)
+		}
+	case Array:
+		if v, w := a.word(recordSize+8), b.word(recordSize+8); v != w {
+			return sides("%d elements", v, w)
+		}
+	case Func:
+		if a.vlen() != b.vlen() {
+			return sides("linkage %d", a.vlen(), b.vlen())
+		}
+	case Var:
+		if v, w := a.word(recordSize), b.word(recordSize); v != w {
+			return sides("linkage %d", v, w)
+		}
+	}
+	return ""
+}
+
+// placeOf is what the items of a kind are called.
+func placeOf(k Kind) string {
+	switch k {
+	case Struct, Union:
+		return "member"
+	case Enum, Enum64:
+		return "value"
+	case FuncProto:
+		return "parameter"
+	}
+	return ""
+}
+
+// firstInItem compares the i-th member, value or parameter.
+func (d *difference) firstInItem(a, b record, i, depth int) string {
+	atA, atB := a.item(i), b.item(i)
+	place := fmt.Sprintf("%s %d", placeOf(a.kind()), i)
+	name := a.str(a.word(atA))
+	if other := b.str(b.word(atB)); name != other {
+		return place + ": " + sides("%s", strconv.Quote(name), strconv.Quote(other))
+	}
+	if name != "" {
+		place += fmt.Sprintf(" %q", name)
+	}
+	switch a.kind() {
+	case Enum, Enum64:
+		if v, w := a.value(i), b.value(i); v != w {
+			return place + ": " + sides("%d", v, w)
+		}
+		return ""
+	case Struct, Union:
+		offset, width := a.bitOffset(i)
+		otherOffset, otherWidth := b.bitOffset(i)
+		if offset != otherOffset {
+			return place + ": " + sides("bit offset %d", offset, otherOffset)
+		}
+		if width != otherWidth {
+			return place + ": " + sides("bit field of %d", width, otherWidth)
+		}
+	}
+	return d.reference(place, a.word(atA+4), b.word(atB+4), depth)
+}
+
+// firstInTarget compares what two types refer to as if it were part of them.
+func (d *difference) firstInTarget(a, b record, depth int) string {
+	idA, idB := a.word(8), b.word(8)
+	if idA == 0 || idB == 0 || depth > maxNesting || d.same(idA, idB) {
+		return d.reference("", idA, idB, depth)
+	}
+	return d.first(a.blob.record(idA), b.blob.record(idB), depth+1)
+}
+
+func (d *difference) firstVariable(a, b []datasecEntry, recordA, recordB record) string {
+	for i := range min(len(a), len(b)) {
+		name := recordA.blob.typeName(a[i].typ)
+		place := fmt.Sprintf("variable %d %q", i, name)
+		switch other := recordB.blob.typeName(b[i].typ); {
+		case name != other:
+			return fmt.Sprintf("variable %d: ", i) + sides("%s", strconv.Quote(name), strconv.Quote(other))
+		case a[i].offset != b[i].offset:
+			return place + ": " + sides("offset %d", a[i].offset, b[i].offset)
+		case a[i].size != b[i].size:
+			return place + ": " + sides("size %d", a[i].size, b[i].size)
+		}
+		if s := d.reference(place, a[i].typ, b[i].typ, 0); s != "" {
+			return s
+		}
+	}
+	if len(a) != len(b) {
+		return sides("%d variables", len(a), len(b))
+	}
+	return sides("size %d", recordA.word(8), recordB.word(8))
+}
+
+// reference compares what is referred to from a place; "" if that is the same.
+func (d *difference) reference(place string, idA, idB uint32, depth int) string {
+	if d.same(idA, idB) {
+		return ""
+	}
+	blobA, blobB := d.a.world.blob, d.b.world.blob
+	if nestedA, nestedB := blobA.nested(idA), blobB.nested(idB); nestedA && nestedB && depth < maxNesting {
+		return place + ": " + d.first(blobA.record(idA), blobB.record(idB), depth+1)
+	}
+	textA, textB := declaration(blobA, idA), declaration(blobB, idB)
+	if place != "" {
+		place += " "
+	}
+	if textA == textB {
+		return place + "leads to a type that differs: " + textA
+	}
+	return place + "is " + sides("%s", textA, textB)
+}
+
+// nested says whether a type is a struct or union whose members are listed where it is used.
+func (b *blob) nested(id uint32) bool {
+	if id == 0 {
+		return false
+	}
+	r := b.record(id)
+	return (r.kind() == Struct || r.kind() == Union) && r.word(0) == 0
+}
+
+// same says whether types of the two sides are of one class.
+func (d *difference) same(idA, idB uint32) bool { return d.a.classOf(idA) == d.b.classOf(idB) }
+
+// classOf gives the class of a type: of the base as ^c.
+func (s *summary) classOf(id uint32) int32 {
+	w := s.world
+	ref := w.node(id)
+	if ref < 0 {
+		ref = ^w.base.class[id]
+	}
+	if ref = w.final(ref); ref >= 0 {
+		return s.class[ref]
+	}
+	return ref
+}
+
+// sides puts two values into words; format is for the first, with its unit.
+func sides(format string, a, b any) string {
+	return fmt.Sprintf(format, a) + " on one side, " + fmt.Sprintf("%v", b) + " on the other"
+}

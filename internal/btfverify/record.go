@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+package btfverify
+
+import (
+	"errors"
+	"fmt"
+	"math/bits"
+)
+
+// form checks what a record has in common with all of its kind.
+func (v *verifier) form(r record) error {
+	form := r.form()
+	switch vlen := r.vlen(); {
+	case form.vlen == noVlen && vlen != 0:
+		return fmt.Errorf("vlen %d, must be 0", vlen)
+	case form.vlen == linkage && vlen > 1:
+		return fmt.Errorf("linkage %d, must be 0 (static) or 1 (global)", vlen)
+	}
+	isTag := r.kind() == TypeTag || r.kind() == DeclTag
+	switch {
+	case !r.flag() || form.flag || isTag && v.kernel.FlaggedTags:
+	case isTag:
+		return fmt.Errorf("kind_flag is set: %s does not know it for tags", v.kernel.Version)
+	default:
+		return errors.New("kind_flag is set")
+	}
+	if form.third == unused && r.third() != 0 {
+		return fmt.Errorf("%d in size/type, must be 0", r.third())
+	}
+	return nil
+}
+
+// contents checks numbers that have a meaning for this kind only.
+func (v *verifier) contents(r record) error {
+	switch r.kind() {
+	case Int:
+		return integer(r)
+	case Float:
+		switch r.third() {
+		case 2, 4, 8, 12, 16:
+		default:
+			return fmt.Errorf("size %d, must be 2, 4, 8, 12 or 16", r.third())
+		}
+	case Enum, Enum64:
+		if n := r.third(); n > 8 || bits.OnesCount32(n) != 1 {
+			return fmt.Errorf("size %d, must be 1, 2, 4 or 8", n)
+		}
+	case Struct, Union:
+		return members(r)
+	case Var:
+		if n := r.word(recordSize); n > 1 {
+			return fmt.Errorf("linkage %d, must be 0 (static) or 1 (global)", n)
+		}
+	case Datasec:
+		return variables(r)
+	case DeclTag:
+		if n := int32(r.word(recordSize)); n < -1 {
+			return fmt.Errorf("component %d, must be -1 or a number", n)
+		}
+	}
+	return nil
+}
+
+// integer checks an INT's encoding, bit offset and bits (btf.rst, section 2.2.1).
+func integer(r record) error {
+	v := r.word(recordSize)
+	encoding, offset, n := v>>24, v>>16&0xff, v&0xff
+	switch {
+	case v&0xf000ff00 != 0:
+		return fmt.Errorf("encoding %#x has unknown bits", v)
+	case encoding > 4 || bits.OnesCount32(encoding) > 1:
+		return fmt.Errorf("encoding %d, must be 0, 1 (signed), 2 (char) or 4 (bool)", encoding)
+	case offset+n > 128:
+		return fmt.Errorf("%d bits at %d: more than 128", n, offset)
+	case uint64(offset+n) > 8*uint64(r.third()):
+		return fmt.Errorf("%d bits at %d in %d bytes", n, offset, r.third())
+	}
+	return nil
+}
+
+// members checks where members are. They are in the order of their offsets.
+func members(r record) error {
+	last := uint32(0)
+	for i := range r.vlen() {
+		offset, _ := r.bitOffset(i)
+		switch {
+		case r.kind() == Union && offset != 0:
+			return fmt.Errorf("%s: bit offset %d in a union", member(r, i), offset)
+		case offset < last:
+			return fmt.Errorf("%s: bit offset %d, and the one before has %d", member(r, i), offset, last)
+		case (uint64(offset)+7)/8 > uint64(r.third()):
+			return fmt.Errorf("%s: bit offset %d in a struct of %d bytes", member(r, i), offset, r.third())
+		}
+		last = offset
+	}
+	return nil
+}
+
+// member names a member for messages.
+func member(r record, i int) string {
+	if name := r.str(r.word(r.item(i))); name != "" {
+		return fmt.Sprintf("member %d %q", i, name)
+	}
+	return fmt.Sprintf("member %d", i)
+}
+
+// variables checks where the variables of a DATASEC are: in the order of their addresses, and without overlap.
+func variables(r record) error {
+	if r.third() == 0 {
+		return errors.New("size 0")
+	}
+	end := uint64(0)
+	for i := range r.vlen() {
+		offset, n := uint64(r.word(r.item(i)+4)), uint64(r.word(r.item(i)+8))
+		switch {
+		case n == 0:
+			return fmt.Errorf("variable %d: size 0", i)
+		case offset < end:
+			return fmt.Errorf("variable %d at %d: the one before ends at %d", i, offset, end)
+		case offset+n > uint64(r.third()):
+			return fmt.Errorf("variable %d at %d, %d bytes, in a section of %d", i, offset, n, r.third())
+		}
+		end = offset + n
+	}
+	return nil
+}
