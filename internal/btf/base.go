@@ -266,6 +266,24 @@ func (b *Base) declares(id uint32) bool {
 	return false
 }
 
+// modifiesDeclaration tells whether a type is a declaration, or one with qualifiers, tags or names of typedefs around it.
+func (b *Base) modifiesDeclaration(id uint32) bool {
+	for range maxNesting {
+		if id == 0 {
+			return false
+		}
+		switch infoKind(b.info(id)) {
+		case KindFwd:
+			return true
+		case KindConst, KindVolatile, KindRestrict, KindTypedef, KindTypeTag:
+			id = le32(b.Types[b.off[id]+8:])
+		default:
+			return false
+		}
+	}
+	return false
+}
+
 // baseHasher computes cut hashes depth first.
 type baseHasher struct {
 	base   *Base

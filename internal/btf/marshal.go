@@ -19,7 +19,7 @@ func (m *Module) Marshal(order binary.ByteOrder, layout bool) ([]byte, error) {
 	}
 	r := m.resolve()
 	w := &writer{m: m, r: r, nextID: uint32(m.base.NumTypes()) + 1, strOff: make([]uint32, m.Names.Len()),
-		ids: map[uint32]uint32{}}
+		ids: map[uint32]uint32{}, completeID: map[completion]uint32{}}
 	if len(m.base.Strings) == 0 { // BTF without a base begins its strings with the empty one (btf.rst, section 2.1)
 		w.strings = append(w.strings, 0)
 	}
@@ -56,6 +56,8 @@ func (m *Module) Marshal(order binary.ByteOrder, layout bool) ([]byte, error) {
 		number(l.unit, l.node)
 	}
 
+	w.numberCompletions(list)
+
 	for _, e := range list[:beforeLate] {
 		w.write(e)
 	}
@@ -64,6 +66,9 @@ func (m *Module) Marshal(order binary.ByteOrder, layout bool) ([]byte, error) {
 	}
 	for _, e := range list[beforeLate:] {
 		w.write(e)
+	}
+	for _, c := range w.completions {
+		w.head(c.of, 0, c.to)
 	}
 	w.variables()
 	if w.err != nil {
@@ -92,6 +97,68 @@ type writer struct {
 	ids     map[uint32]uint32 // by copy, or forward|tag
 	nextID  uint32
 	err     error
+
+	completions []completed
+	completeID  map[completion]uint32
+}
+
+// The base may have a CONST, say, of a struct that it only declares and the module defines. Behind a pointer it is as good as the
+// module's, but not where the struct's size matters: an ARRAY of that CONST would have no size. There the module gets a CONST of its
+// own.
+type (
+	completion struct {
+		inBase uint32 // the base's type
+		to     uint32 // what takes the place of what that leads to
+	}
+	completed struct {
+		of *Type
+		to uint32
+	}
+)
+
+// value is ref for a place where the size of the type matters.
+func (w *writer) value(scene int, ref Ref) uint32 {
+	id, inBase := w.r.target(scene, ref)
+	if !inBase {
+		return w.ids[id]
+	}
+	if id == 0 || ref.isTag() || !w.m.base.modifiesDeclaration(id) {
+		return id
+	}
+	t := &w.m.types[ref.index()]
+	to := w.value(scene, t.To)
+	if to < uint32(w.m.base.NumTypes())+1 {
+		return id // nobody knows the size
+	}
+	key := completion{id, to}
+	if w.completeID[key] == 0 {
+		w.completeID[key] = w.nextID
+		w.nextID++
+		w.completions = append(w.completions, completed{t, to})
+	}
+	return w.completeID[key]
+}
+
+// numberCompletions finds the types that have to be completed.
+func (w *writer) numberCompletions(list []emission) {
+	for _, e := range list {
+		switch t := &w.m.types[e.node]; t.Kind {
+		case KindArray:
+			w.value(e.scene, t.To)
+		case KindStruct, KindUnion:
+			for _, x := range w.m.members[t.First : t.First+t.N] {
+				w.value(e.scene, x.Type)
+			}
+		case KindFuncProto:
+			w.value(e.scene, t.To)
+			for _, x := range w.m.params[t.First : t.First+t.N] {
+				w.value(e.scene, x.Type)
+			}
+		}
+	}
+	for _, v := range w.m.vars {
+		w.value(w.r.sceneOf[v.Unit], v.Type)
+	}
 }
 
 func (w *writer) put(v ...uint32) {
@@ -146,11 +213,11 @@ func (w *writer) write(e emission) {
 		w.put(t.Extra)
 	case KindArray:
 		w.head(t, 0, 0)
-		w.put(w.ref(e.scene, t.To), w.ref(e.scene, t.Index), t.Extra)
+		w.put(w.value(e.scene, t.To), w.ref(e.scene, t.Index), t.Extra)
 	case KindStruct, KindUnion:
 		w.head(t, t.N, t.Number)
 		for _, x := range w.m.members[t.First : t.First+t.N] {
-			w.put(w.name(x.Name), w.ref(e.scene, x.Type), x.Offset)
+			w.put(w.name(x.Name), w.value(e.scene, x.Type), x.Offset)
 		}
 	case KindEnum:
 		w.head(t, t.N, t.Number)
@@ -163,9 +230,9 @@ func (w *writer) write(e emission) {
 			w.put(w.name(x.Name), uint32(x.Value), uint32(x.Value>>32))
 		}
 	case KindFuncProto:
-		w.head(t, t.N, w.ref(e.scene, t.To))
+		w.head(t, t.N, w.value(e.scene, t.To))
 		for _, x := range w.m.params[t.First : t.First+t.N] {
-			w.put(w.name(x.Name), w.ref(e.scene, x.Type))
+			w.put(w.name(x.Name), w.value(e.scene, x.Type))
 		}
 	}
 }
@@ -185,7 +252,7 @@ func (w *writer) variables() {
 	vars := w.m.vars
 	ids := make([]uint32, len(vars))
 	for i, v := range vars {
-		w.put(w.name(v.Name), info(KindVar, 0, false), w.ref(w.r.sceneOf[v.Unit], v.Type), v.Linkage)
+		w.put(w.name(v.Name), info(KindVar, 0, false), w.value(w.r.sceneOf[v.Unit], v.Type), v.Linkage)
 		ids[i] = w.nextID
 		w.nextID++
 		for j, tag := range v.Tags {

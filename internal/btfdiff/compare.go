@@ -321,13 +321,20 @@ type summary struct {
 	first   []int32 // of each class that the base does not have, its first node
 	classes map[int32]bool
 	labels  map[int32]bool
+	// By class of the base that leads to a declaration: the first node that leads to the definition.
+	completes map[int32]int32
 }
 
 func (w *world) summary(class []int32) *summary {
-	s := &summary{world: w, class: class, classes: make(map[int32]bool), labels: make(map[int32]bool)}
+	s := &summary{world: w, class: class, classes: make(map[int32]bool), labels: make(map[int32]bool), completes: make(map[int32]int32)}
 	for i := range w.graph.label {
 		node := int32(i)
 		s.labels[w.graph.label[node]] = true
+		if c := w.match[node]; c >= 0 && w.completesDeclaration(node) {
+			if _, again := s.completes[c]; !again {
+				s.completes[c] = node
+			}
+		}
 		if _, ok := w.standsFor[node]; ok || w.match[node] >= 0 || s.classes[class[node]] {
 			continue
 		}
@@ -337,9 +344,34 @@ func (w *world) summary(class []int32) *summary {
 	s.side = Side{
 		Types:     w.graph.len(),
 		Classes:   len(s.first),
-		Redundant: w.graph.len() - len(s.first),
+		Redundant: w.graph.len() - len(s.first) - len(s.completes),
 	}
 	return s
+}
+
+// completesDeclaration says whether a node that matches the base leads to a definition, through nothing but qualifiers and names,
+// where the base's leads to a declaration.
+func (w *world) completesDeclaration(node int32) bool {
+	c := w.match[node]
+	for range maxRefDepth {
+		switch w.record(node).kind() {
+		case Const, Volatile, Restrict, Typedef, TypeTag:
+		default:
+			return false
+		}
+		ref := w.graph.refsOf(node)[0]
+		if ref < 0 {
+			return false
+		}
+		if node = w.resolve(ref); node < 0 {
+			return false
+		}
+		c = w.base.class[w.base.graph.refsOf(w.base.member[c])[0]]
+		if _, declared := w.base.declarations[c]; declared {
+			return !w.record(node).isDeclaration()
+		}
+	}
+	return false
 }
 
 // without describes the classes that the other side does not have.

@@ -157,10 +157,40 @@ func wholeRedundant(t *testing.T, baseRaw, splitRaw []byte) int {
 			}
 		}
 	}
+	// end follows qualifiers and names, and tells whether they lead to a declaration, or to a definition of the split.
+	end := func(id int32) (declaration, ownDefinition bool) {
+		for {
+			r := split.record(uint32(id))
+			switch r.kind() {
+			case Const, Volatile, Restrict, Typedef, TypeTag:
+			default:
+				_, tagged := r.tag()
+				return r.isDeclaration(), tagged && !r.isDeclaration() && uint32(id) >= split.firstID
+			}
+			if id = int32(r.word(8)); id == 0 {
+				return false, false
+			}
+			if uint32(id) >= split.firstID && redirect[id] >= 0 {
+				id = redirect[id]
+			}
+		}
+	}
+	declared, completed := make(map[int32]bool), make(map[int32]bool) // by class
+	for id := 1; id < len(class); id++ {
+		if declaration, _ := end(int32(id)); declaration && uint32(id) < split.firstID && !split.record(uint32(id)).isDeclaration() {
+			declared[class[id]] = true
+		}
+	}
 	seen := make(map[int32]bool)
 	redundant := 0
 	for id := range class {
 		inSplit := uint32(id) >= split.firstID
+		if inSplit && declared[class[id]] && !completed[class[id]] {
+			if _, own := end(int32(id)); own {
+				completed[class[id]] = true
+				continue
+			}
+		}
 		switch {
 		case inSplit && (redirect[id] >= 0 || seen[class[id]]):
 			redundant++
