@@ -266,19 +266,21 @@ func (b *Base) declares(id uint32) bool {
 	return false
 }
 
-// modifiesDeclaration tells whether a type is a declaration, or one with qualifiers, tags or names of typedefs around it.
-func (b *Base) modifiesDeclaration(id uint32) bool {
-	for range maxNesting {
-		if id == 0 {
-			return false
-		}
-		switch infoKind(b.info(id)) {
-		case KindFwd:
+// leadsToDeclaration tells whether references from a type lead to a FWD without passing through a tag.
+func (b *Base) leadsToDeclaration(id uint32, depth int) bool {
+	if id == 0 || depth > maxNesting {
+		return false
+	}
+	inf := b.info(id)
+	if infoKind(inf) == KindFwd {
+		return true
+	}
+	if le32(b.Types[b.off[id]:]) != 0 && tagClassOf(infoKind(inf), infoFlag(inf)) != notTag {
+		return false
+	}
+	for _, ref := range b.refsOf(id, nil) {
+		if b.leadsToDeclaration(ref, depth+1) {
 			return true
-		case KindConst, KindVolatile, KindRestrict, KindTypedef, KindTypeTag:
-			id = le32(b.Types[b.off[id]+8:])
-		default:
-			return false
 		}
 	}
 	return false

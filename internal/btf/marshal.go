@@ -19,7 +19,7 @@ func (m *Module) Marshal(order binary.ByteOrder, layout bool) ([]byte, error) {
 	}
 	r := m.resolve()
 	w := &writer{m: m, r: r, nextID: uint32(m.base.NumTypes()) + 1, strOff: make([]uint32, m.Names.Len()),
-		ids: map[uint32]uint32{}, completeID: map[completion]uint32{}}
+		ids: map[uint32]uint32{}}
 	if len(m.base.Strings) == 0 { // BTF without a base begins its strings with the empty one (btf.rst, section 2.1)
 		w.strings = append(w.strings, 0)
 	}
@@ -57,6 +57,7 @@ func (m *Module) Marshal(order binary.ByteOrder, layout bool) ([]byte, error) {
 	}
 
 	w.numberCompletions(list)
+	completions := w.completions
 
 	for _, e := range list[:beforeLate] {
 		w.write(e)
@@ -67,8 +68,8 @@ func (m *Module) Marshal(order binary.ByteOrder, layout bool) ([]byte, error) {
 	for _, e := range list[beforeLate:] {
 		w.write(e)
 	}
-	for _, c := range w.completions {
-		w.head(c.of, 0, c.to)
+	for _, e := range completions {
+		w.write(e)
 	}
 	w.variables()
 	if w.err != nil {
@@ -98,67 +99,10 @@ type writer struct {
 	nextID  uint32
 	err     error
 
-	completions []completed
-	completeID  map[completion]uint32
-}
-
-// The base may have a CONST, say, of a struct that it only declares and the module defines. Behind a pointer it is as good as the
-// module's, but not where the struct's size matters: an ARRAY of that CONST would have no size. There the module gets a CONST of its
-// own.
-type (
-	completion struct {
-		inBase uint32 // the base's type
-		to     uint32 // what takes the place of what that leads to
-	}
-	completed struct {
-		of *Type
-		to uint32
-	}
-)
-
-// value is ref for a place where the size of the type matters.
-func (w *writer) value(scene int, ref Ref) uint32 {
-	id, inBase := w.r.target(scene, ref)
-	if !inBase {
-		return w.ids[id]
-	}
-	if id == 0 || ref.isTag() || !w.m.base.modifiesDeclaration(id) {
-		return id
-	}
-	t := &w.m.types[ref.index()]
-	to := w.value(scene, t.To)
-	if to < uint32(w.m.base.NumTypes())+1 {
-		return id // nobody knows the size
-	}
-	key := completion{id, to}
-	if w.completeID[key] == 0 {
-		w.completeID[key] = w.nextID
-		w.nextID++
-		w.completions = append(w.completions, completed{t, to})
-	}
-	return w.completeID[key]
-}
-
-// numberCompletions finds the types that have to be completed.
-func (w *writer) numberCompletions(list []emission) {
-	for _, e := range list {
-		switch t := &w.m.types[e.node]; t.Kind {
-		case KindArray:
-			w.value(e.scene, t.To)
-		case KindStruct, KindUnion:
-			for _, x := range w.m.members[t.First : t.First+t.N] {
-				w.value(e.scene, x.Type)
-			}
-		case KindFuncProto:
-			w.value(e.scene, t.To)
-			for _, x := range w.m.params[t.First : t.First+t.N] {
-				w.value(e.scene, x.Type)
-			}
-		}
-	}
-	for _, v := range w.m.vars {
-		w.value(w.r.sceneOf[v.Unit], v.Type)
-	}
+	completions []emission
+	completed   map[copyKey]uint32 // what complete gave
+	completeID  map[string]uint32  // by the base's type and what the copy refers to
+	leads       map[uint32]bool    // what Base.leadsToDeclaration gave
 }
 
 func (w *writer) put(v ...uint32) {
@@ -185,10 +129,73 @@ func (w *writer) name(n Name) uint32 {
 
 func (w *writer) ref(scene int, ref Ref) uint32 {
 	id, inBase := w.r.target(scene, ref)
-	if inBase {
+	switch {
+	case !inBase:
+		return w.ids[id]
+	case !w.r.completes || id == 0 || ref.isTag() || !w.leadsToDeclaration(id):
 		return id
 	}
-	return w.ids[id]
+	return w.complete(scene, ref.index(), id)
+}
+
+// The base may have a pointer, say, to a struct that it only declares and the module defines. For types of the base that is all the
+// same, but who follows a type of the module wants to come to the definition: a BPF program reads members of what a function's
+// parameter points to, and an ARRAY has to know the size of its elements. So the module gets a pointer of its own.
+
+// complete gives the type to refer to instead of id, the base's type for a node: itself if nothing that it leads to is defined by
+// the module.
+func (w *writer) complete(scene int, n uint32, id uint32) uint32 {
+	place := copyKey{scene, n}
+	if own, ok := w.completed[place]; ok {
+		return own
+	}
+	var refs []uint32
+	for _, ref := range w.m.refsOf(n, nil) {
+		refs = append(refs, w.ref(scene, ref)) // ends: in C every cycle passes through a tag
+	}
+	own := uint32(0)
+	for _, candidate := range append([]uint32{id}, w.r.more[n]...) {
+		if slices.Equal(refs, w.m.base.refsOf(candidate, nil)) {
+			own = candidate
+			break
+		}
+	}
+	if own == 0 {
+		key := fmt.Sprint(id, refs)
+		if own = w.completeID[key]; own == 0 {
+			own = w.nextID
+			w.nextID++
+			w.completeID[key] = own
+			w.completions = append(w.completions, emission{scene, n})
+		}
+	}
+	w.completed[place] = own
+	return own
+}
+
+func (w *writer) leadsToDeclaration(id uint32) bool {
+	leads, known := w.leads[id]
+	if !known {
+		leads = w.m.base.leadsToDeclaration(id, 0)
+		w.leads[id] = leads
+	}
+	return leads
+}
+
+// numberCompletions finds what has to be completed, so that it has a number before anything is written.
+func (w *writer) numberCompletions(list []emission) {
+	if !w.r.completes {
+		return
+	}
+	w.completed, w.completeID, w.leads = map[copyKey]uint32{}, map[string]uint32{}, map[uint32]bool{}
+	for _, e := range list {
+		for _, ref := range w.m.refsOf(e.node, nil) {
+			w.ref(e.scene, ref)
+		}
+	}
+	for _, v := range w.m.vars {
+		w.ref(w.r.sceneOf[v.Unit], v.Type)
+	}
 }
 
 func (w *writer) head(t *Type, vlen uint32, number uint32) {
@@ -213,11 +220,11 @@ func (w *writer) write(e emission) {
 		w.put(t.Extra)
 	case KindArray:
 		w.head(t, 0, 0)
-		w.put(w.value(e.scene, t.To), w.ref(e.scene, t.Index), t.Extra)
+		w.put(w.ref(e.scene, t.To), w.ref(e.scene, t.Index), t.Extra)
 	case KindStruct, KindUnion:
 		w.head(t, t.N, t.Number)
 		for _, x := range w.m.members[t.First : t.First+t.N] {
-			w.put(w.name(x.Name), w.value(e.scene, x.Type), x.Offset)
+			w.put(w.name(x.Name), w.ref(e.scene, x.Type), x.Offset)
 		}
 	case KindEnum:
 		w.head(t, t.N, t.Number)
@@ -230,9 +237,9 @@ func (w *writer) write(e emission) {
 			w.put(w.name(x.Name), uint32(x.Value), uint32(x.Value>>32))
 		}
 	case KindFuncProto:
-		w.head(t, t.N, w.value(e.scene, t.To))
+		w.head(t, t.N, w.ref(e.scene, t.To))
 		for _, x := range w.m.params[t.First : t.First+t.N] {
-			w.put(w.name(x.Name), w.value(e.scene, x.Type))
+			w.put(w.name(x.Name), w.ref(e.scene, x.Type))
 		}
 	}
 }
@@ -252,7 +259,7 @@ func (w *writer) variables() {
 	vars := w.m.vars
 	ids := make([]uint32, len(vars))
 	for i, v := range vars {
-		w.put(w.name(v.Name), info(KindVar, 0, false), w.value(w.r.sceneOf[v.Unit], v.Type), v.Linkage)
+		w.put(w.name(v.Name), info(KindVar, 0, false), w.ref(w.r.sceneOf[v.Unit], v.Type), v.Linkage)
 		ids[i] = w.nextID
 		w.nextID++
 		for j, tag := range v.Tags {

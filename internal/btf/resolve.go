@@ -27,6 +27,8 @@ type resolution struct {
 	refs    []uint32 // reverse references: see list
 	refsEnd []uint32
 
+	completes bool // the module defines a tag that the base only declares
+
 	scenes  []scene
 	sceneOf []int              // by unit
 	home    map[uint32]copyKey // by tag: its first definition, and the scene that has it
@@ -98,6 +100,7 @@ func (r *resolution) disputedTags() (disputed, several []uint32) {
 				inBase++
 			}
 		}
+		r.completes = r.completes || inBase == 0 && len(r.scratch.ids) > 0
 		if inBase > 0 && (inBase > 1 || len(t.defs) > 1 || r.first[t.defs[0]] == 0) {
 			disputed = append(disputed, uint32(k))
 		}

@@ -41,10 +41,11 @@ func TestCompare(t *testing.T) {
 	type split func(w *writer, base baseIDs)
 	nothing := func(*writer, baseIDs) {}
 	tests := []struct {
-		name                 string
-		a, b                 split
-		onlyA, onlyB         []string // KIND name, and a ! if it is the cause
-		redundantA, redundtB int
+		name                     string
+		a, b                     split
+		onlyA, onlyB             []string // KIND name, and a ! if it is the cause
+		redundantA, redundtB     int
+		completingB, incompleteA int
 	}{
 		{
 			name: "nothing equals nothing",
@@ -256,7 +257,9 @@ func TestCompare(t *testing.T) {
 				w.typedef("handle", w.structure("holder", field{"p", p}))
 				w.typedef("pointer", p)
 			},
-			redundtB: 2,
+			redundtB:    1, // holder
+			completingB: 1, // the pointer
+			incompleteA: 1, // the typedef
 		},
 		{
 			name: "a definition is not redundant for the base's forward",
@@ -278,7 +281,8 @@ func TestCompare(t *testing.T) {
 					panic("not the id foreseen")
 				}
 			},
-			redundtB: 2,
+			redundtB:    1,
+			completingB: 1,
 		},
 		{
 			name: "an enum without values counts as the full one",
@@ -378,8 +382,12 @@ func TestCompare(t *testing.T) {
 					t.Errorf("redundant: %d and %d, want %d and %d",
 						got.A.Redundant, got.B.Redundant, test.redundantA, test.redundtB)
 				}
+				if got.A.Completing != 0 || got.B.Completing != test.completingB || got.A.Incomplete != test.incompleteA || got.B.Incomplete != 0 {
+					t.Errorf("completing %d and %d, want 0 and %d; incomplete %d and %d, want %d and 0", got.A.Completing, got.B.Completing,
+						test.completingB, got.A.Incomplete, got.B.Incomplete, test.incompleteA)
+				}
 				for _, side := range []Side{got.A, got.B} {
-					if side.Types != side.Classes+side.Redundant {
+					if side.Types != side.Classes+side.Redundant+side.Completing {
 						t.Errorf("%+v: types are neither a class's first nor redundant", side)
 					}
 				}

@@ -18,6 +18,12 @@ type Side struct {
 	Types     int
 	Classes   int // that the base does not have
 	Redundant int // types that say what the base or another type of the split says
+	// Types like one of the base but for leading to the definition of what that only
+	// leads to the declaration of.
+	Completing int
+	// Types that refer to a declaration of the base, perhaps through types of the base that
+	// have no tag, although the split has the definition.
+	Incomplete int
 }
 
 // A Class stands for the types of a split that no observer could tell apart.
@@ -330,7 +336,7 @@ func (w *world) summary(class []int32) *summary {
 	for i := range w.graph.label {
 		node := int32(i)
 		s.labels[w.graph.label[node]] = true
-		if c := w.match[node]; c >= 0 && w.completesDeclaration(node) {
+		if c := w.match[node]; c >= 0 && w.completesDeclaration(node, c) {
 			if _, again := s.completes[c]; !again {
 				s.completes[c] = node
 			}
@@ -341,34 +347,61 @@ func (w *world) summary(class []int32) *summary {
 		s.classes[class[node]] = true
 		s.first = append(s.first, node)
 	}
+	incomplete := 0
+	for node := range w.graph.label {
+		for _, ref := range w.graph.refsOf(int32(node)) {
+			if ref < 0 && w.leavesIncomplete(^ref) {
+				incomplete++
+				break
+			}
+		}
+	}
 	s.side = Side{
-		Types:     w.graph.len(),
-		Classes:   len(s.first),
-		Redundant: w.graph.len() - len(s.first) - len(s.completes),
+		Completing: len(s.completes),
+		Incomplete: incomplete,
+		Types:      w.graph.len(),
+		Classes:    len(s.first),
+		Redundant:  w.graph.len() - len(s.first) - len(s.completes),
 	}
 	return s
 }
 
-// completesDeclaration says whether a node that matches the base leads to a definition, through nothing but qualifiers and names,
-// where the base's leads to a declaration.
-func (w *world) completesDeclaration(node int32) bool {
-	c := w.match[node]
-	for range maxRefDepth {
-		switch w.record(node).kind() {
-		case Const, Volatile, Restrict, Typedef, TypeTag:
-		default:
-			return false
-		}
-		ref := w.graph.refsOf(node)[0]
+// completesDeclaration says whether a node that matches class c of the base leads to a definition, through nothing with a tag, where
+// the class leads to a declaration.
+func (w *world) completesDeclaration(node, c int32) bool {
+	r := w.record(node)
+	if _, tagged := r.tag(); tagged {
+		_, declared := w.base.declarations[c]
+		return declared && !r.isDeclaration()
+	}
+	baseRefs := w.base.graph.refsOf(w.base.member[c])
+	for i, ref := range w.graph.refsOf(node) {
 		if ref < 0 {
-			return false
+			continue
 		}
-		if node = w.resolve(ref); node < 0 {
-			return false
+		if ref = w.resolve(ref); ref >= 0 && w.completesDeclaration(ref, w.base.class[baseRefs[i]]) {
+			return true
 		}
-		c = w.base.class[w.base.graph.refsOf(w.base.member[c])[0]]
-		if _, declared := w.base.declarations[c]; declared {
-			return !w.record(node).isDeclaration()
+	}
+	return false
+}
+
+// leavesIncomplete says whether a reference leads, through nothing with a tag, to a declaration of the base that the split defines.
+func (w *world) leavesIncomplete(c int32) bool {
+	if _, ok := w.base.declarations[c]; ok {
+		_, defined := w.definer(c)
+		return defined
+	}
+	id := w.base.member[c]
+	if id <= 0 {
+		return false
+	}
+	if _, tagged := w.base.blob.record(uint32(id)).tag(); tagged {
+		return false
+	}
+	for _, ref := range w.base.graph.refsOf(id) {
+		if w.leavesIncomplete(w.base.class[ref]) {
+			return true
 		}
 	}
 	return false

@@ -19,8 +19,9 @@
 //
 // A split type is *redundant* if the base has a type of its class, or another type
 // of the split has and was counted already. A definition is not redundant merely
-// because the base has a declaration of it, and neither is a CONST, TYPEDEF and so on of
-// a definition where the base has one of the declaration: an array of it has no size.
+// because the base has a declaration of it, and neither is a PTR, FUNC_PROTO and so on
+// that leads to a definition, through nothing with a tag, where the base's leads to a
+// declaration: who follows it sees more.
 //
 // # Algorithm
 //

@@ -120,7 +120,7 @@ func (s *summary) repeats() []Repeat {
 		if of >= 0 {
 			of = first[s.class[of]]
 		}
-		if of == node || of < 0 && s.completes[^of] == node && w.completesDeclaration(node) {
+		if of == node || of < 0 && s.completes[^of] == node && w.completesDeclaration(node, ^of) {
 			continue
 		}
 		r := w.record(node)

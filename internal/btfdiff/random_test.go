@@ -157,36 +157,47 @@ func wholeRedundant(t *testing.T, baseRaw, splitRaw []byte) int {
 			}
 		}
 	}
-	// end follows qualifiers and names, and tells whether they lead to a declaration, or to a definition of the split.
-	end := func(id int32) (declaration, ownDefinition bool) {
-		for {
-			r := split.record(uint32(id))
-			switch r.kind() {
-			case Const, Volatile, Restrict, Typedef, TypeTag:
-			default:
-				_, tagged := r.tag()
-				return r.isDeclaration(), tagged && !r.isDeclaration() && uint32(id) >= split.firstID
-			}
-			if id = int32(r.word(8)); id == 0 {
-				return false, false
-			}
-			if uint32(id) >= split.firstID && redirect[id] >= 0 {
-				id = redirect[id]
-			}
+	// completes says whether references of a split's type lead, through the split's types without a tag, to a definition where
+	// those of the base's type lead to a declaration.
+	var completes func(id, inBase int32) bool
+	completes = func(id, inBase int32) bool {
+		if target := redirect[inBase]; target >= 0 && uint32(target) < split.firstID {
+			inBase = target
 		}
-	}
-	declared, completed := make(map[int32]bool), make(map[int32]bool) // by class
-	for id := 1; id < len(class); id++ {
-		if declaration, _ := end(int32(id)); declaration && uint32(id) < split.firstID && !split.record(uint32(id)).isDeclaration() {
-			declared[class[id]] = true
+		r := split.record(uint32(id))
+		if _, tagged := r.tag(); tagged {
+			return inBase > 0 && split.record(uint32(inBase)).isDeclaration() && !r.isDeclaration()
 		}
+		var baseRefs []int32
+		for ref := range split.record(uint32(inBase)).refs {
+			baseRefs = append(baseRefs, int32(ref))
+		}
+		i := 0
+		for ref := range r.refs {
+			if uint32(ref) >= split.firstID {
+				target := int32(ref)
+				if redirect[ref] >= 0 {
+					target = redirect[ref]
+				}
+				if uint32(target) >= split.firstID && completes(target, baseRefs[i]) {
+					return true
+				}
+			}
+			i++
+		}
+		return false
 	}
+	inBase := make(map[int32]int32) // by class: a type of the base
+	for id := split.firstID - 1; id > 0; id-- {
+		inBase[class[id]] = int32(id)
+	}
+	completed := make(map[int32]bool) // by class
 	seen := make(map[int32]bool)
 	redundant := 0
 	for id := range class {
 		inSplit := uint32(id) >= split.firstID
-		if inSplit && declared[class[id]] && !completed[class[id]] {
-			if _, own := end(int32(id)); own {
+		if b, ok := inBase[class[id]]; ok && inSplit && redirect[id] < 0 && !completed[class[id]] {
+			if _, tagged := split.record(uint32(id)).tag(); !tagged && completes(int32(id), b) {
 				completed[class[id]] = true
 				continue
 			}

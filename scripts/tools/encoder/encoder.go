@@ -51,3 +51,13 @@ func Run(program string, flags []string, base, module, output string) (*os.Proce
 	}
 	return cmd.ProcessState, nil
 }
+
+// RunInPlace encodes a module in place.
+func RunInPlace(program string, flags []string, base, module string) error {
+	cmd := exec.Command(program, append(slices.Clone(flags), "--btf_base", base, module)...)
+	cmd.Env = append(os.Environ(), "LLVM_OBJCOPY=objcopy") // what pahole adds sections with
+	if message, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s %s: %w: %s", filepath.Base(program), module, err, bytes.TrimSpace(message))
+	}
+	return nil
+}

@@ -2,8 +2,9 @@
 
 // Parity encodes kernel modules with two encoders, an oracle and the one under test, and
 // reports for how many of them both say the same. What "the same" means is defined in
-// package btfdiff. It exits with status 1 if an encoder failed or if fewer modules than
-// asked for are equal.
+// package btfdiff. It exits with status 1 if an encoder failed, if fewer modules than
+// asked for are equal, if a module differs in a way that docs/deviations.md does not
+// explain, and if the encoder under test says a thing twice or takes more bytes.
 package main
 
 import (
@@ -37,6 +38,8 @@ type options struct {
 	every, jobs     int
 	only            string
 	minEqual        float64
+	deviations      string
+	distilled       bool
 	list            bool
 	details         int
 }
@@ -56,6 +59,8 @@ func main() {
 	pflag.StringVar(&o.only, "only", "", "take only modules whose path contains this")
 	pflag.IntVarP(&o.jobs, "jobs", "j", 2, "modules to encode at a time")
 	pflag.Float64Var(&o.minEqual, "min-equal", 0, "fail if less than this percentage of modules is equal")
+	pflag.StringVar(&o.deviations, "deviations", "", "page that explains differences")
+	pflag.BoolVar(&o.distilled, "distilled", false, "compare what is put into modules that bring their own base (.BTF.base)")
 	pflag.BoolVar(&o.list, "list", false, "list each module that differs, and how")
 	pflag.IntVar(&o.details, "details", 20, "with --list, differences to show per module and side; 0 for all")
 	pflag.Parse()
@@ -87,36 +92,42 @@ func run(o options) error {
 	if err != nil {
 		return fmt.Errorf("%s --version: %w", o.oracle, err)
 	}
-	kept := oracleDir(o, version)
-	scratch, err := os.MkdirTemp("", "parity-")
-	if err != nil {
+	c := comparison{options: o, base: base, kept: oracleDir(o, version)}
+	if c.scratch, err = os.MkdirTemp("", "parity-"); err != nil {
 		return err
 	}
-	defer os.RemoveAll(scratch)
+	defer os.RemoveAll(c.scratch)
+	explainer := &explainer{base: base}
+	if o.deviations != "" {
+		if explainer.list, err = readDeviations(o.deviations, o.kernel, oracleVersion(version)); err != nil {
+			return err
+		}
+	}
 
 	outcomes := make([]outcome, len(paths))
 	var next, done atomic.Int64
 	var wg sync.WaitGroup
 	for range max(o.jobs, 1) {
 		wg.Go(func() {
-			for {
-				i := int(next.Add(1)) - 1
-				if i >= len(paths) {
-					return
-				}
-				outcomes[i] = compare(o, base, paths[i],
-					filepath.Join(kept, paths[i]+".btf"), filepath.Join(scratch, fmt.Sprint(i)))
+			for i := int(next.Add(1)) - 1; i < len(paths); i = int(next.Add(1)) - 1 {
+				outcomes[i] = c.module(paths[i])
 				progress(int(done.Add(1)), len(paths))
 			}
 		})
 	}
 	wg.Wait()
 	oracle := fmt.Sprintf("%s %s", filepath.Base(o.oracle), bytes.TrimSpace(version))
-	return report(o, oracle, filepath.Base(o.encoder), outcomes)
+	return report(o, oracle, filepath.Base(o.encoder), outcomes, explainer)
 }
+
+// plain says whether what is encoded is what a kernel's build asks for.
+func (o *options) plain() bool { return !o.distilled && len(o.features) == 0 }
 
 // flags are what both encoders get.
 func (o *options) flags() []string { return encoder.Flags(o.kernel, o.features...) }
+
+// ourFlags are what the encoder under test gets.
+func (o *options) ourFlags() []string { return append(o.flags(), o.encoderFlags...) }
 
 // progress shows how far it is, on a terminal only.
 func progress(done, total int) {
@@ -182,47 +193,82 @@ func oracleDir(o options, version []byte) string {
 
 // An outcome is what became of one module.
 type outcome struct {
-	path                      string
-	err                       error
-	result                    *btfdiff.Result // of the oracle (A) and the encoder (B)
+	path                 string
+	err                  error
+	result               *btfdiff.Result // of the oracle (A) and the encoder (B)
+	repeats              bool            // the oracle says a type of the base again, for itself or to complete it
+	distilled, explained bool
+	// What the two wrote; not kept if both say the same.
+	oracle, encoder           []byte
 	oracleBytes, encoderBytes int
 }
 
-func compare(o options, base *btfdiff.Base, path, kept, scratch string) outcome {
-	out := outcome{path: path}
-	module := filepath.Join(o.modules, path)
-	oracle, err := os.ReadFile(kept)
-	if err != nil {
-		temporary := kept + ".new"
-		if oracle, err = encode(o.oracle, o.flags(), o.base, module, temporary); err == nil {
-			err = os.Rename(temporary, kept)
-		}
-	}
-	if err != nil {
-		out.err = err
-		return out
-	}
-	ours, err := encode(o.encoder, append(o.flags(), o.encoderFlags...), o.base, module, scratch)
-	if err != nil {
-		out.err = err
-		return out
-	}
-	os.Remove(scratch)
-	out.oracleBytes, out.encoderBytes = len(oracle), len(ours)
-	if out.result, out.err = base.Compare(oracle, ours); out.err != nil {
+// A comparison is what modules are compared with and where.
+type comparison struct {
+	options
+	base    *btfdiff.Base
+	kept    string // directory for the oracle's outputs
+	scratch string // directory for temporary files
+}
+
+func (c *comparison) module(path string) outcome {
+	out := outcome{path: path, distilled: c.distilled}
+	if out.err = c.compare(path, &out); out.err != nil {
 		out.err = fmt.Errorf("%s: %w", path, out.err)
+	} else if out.result.Equal() {
+		out.oracle, out.encoder = nil, nil
 	}
 	return out
 }
 
-// encode runs an encoder and returns the bytes it wrote. Modules are encoded in parallel
-// here, so the encoder is not asked for threads of its own.
-func encode(program string, flags []string, base, module, output string) ([]byte, error) {
-	if err := os.MkdirAll(filepath.Dir(output), 0o755); err != nil {
+func (c *comparison) compare(path string, out *outcome) error {
+	var err error
+	if out.oracle, err = c.keptOutput(path, ".btf", func(output string) error {
+		return c.encode(c.options.oracle, c.flags(), path, output)
+	}); err != nil {
+		return err
+	}
+	output := filepath.Join(c.scratch, strings.ReplaceAll(path, "/", "-"))
+	if err := c.encode(c.options.encoder, c.ourFlags(), path, output); err != nil {
+		return err
+	}
+	defer os.Remove(output)
+	if out.encoder, err = os.ReadFile(output); err != nil {
+		return err
+	}
+	out.oracleBytes, out.encoderBytes = len(out.oracle), len(out.encoder)
+	if out.result, err = c.base.Compare(out.oracle, out.encoder); err != nil {
+		return err
+	}
+	out.repeats = out.result.A.Redundant > 0 || out.result.A.Completing > out.result.B.Completing
+	if c.distilled {
+		return c.compareDistilled(path, out)
+	}
+	return nil
+}
+
+// keptOutput gives what the oracle wrote for a module, now or in an earlier run.
+func (c *comparison) keptOutput(path, suffix string, encode func(output string) error) ([]byte, error) {
+	kept := filepath.Join(c.kept, path+suffix)
+	if raw, err := os.ReadFile(kept); err == nil {
+		return raw, nil
+	}
+	temporary := kept + ".new"
+	if err := os.MkdirAll(filepath.Dir(kept), 0o755); err != nil {
 		return nil, err
 	}
-	if _, err := encoder.Run(program, flags, base, module, output); err != nil {
+	if err := encode(temporary); err != nil {
 		return nil, err
 	}
-	return os.ReadFile(output)
+	if err := os.Rename(temporary, kept); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(kept)
+}
+
+// encode runs an encoder. Modules are encoded in parallel here, so the encoder is not asked
+// for threads of its own.
+func (c *comparison) encode(program string, flags []string, path, output string) error {
+	_, err := encoder.Run(program, flags, c.options.base, filepath.Join(c.modules, path), output)
+	return err
 }

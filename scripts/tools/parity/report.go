@@ -4,7 +4,6 @@ package main
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -14,15 +13,16 @@ import (
 
 // A total adds up one side's modules.
 type total struct {
-	name                    string
-	types, redundant, bytes int
-	only                    map[btfdiff.Kind]int // classes that only this side has
-	causes                  map[string]int       // by description, in how many modules
+	name                                string
+	types, redundant, incomplete, bytes int
+	only                                map[btfdiff.Kind]int // classes that only this side has
+	causes                              map[string]int       // by description, in how many modules
 }
 
 func (t *total) add(side btfdiff.Side, bytes int, only []btfdiff.Class) {
 	t.types += side.Types
 	t.redundant += side.Redundant
+	t.incomplete += side.Incomplete
 	t.bytes += bytes
 	for _, class := range only {
 		t.only[class.Kind]++
@@ -37,11 +37,15 @@ func newTotal(name string) *total {
 }
 
 // report prints what came out and returns an error if that is not good enough.
-func report(o options, oracleName, encoderName string, outcomes []outcome) error {
+func report(o options, oracleName, encoderName string, outcomes []outcome, explainer *explainer) error {
 	oracle, encoder := newTotal(oracleName), newTotal(encoderName)
-	var equal, different, failed int
+	var equal, explained, different, failed int
 	var failures []error
-	for _, out := range outcomes {
+	for i := range outcomes {
+		out := &outcomes[i]
+		if out.err == nil && !out.result.Equal() {
+			out.explained, out.err = explainer.explains(out)
+		}
 		switch {
 		case out.err != nil:
 			failed++
@@ -49,23 +53,25 @@ func report(o options, oracleName, encoderName string, outcomes []outcome) error
 			continue
 		case out.result.Equal():
 			equal++
+		case out.explained:
+			explained++
 		default:
 			different++
-			if o.list {
-				list(o, out, oracle.name, encoder.name)
-			}
+		}
+		if o.list && !out.result.Equal() {
+			list(o, out, oracle.name, encoder.name)
 		}
 		oracle.add(out.result.A, out.oracleBytes, out.result.OnlyA)
 		encoder.add(out.result.B, out.encoderBytes, out.result.OnlyB)
 	}
 
 	percent := 100 * float64(equal) / float64(len(outcomes))
-	fmt.Printf("%d modules: %d equal (%.1f %%), %d different, %d failed\n\n", len(outcomes), equal, percent, different, failed)
-	fmt.Printf("%-12s %12s %12s %12s\n", "", "types", "redundant", "bytes")
+	fmt.Printf("%d modules: %d equal (%.2f %%), %d explained, %d different, %d failed\n\n", len(outcomes), equal, percent, explained, different, failed)
+	fmt.Printf("%-12s %12s %12s %12s %12s\n", "", "types", "redundant", "incomplete", "bytes")
 	for _, t := range []*total{oracle, encoder} {
-		fmt.Printf("%-12s %12s %12s %12s\n", t.name, thousands(t.types), thousands(t.redundant), thousands(t.bytes))
+		fmt.Printf("%-12s %12s %12s %12s %12s\n", t.name, thousands(t.types), thousands(t.redundant), thousands(t.incomplete), thousands(t.bytes))
 	}
-	if different > 0 {
+	if explained+different > 0 {
 		fmt.Printf("\nclasses only in  %12s %12s\n", oracle.name, encoder.name)
 		for kind := btfdiff.Int; kind <= btfdiff.Enum64; kind++ {
 			if oracle.only[kind]+encoder.only[kind] > 0 {
@@ -83,13 +89,24 @@ func report(o options, oracleName, encoderName string, outcomes []outcome) error
 		}
 		fmt.Println(err)
 	}
+	if o.every == 1 && o.only == "" {
+		for _, line := range explainer.unused(o.distilled) {
+			fmt.Printf("%s: nothing to explain: %s\n", o.deviations, line)
+		}
+	}
 	switch {
 	case failed > 0:
 		return fmt.Errorf("%d modules could not be compared", failed)
 	case percent < o.minEqual:
 		return fmt.Errorf("%.1f %% of the modules are equal; at least %.1f %% should be", percent, o.minEqual)
-	case equal+different == 0:
-		return errors.New("nothing was compared")
+	case different > 0 && o.deviations != "":
+		return fmt.Errorf("%d modules differ, and %s does not explain it", different, o.deviations)
+	case encoder.redundant > 0 && o.plain():
+		return fmt.Errorf("%s says %d types twice", encoder.name, encoder.redundant)
+	case encoder.incomplete > 0:
+		return fmt.Errorf("%s leaves %d types incomplete that the module defines", encoder.name, encoder.incomplete)
+	case encoder.bytes > oracle.bytes && o.plain():
+		return fmt.Errorf("%s takes %d bytes more than %s", encoder.name, encoder.bytes-oracle.bytes, oracle.name)
 	}
 	return nil
 }
@@ -116,8 +133,12 @@ func printCauses(t *total) {
 }
 
 // list prints how one module differs, causes before consequences.
-func list(o options, out outcome, oracle, encoder string) {
-	fmt.Printf("%s: only in %s %d, only in %s %d\n", out.path, oracle, len(out.result.OnlyA), encoder, len(out.result.OnlyB))
+func list(o options, out *outcome, oracle, encoder string) {
+	explained := ""
+	if out.explained {
+		explained = " (explained)"
+	}
+	fmt.Printf("%s%s: only in %s %d, only in %s %d\n", out.path, explained, oracle, len(out.result.OnlyA), encoder, len(out.result.OnlyB))
 	for _, side := range []struct {
 		sign string
 		only []btfdiff.Class

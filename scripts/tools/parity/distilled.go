@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+package main
+
+import (
+	"debug/elf"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"github.com/kbtf/kbtf/internal/btfdiff"
+	"github.com/kbtf/kbtf/scripts/tools/encoder"
+)
+
+// compareDistilled replaces the result of a comparison by that of what both encoders put into the module when they are asked for a
+// distilled base. That has to be the same, .BTF and .BTF.base taken together, and so has .BTF.base alone: it is what a kernel
+// looks for.
+func (c *comparison) compareDistilled(path string, out *outcome) error {
+	kept, err := c.keptOutput(path, ".distilled.ko", func(output string) error {
+		return c.encodeInPlace(c.options.oracle, c.flags(), path, output)
+	})
+	if err != nil {
+		return err
+	}
+	output := filepath.Join(c.scratch, strings.ReplaceAll(path, "/", "-"))
+	if err := c.encodeInPlace(c.options.encoder, c.ourFlags(), path, output); err != nil {
+		return err
+	}
+	defer os.Remove(output)
+	ours, err := os.ReadFile(output)
+	if err != nil {
+		return err
+	}
+	var joined, bases [2][]byte
+	for i, image := range [][]byte{kept, ours} {
+		split, base, err := sections(image)
+		if err != nil {
+			return err
+		}
+		if joined[i], err = btfdiff.Join(base, split); err != nil {
+			return err
+		}
+		bases[i] = base
+	}
+	out.oracle, out.encoder = joined[0], joined[1]
+	out.oracleBytes, out.encoderBytes = len(joined[0]), len(joined[1])
+	if out.result, err = btfdiff.NoBase().Compare(joined[0], joined[1]); err != nil {
+		return err
+	}
+	if out.result.Equal() {
+		result, err := btfdiff.NoBase().Compare(bases[0], bases[1])
+		if err != nil {
+			return err
+		}
+		out.result.OnlyA, out.result.OnlyB = result.OnlyA, result.OnlyB
+	}
+	return nil
+}
+
+// encodeInPlace encodes a copy of a module that has lost its BTF, and leaves of it what the comparison needs.
+func (c *comparison) encodeInPlace(program string, flags []string, path, output string) error {
+	module := filepath.Join(c.modules, path)
+	copied := output + ".whole"
+	defer os.Remove(copied)
+	if message, err := exec.Command("objcopy", "--remove-section=.BTF", module, copied).CombinedOutput(); err != nil {
+		return fmt.Errorf("objcopy: %w: %s", err, message)
+	}
+	if err := os.Chmod(copied, 0o644); err != nil {
+		return err
+	}
+	if err := encoder.RunInPlace(program, append(flags, "--btf_features=distilled_base"), c.options.base, copied); err != nil {
+		return err
+	}
+	message, err := exec.Command("objcopy", "--only-section=.BTF", "--only-section=.BTF.base", copied, output).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("objcopy: %w: %s", err, message)
+	}
+	return nil
+}
+
+// sections gives .BTF and .BTF.base of an ELF file.
+func sections(image []byte) (split, base []byte, err error) {
+	file, err := elf.NewFile(strings.NewReader(string(image)))
+	if err != nil {
+		return nil, nil, err
+	}
+	splitSection, baseSection := file.Section(".BTF"), file.Section(".BTF.base")
+	if splitSection == nil || baseSection == nil {
+		return nil, nil, errors.New("no .BTF, or no .BTF.base, in what was encoded")
+	}
+	if split, err = splitSection.Data(); err == nil {
+		base, err = baseSection.Data()
+	}
+	return split, base, err
+}
