@@ -10,10 +10,10 @@ TREE    ?=
 OBJTREE ?=
 # For make test.
 TESTFLAGS ?=
-# For make parity: every Nth module is compared, and at least so many percent have to
-# be equal.
-EVERY     ?= 10
-MIN_EQUAL ?= 99
+# For make parity: every Nth module is compared, and every so manieth with a base of its
+# own.
+EVERY           ?= 10
+EVERY_DISTILLED ?= 20
 
 .PHONY: all build
 all: build
@@ -44,9 +44,12 @@ e2e: ## patch, configure and build a real 5.10 kernel, and check its modules' BT
 	scripts/e2e
 
 .PHONY: parity
-parity: ## compare with pahole's output on every EVERYth module of a Debian kernel
+parity: ## compare with pahole's output on every EVERYth module of three Debian kernels
 	scripts/setup fetch
-	scripts/parity --every $(EVERY) --min-equal $(MIN_EQUAL)
+	scripts/parity --kernel 6.1 --every $(EVERY) --min-equal 99.9
+	scripts/parity --kernel 6.12-cloud --every $(EVERY) --min-equal 99.9
+	scripts/parity --kernel 7-cloud --oracle 1.32 --every $(EVERY) --min-equal 97
+	scripts/parity --kernel 6.1 --distilled --every $(EVERY_DISTILLED) --min-equal 95
 
 .PHONY: kernel-test
 kernel-test: ## load all modules of a Debian kernel, with our BTF, into that kernel under qemu

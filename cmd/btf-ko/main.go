@@ -177,7 +177,11 @@ func encodeFile(file string, base *btf.Base, opt *options, stderr io.Writer) err
 			}
 		},
 	}
-	opt.features.apply(base.Dialect, &eopt)
+	dialect := base.Dialect
+	if base.NumTypes() == 0 {
+		dialect.NestedArrays = eopt.Rules != encode.Rules130
+	}
+	opt.features.apply(dialect, &eopt)
 	blob, err := encode.File(img, base, eopt)
 	if err != nil {
 		return err

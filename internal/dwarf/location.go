@@ -104,46 +104,33 @@ func (d *Data) ParameterRegisters(u *Unit, l Location, wide bool) int {
 
 // firstRegister finds the register in which a parameter's value, or the first piece of it, is by an expression.
 func firstRegister(expr []byte, wide bool, u *Unit) (reg int, ok bool) {
-	if len(expr) == 0 {
-		return 0, false
-	}
-	first, ok := opLength(expr, u)
-	if !ok {
-		return 0, false
-	}
-	if first == len(expr) {
-		return register(expr)
-	}
-	last, computed := first, false // the last operation, and whether it makes a value of what is on the stack
-	pieces := false
-	for at := first; at < len(expr); {
+	first, last := 0, 0 // where the second operation begins, and the last one
+	inRegister, pieces := NoRegister, false
+	for at := 0; at < len(expr); {
 		n, ok := opLength(expr[at:], u)
 		if !ok {
 			return 0, false
 		}
-		if wide && (expr[at] == opPiece || expr[at] == opBitPiece) {
-			pieces = true
+		op := expr[at : at+n]
+		if r, ok := register(op); ok && inRegister == NoRegister {
+			inRegister = r
+		}
+		pieces = pieces || op[0] == opPiece || op[0] == opBitPiece
+		if at == 0 {
+			first = n
 		}
 		last, at = at, at+n
 	}
-	computed = expr[last] == opStackValue
-	if wide && !(computed && last == first) {
-		if !pieces {
-			return 0, false
-		}
-		for at := 0; at < len(expr); {
-			n, _ := opLength(expr[at:], u)
-			if reg, ok := register(expr[at : at+n]); ok {
-				return reg, true
-			}
-			at += n
-		}
-		return 0, false
+	switch {
+	case last == 0:
+		return register(expr)
+	case wide && !(last == first && expr[last] == opStackValue):
+		return inRegister, pieces && inRegister != NoRegister
 	}
 	if reg, ok := register(expr[:first]); ok {
 		return reg, true
 	}
-	if op := expr[0]; computed && op >= opBreg0 && op < opBreg0+32 {
+	if op := expr[0]; expr[last] == opStackValue && op >= opBreg0 && op < opBreg0+32 {
 		return int(op - opBreg0), true
 	}
 	return 0, false
@@ -190,7 +177,8 @@ func opLength(expr []byte, u *Unit) (n int, ok bool) {
 		// constu, consts, plus_uconst, regx, fbreg, piece, addrx, constx, convert, reinterpret, GNU's of these
 		ok = leb()
 	case 0x92, opBitPiece, 0xa5, 0xf5: // bregx, bit_piece, regval_type
-		ok = leb() && leb()
+		ok = leb()
+		ok = ok && leb()
 	case 0x9e, opEntryValue, opGNUEntryVal: // implicit_value, entry_value
 		ok = block()
 	case 0xa0, 0xf2: // implicit_pointer

@@ -341,6 +341,7 @@ func readAll(d *Data) (dies int, err error) {
 			}
 			if r.Has(AttrLocation) {
 				d.ParameterRegister(r.u, r.Location())
+				d.ParameterRegisters(r.u, r.Location(), true)
 				r.VariablePlace()
 			}
 		}

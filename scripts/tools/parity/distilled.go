@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/kbtf/kbtf/internal/btfdiff"
+	"github.com/kbtf/kbtf/internal/btfverify"
 	"github.com/kbtf/kbtf/scripts/tools/encoder"
 )
 
@@ -39,6 +40,13 @@ func (c *comparison) compareDistilled(path string, out *outcome) error {
 		split, base, err := sections(image)
 		if err != nil {
 			return err
+		}
+		small, problems := btfverify.VerifyDistilled(base, c.whole, c.kernel)
+		if len(problems) == 0 {
+			_, problems = btfverify.Verify(split, small, c.kernel)
+		}
+		if len(problems) > 0 {
+			return fmt.Errorf("refused: %v", problems[0])
 		}
 		if joined[i], err = btfdiff.Join(base, split); err != nil {
 			return err

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
 // Parity encodes kernel modules with two encoders, an oracle and the one under test, and
-// reports for how many of them both say the same. What "the same" means is defined in
+// reports for how many of them both say the same, and whether the kernel takes it. What "the same" means is defined in
 // package btfdiff. It exits with status 1 if an encoder failed, if fewer modules than
 // asked for are equal, if a module differs in a way that docs/deviations.md does not
 // explain, and if the encoder under test says a thing twice or takes more bytes.
@@ -25,6 +25,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/kbtf/kbtf/internal/btfdiff"
+	"github.com/kbtf/kbtf/internal/btfverify"
 	"github.com/kbtf/kbtf/scripts/tools/encoder"
 )
 
@@ -93,6 +94,9 @@ func run(o options) error {
 		return fmt.Errorf("%s --version: %w", o.oracle, err)
 	}
 	c := comparison{options: o, base: base, kept: oracleDir(o, version)}
+	if err := c.prepareVerification(raw); err != nil {
+		return err
+	}
 	if c.scratch, err = os.MkdirTemp("", "parity-"); err != nil {
 		return err
 	}
@@ -207,8 +211,10 @@ type outcome struct {
 type comparison struct {
 	options
 	base    *btfdiff.Base
-	kept    string // directory for the oracle's outputs
-	scratch string // directory for temporary files
+	kernel  *btfverify.Kernel
+	whole   *btfverify.BTF // the base
+	kept    string         // directory for the oracle's outputs
+	scratch string         // directory for temporary files
 }
 
 func (c *comparison) module(path string) outcome {
@@ -237,12 +243,36 @@ func (c *comparison) compare(path string, out *outcome) error {
 		return err
 	}
 	out.oracleBytes, out.encoderBytes = len(out.oracle), len(out.encoder)
+	for _, raw := range [][]byte{out.oracle, out.encoder} {
+		if _, problems := btfverify.Verify(raw, c.whole, c.kernel); len(problems) > 0 {
+			return fmt.Errorf("refused: %v", problems[0])
+		}
+	}
 	if out.result, err = c.base.Compare(out.oracle, out.encoder); err != nil {
 		return err
 	}
 	out.repeats = out.result.A.Redundant > 0 || out.result.A.Completing > out.result.B.Completing
 	if c.distilled {
 		return c.compareDistilled(path, out)
+	}
+	return nil
+}
+
+// prepareVerification chooses whose rules what is encoded has to follow: those of the kernel that it is for.
+func (c *comparison) prepareVerification(base []byte) error {
+	version := "" // the newest, which also reads distilled bases
+	for _, k := range btfverify.Kernels {
+		if number, _, _ := strings.Cut(c.options.kernel, "-"); number == k.Version && !c.distilled {
+			version = number
+		}
+	}
+	var err error
+	if c.kernel, err = btfverify.KernelOf(version); err != nil {
+		return err
+	}
+	var problems []btfverify.Problem
+	if c.whole, problems = btfverify.Verify(base, nil, c.kernel); len(problems) > 0 {
+		return fmt.Errorf("%s: refused: %v", c.options.base, problems[0])
 	}
 	return nil
 }
