@@ -161,7 +161,7 @@ func line(typ cilium.Type) string {
 		}
 		return s
 	case *cilium.Var:
-		return fmt.Sprintf("var %s %s %v", v.Name, name(v.Type), v.Linkage)
+		return fmt.Sprintf("var %s %s %v", v.Name, name(v.Type), v.Linkage) + tags(v.Tags)
 	case *cilium.Datasec:
 		s := fmt.Sprintf("datasec %s size=%d", v.Name, v.Size)
 		for _, x := range v.Vars {

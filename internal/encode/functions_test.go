@@ -183,6 +183,56 @@ func TestKfuncs(t *testing.T) {
 	}
 }
 
+// Kfuncs that return a pointer into an arena, or take one.
+func TestArenaKfuncs(t *testing.T) {
+	source := func(param string) string {
+		return `void *get(int a, void *b, ` + param + `) { return b; }
+		asm(".pushsection .BTF_ids,\"a\"\n"
+			".globl __BTF_ID__set8__kfuncs\n__BTF_ID__set8__kfuncs: .long 0, 1\n"
+			".local __BTF_ID__func__get__1\n__BTF_ID__func__get__1: .long 0, 0xa000\n" // KF_ARENA_RET, KF_ARENA_ARG2
+			".size __BTF_ID__set8__kfuncs, .-__BTF_ID__set8__kfuncs\n"
+			".popsection");`
+	}
+	img := gcc.build(t, source("void *c"))
+	for _, tt := range []struct {
+		attributes bool
+		want       string
+	}{
+		{true, "func get [address_space(1)]void*(int a, [address_space(1)]void* b, void* c) tags=bpf_kfunc"},
+		{false, "func get void*(int a, void* b, void* c) tags=bpf_kfunc"},
+	} {
+		d := btf.Modern
+		d.Attributes = tt.attributes
+		raw, err := File(img, NoBase(), Options{Dialect: d})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := list(t, raw, nil)
+		if !slices.Contains(got, tt.want) {
+			t.Errorf("attributes %v: no %q in\n%s", tt.attributes, tt.want, strings.Join(got, "\n"))
+		}
+		blob, err := btf.ParseBlob(raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		base, err := btf.NewBase("x", blob)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if base.Dialect.Attributes != tt.attributes { // kind_flag, which the reader above does not show
+			t.Errorf("attributes %v: as a base it says %v", tt.attributes, base.Dialect.Attributes)
+		}
+	}
+	d := btf.Modern
+	d.Attributes = true
+	wrong := strings.Replace(source("int c"), "void *b", "long b", 1)
+	wrong = strings.Replace(wrong, "return b", "return (void *)b", 1)
+	if _, err := File(gcc.build(t, wrong), NoBase(), Options{Dialect: d}); err == nil ||
+		!strings.HasSuffix(err.Error(), ": kfunc get: parameter 2 is marked as a pointer into an arena, but is no pointer") {
+		t.Errorf("a number marked as a pointer: %v", err)
+	}
+}
+
 // Clang's attributes for BPF programs and for sparse-like checks.
 func TestAnnotations(t *testing.T) {
 	clang := compiler{"clang", []string{"-O2", "-gdwarf-5"}, "ld"}
@@ -192,6 +242,7 @@ func TestAnnotations(t *testing.T) {
 		struct s { int a decl("member"); int type("user") *p; int type("near") type("far") *q; } decl("whole");
 		typedef int number decl("typedef");
 		struct s v; number n;
+		__attribute__((section(".data..percpu"))) int counter decl("variable") decl("twice") decl("twice");
 		int f(struct s *arg decl("param"), int x) decl("function") { return arg->a + x; }`)
 	raw, err := File(img, NoBase(), Options{Dialect: btf.Modern})
 	if err != nil {
@@ -200,6 +251,7 @@ func TestAnnotations(t *testing.T) {
 	want := []string{
 		"struct s size=24 a@0=int tags=member p@64=[user]int* q@128=[far][near]int* tags=whole",
 		"typedef number int tags=typedef",
+		"var counter int global tags=variable,twice", "datasec .data..percpu size=4 counter@0+4",
 		"func f int(struct s/24* arg, int x) tags=function param0 tags=param",
 	}
 	if diff := cmp.Diff(sorted(want), sorted(without(list(t, raw, nil), "int", "ptr", "proto", "type_tag", "decl_tag"))); diff != "" {
