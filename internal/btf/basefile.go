@@ -20,8 +20,9 @@ import (
 // A file that is damaged, truncated, of another version or of another base is noticed before anything is taken from it.
 
 const (
-	baseFileMagic   = "kbtf base file\n\x00"
-	baseFileVersion = 1
+	baseFileMagic = "kbtf base file\n\x00"
+	// BaseFileVersion is that of the format. It changes with the contents too: with Dialect, with hashing.
+	BaseFileVersion = 2
 	baseFileAlign   = 64
 	baseFileStart   = (baseFileHeaderSize + baseFileAlign - 1) &^ (baseFileAlign - 1) // of the first section
 )
@@ -47,7 +48,7 @@ func (b *Blob) Fingerprint() string {
 }
 
 func (d *Dialect) fields() []*bool {
-	return []*bool{&d.NestedArrays, &d.Float, &d.Enum64, &d.TypeTags, &d.DeclTags, &d.KfuncTags}
+	return []*bool{&d.NestedArrays, &d.Float, &d.Enum64, &d.TypeTags, &d.DeclTags, &d.KfuncTags, &d.Attributes}
 }
 
 // File gives the bytes of a base file.
@@ -56,7 +57,7 @@ func (b *Base) File() ([]byte, error) {
 		return nil, err
 	}
 	b.stringsOnce.Do(b.indexStrings)
-	h := baseFileHeader{Version: baseFileVersion}
+	h := baseFileHeader{Version: BaseFileVersion}
 	copy(h.Magic[:], baseFileMagic)
 	for i, f := range b.Dialect.fields() {
 		if *f {
@@ -107,8 +108,8 @@ func NewIndexedBase(path string, b *Blob, file []byte) (*Base, error) {
 	if old := h.seal(); string(h.Magic[:]) != baseFileMagic || old != h.Header {
 		return nil, errors.New("not a base file, or damaged")
 	}
-	if h.Version != baseFileVersion {
-		return nil, fmt.Errorf("base file of version %d, not %d", h.Version, baseFileVersion)
+	if h.Version != BaseFileVersion {
+		return nil, fmt.Errorf("base file of version %d, not %d", h.Version, BaseFileVersion)
 	}
 	if h.Size != uint64(len(file)) {
 		return nil, errors.New("truncated base file")

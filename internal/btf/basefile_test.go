@@ -5,6 +5,7 @@ package btf
 import (
 	"encoding/binary"
 	"errors"
+	"reflect"
 	"slices"
 	"testing"
 )
@@ -221,5 +222,19 @@ func TestBigEndianBlob(t *testing.T) {
 	}
 	if !slices.Equal(big.Types, little.Types) || big.Order != binary.ByteOrder(binary.BigEndian) {
 		t.Error("types differ after a round trip")
+	}
+}
+
+// A base file keeps every field of the dialect.
+func TestDialectFields(t *testing.T) {
+	var d Dialect
+	if got, want := len(d.fields()), reflect.TypeFor[Dialect]().NumField(); got != want {
+		t.Errorf("%d fields are kept, of %d", got, want)
+	}
+	for i, f := range d.fields() {
+		*f = true
+		if !reflect.ValueOf(d).Field(i).Bool() {
+			t.Errorf("field %d is out of order", i)
+		}
 	}
 }

@@ -35,7 +35,11 @@ func DefaultBaseCache() BaseCache {
 	return BaseCache{filepath.Join(dir, "kbtf", "bases")}
 }
 
-func (c BaseCache) file(b *btf.Blob) string { return filepath.Join(c.Dir, b.Fingerprint()+".btfbase") }
+// file names the base file of a base. Files of another version of the format have other names, so that two versions of btf-ko side by
+// side do not replace each other's.
+func (c BaseCache) file(b *btf.Blob) string {
+	return filepath.Join(c.Dir, fmt.Sprintf("%s.v%d.btfbase", b.Fingerprint(), btf.BaseFileVersion))
+}
 
 // open gives the base with its index from the cache, or nil.
 func (c BaseCache) open(path string, b *btf.Blob) *btf.Base {
