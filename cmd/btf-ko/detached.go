@@ -31,12 +31,17 @@ func writeDetached(path string, blob []byte) error {
 
 // writeError puts the file's name in front of an error, instead of the operation's.
 func writeError(path string, err error) error {
+	if err != nil {
+		err = fmt.Errorf("%s: cannot write: %w", path, pathless(err))
+	}
+	return err
+}
+
+// pathless is an error without the operation and the path that it may begin with.
+func pathless(err error) error {
 	var p *fs.PathError
 	if errors.As(err, &p) {
-		err = p.Err
-	}
-	if err != nil {
-		err = fmt.Errorf("%s: cannot write: %w", path, err)
+		return p.Err
 	}
 	return err
 }

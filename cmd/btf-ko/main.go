@@ -9,14 +9,11 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime/debug"
 	"runtime/pprof"
 	"strings"
 
 	"github.com/spf13/pflag"
 
-	"github.com/kbtf/kbtf/internal/btf"
-	"github.com/kbtf/kbtf/internal/elfimage"
 	"github.com/kbtf/kbtf/internal/encode"
 )
 
@@ -37,6 +34,7 @@ func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
 type options struct {
 	base      string
+	order     string // modules.order
 	baseCache string
 	detached  string
 	features  features
@@ -61,7 +59,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 	})
 	flags.StringVar(&opt.base, "btf_base", "", "split against the BTF of `FILE`: vmlinux, any ELF file with .BTF, or raw BTF")
 	flags.StringVar(&opt.baseCache, "base_cache", os.Getenv("KBTF_BASE_CACHE"), "keep the base's index in `DIR` for the next process, or \"off\" (default $KBTF_BASE_CACHE, or kbtf/bases in the user's cache folder)")
-	flags.StringVar(&opt.detached, "btf_encode_detached", "", "write raw BTF to `FILE` and leave the input alone")
+	flags.StringVar(&opt.order, "modules_order", "", "encode all modules that `FILE`, kbuild's modules.order, lists")
+	flags.StringVar(&opt.detached, "btf_encode_detached", "", "write raw BTF to `FILE` and leave the input alone; of several modules to x.ko.btf and so on in a directory FILE")
 	flags.BoolVarP(&opt.quiet, "quiet", "q", false, "no notes on what was left out")
 	flags.BoolVarP(&opt.verbose, "verbose", "v", false, "say what was written")
 	opt.features.addFlags(flags)
@@ -107,105 +106,23 @@ func run(args []string, stdout, stderr io.Writer) int {
 		return exitUsage
 	}
 	files := flags.Args()
+	if opt.order != "" {
+		listed, err := readModulesOrder(opt.order)
+		if err != nil {
+			fmt.Fprintf(stderr, "btf-ko: %v\n", err)
+			return exitFailed
+		}
+		if files = append(files, listed...); len(files) == 0 {
+			return exitDone // a configuration without modules
+		}
+	}
 	if len(files) == 0 {
 		fmt.Fprintf(stderr, "btf-ko: no file to encode: btf-ko --help tells how\n")
 		return exitUsage
 	}
-	if opt.detached != "" && len(files) > 1 {
-		fmt.Fprintf(stderr, "btf-ko: --btf_encode_detached takes one file, not %d\n", len(files))
+	if st, err := os.Stat(opt.detached); opt.detached != "" && len(files) > 1 && (err != nil || !st.IsDir()) {
+		fmt.Fprintf(stderr, "btf-ko: --btf_encode_detached: for %d files it has to be a directory that exists\n", len(files))
 		return exitUsage
 	}
-	return encodeFiles(files, &opt, stderr)
-}
-
-// encodeFiles encodes all files, also after one has failed.
-func encodeFiles(files []string, opt *options, stderr io.Writer) int {
-	// Most modules are done before a collection would pay: collect only when the heap comes near a bound.
-	debug.SetGCPercent(-1)
-	debug.SetMemoryLimit(heapBound)
-	var base *btf.Base
-	var cache encode.BaseCache
-	if opt.base == "" {
-		base = encode.NoBase()
-	} else {
-		cache = opt.cache()
-		var err error
-		if base, err = encode.LoadBase(opt.base, cache); err != nil {
-			fmt.Fprintf(stderr, "btf-ko: %v\n", err)
-			return exitFailed
-		}
-	}
-	status := exitDone
-	for _, file := range files {
-		if err := encodeFile(file, base, opt, stderr); err != nil {
-			fmt.Fprintf(stderr, "btf-ko: %v\n", err)
-			status = exitFailed
-		}
-	}
-	if status == exitDone {
-		if err := cache.Save(base); err != nil && opt.verbose {
-			fmt.Fprintf(stderr, "btf-ko: %v\n", err)
-		}
-	}
-	return status
-}
-
-// cache is where indexes of bases are kept.
-func (o *options) cache() encode.BaseCache {
-	switch o.baseCache {
-	case "off":
-		return encode.BaseCache{}
-	case "":
-		return encode.DefaultBaseCache()
-	}
-	return encode.BaseCache{Dir: o.baseCache}
-}
-
-func encodeFile(file string, base *btf.Base, opt *options, stderr io.Writer) error {
-	img, err := elfimage.Open(file)
-	if err != nil {
-		return err
-	}
-	defer img.Close()
-	eopt := encode.Options{
-		Rules:   encode.Rules(opt.rules),
-		Exclude: opt.exclude,
-		Threads: opt.jobs.threads(),
-		Note: func(note string) {
-			if !opt.quiet {
-				fmt.Fprintf(stderr, "btf-ko: %s: %s\n", file, note)
-			}
-		},
-	}
-	dialect := base.Dialect
-	if base.NumTypes() == 0 {
-		dialect.NestedArrays = eopt.Rules != encode.Rules130
-	}
-	opt.features.apply(dialect, &eopt)
-	blob, err := encode.File(img, base, eopt)
-	if err != nil {
-		return err
-	}
-	if opt.detached != "" { // a base of its own has no place there
-		err = writeDetached(opt.detached, blob)
-	} else {
-		err = attach(img, base, blob, opt.features.has(distilledBase))
-	}
-	if err == nil && opt.verbose {
-		fmt.Fprintf(stderr, "btf-ko: %s: %d bytes of BTF\n", file, len(blob))
-	}
-	return err
-}
-
-// attach puts BTF into a file, with the part of the base that it needs if it is to be independent of the base.
-func attach(img *elfimage.Image, base *btf.Base, blob []byte, distil bool) error {
-	small := elfimage.NewSection{Name: ".BTF.base", Remove: true}
-	if distil && base.NumTypes() > 0 {
-		var err error
-		if blob, small.Contents, err = btf.Distil(base, blob); err != nil {
-			return fmt.Errorf("%s: distilling the base: %w", img.Path, err)
-		}
-		small.Remove = false
-	}
-	return img.Attach(elfimage.NewSection{Name: ".BTF", Contents: blob}, small)
+	return encodeFiles(files, &opt, stdout, stderr)
 }

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+
+	"github.com/kbtf/kbtf/internal/btf"
+	"github.com/kbtf/kbtf/internal/elfimage"
+	"github.com/kbtf/kbtf/internal/encode"
+)
+
+// encodeFiles encodes all files, also after one has failed.
+func encodeFiles(files []string, opt *options, stdout, stderr io.Writer) int {
+	// Most modules are done before a collection would pay: collect only when the heap comes near a bound.
+	debug.SetGCPercent(-1)
+	debug.SetMemoryLimit(heapBound)
+	var base *btf.Base
+	var cache encode.BaseCache
+	if opt.base == "" {
+		base = encode.NoBase()
+	} else {
+		cache = opt.cache()
+		var err error
+		if base, err = encode.LoadBase(opt.base, cache); err != nil {
+			fmt.Fprintf(stderr, "btf-ko: %v\n", err)
+			return exitFailed
+		}
+	}
+	b := batch{files: files, quiet: opt.quiet, stdout: stdout, stderr: stderr}
+	threads := opt.jobs.threads()
+	if len(files) > 1 {
+		threads = 1 // for one file: others are encoded at the same time
+	}
+	b.encode = func(file string) error { return encodeFile(file, base, opt, threads, &b) }
+	failed := b.run(opt.jobs)
+	if failed > 0 {
+		return exitFailed
+	}
+	if err := cache.Save(base); err != nil && opt.verbose {
+		fmt.Fprintf(stderr, "btf-ko: %v\n", err)
+	}
+	return exitDone
+}
+
+// cache is where indexes of bases are kept.
+func (o *options) cache() encode.BaseCache {
+	switch o.baseCache {
+	case "off":
+		return encode.BaseCache{}
+	case "":
+		return encode.DefaultBaseCache()
+	}
+	return encode.BaseCache{Dir: o.baseCache}
+}
+
+// encodeFile encodes one file with so many threads; b is told what there is to say.
+func encodeFile(file string, base *btf.Base, opt *options, threads int, b *batch) error {
+	img, err := elfimage.Open(file)
+	if err != nil {
+		return err
+	}
+	defer img.Close()
+	eopt := encode.Options{
+		Rules:   encode.Rules(opt.rules),
+		Exclude: opt.exclude,
+		Threads: threads,
+		Note: func(note string) {
+			if !opt.quiet {
+				b.say("btf-ko: %s: %s", file, note)
+			}
+		},
+	}
+	dialect := base.Dialect
+	if base.NumTypes() == 0 {
+		dialect.NestedArrays = eopt.Rules != encode.Rules130
+	}
+	opt.features.apply(dialect, &eopt)
+	blob, err := encode.File(img, base, eopt)
+	if err != nil {
+		return err
+	}
+	if opt.detached != "" { // a base of its own has no place there
+		err = writeDetached(opt.output(file), blob)
+	} else {
+		err = attach(img, base, blob, opt.features.has(distilledBase))
+	}
+	if err == nil && opt.verbose {
+		b.say("btf-ko: %s: %d bytes of BTF", file, len(blob))
+	}
+	return err
+}
+
+// attach puts BTF into a file, with the part of the base that it needs if it is to be independent of the base.
+func attach(img *elfimage.Image, base *btf.Base, blob []byte, distil bool) error {
+	small := elfimage.NewSection{Name: ".BTF.base", Remove: true}
+	if distil && base.NumTypes() > 0 {
+		var err error
+		if blob, small.Contents, err = btf.Distil(base, blob); err != nil {
+			return fmt.Errorf("%s: distilling the base: %w", img.Path, err)
+		}
+		small.Remove = false
+	}
+	return img.Attach(elfimage.NewSection{Name: ".BTF", Contents: blob}, small)
+}
+
+// output is where the BTF of a file goes that is not put into the file.
+func (o *options) output(file string) string {
+	if st, err := os.Stat(o.detached); err == nil && st.IsDir() {
+		return filepath.Join(o.detached, filepath.Base(file)+".btf") // a kernel's modules have different names
+	}
+	return o.detached
+}

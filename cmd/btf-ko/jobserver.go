@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+package main
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// A jobserver is how a GNU make that runs jobs in parallel shares them with its children (GNU make manual, section "POSIX Jobserver
+// Interaction"): each token, a byte in a pipe, allows one job more than the one that every child has anyway. A token that was read
+// has to be written back as it was.
+type jobserver struct {
+	read, write int // file descriptors; 0: there is no jobserver
+}
+
+func (s jobserver) found() bool { return s.read > 0 }
+
+// limit is how many jobs are worth asking for.
+func (s jobserver) limit() int { return runtime.NumCPU() }
+
+// findJobserver opens the jobserver that MAKEFLAGS names: a named pipe, or before make 4.4 the descriptors of a pipe that are only open
+// in commands that make takes for a make of their own (+ in front of them).
+func findJobserver(makeflags string) jobserver {
+	auth := ""
+	for word := range strings.FieldsSeq(makeflags) {
+		for _, option := range []string{"--jobserver-auth=", "--jobserver-fds="} {
+			if value, ok := strings.CutPrefix(word, option); ok {
+				auth = value // the last one counts
+			}
+		}
+	}
+	if auth == "" {
+		return jobserver{}
+	}
+	readPath, fifo := strings.CutPrefix(auth, "fifo:")
+	writePath := readPath
+	if !fifo {
+		var r, w int
+		if n, err := fmt.Sscanf(auth, "%d,%d", &r, &w); n != 2 || err != nil || r < 0 || w < 0 {
+			return jobserver{}
+		}
+		var st unix.Stat_t
+		if unix.Fstat(r, &st) != nil || st.Mode&unix.S_IFMT != unix.S_IFIFO {
+			return jobserver{} // not handed to this command
+		}
+		// Opened anew, it can be made non-blocking without an effect on the others that read from it.
+		readPath, writePath = fmt.Sprintf("/proc/self/fd/%d", r), fmt.Sprintf("/proc/self/fd/%d", w)
+	}
+	read, err := unix.Open(readPath, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return jobserver{}
+	}
+	write, err := unix.Open(writePath, unix.O_WRONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		_ = unix.Close(read)
+		return jobserver{}
+	}
+	return jobserver{read, write}
+}
+
+func (s jobserver) close() {
+	_ = unix.Close(s.read)
+	_ = unix.Close(s.write)
+}
+
+// acquire takes a token if there is one.
+func (s jobserver) acquire() (token byte, ok bool) {
+	var b [1]byte
+	n, err := unix.Read(s.read, b[:])
+	return b[0], n == 1 && err == nil
+}
+
+// release gives a token back.
+func (s jobserver) release(token byte) {
+	for {
+		if _, err := unix.Write(s.write, []byte{token}); err != unix.EINTR {
+			if err != nil {
+				fmt.Fprintf(os.Stderr, "btf-ko: make's jobserver: %v\n", err)
+			}
+			return
+		}
+	}
+}
