@@ -12,6 +12,7 @@ import (
 
 // commands are what the first argument can say; a file of that name is given as ./diff.
 var commands = map[string]func(args []string, stdout, stderr io.Writer) int{
+	"base":   runBase,
 	"diff":   runDiff,
 	"verify": runVerify,
 }

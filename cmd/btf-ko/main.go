@@ -57,8 +57,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 	flags.SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
 		return pflag.NormalizedName(strings.ReplaceAll(name, "-", "_"))
 	})
-	flags.StringVar(&opt.base, "btf_base", "", "split against the BTF of `FILE`: vmlinux, any ELF file with .BTF, or raw BTF")
-	flags.StringVar(&opt.baseCache, "base_cache", os.Getenv("KBTF_BASE_CACHE"), "keep the base's index in `DIR` for the next process, or \"off\" (default $KBTF_BASE_CACHE, or kbtf/bases in the user's cache folder)")
+	flags.StringVar(&opt.base, "btf_base", "", "split against the BTF of `FILE`: vmlinux, any ELF file with .BTF, raw BTF, or what btf-ko base made of one")
+	flags.StringVar(&opt.baseCache, "base_cache", os.Getenv("KBTF_BASE_CACHE"), "keep the base's index in `DIR` for the next process; \"off\": neither there nor beside it (default $KBTF_BASE_CACHE, or kbtf/bases in the user's cache folder)")
 	flags.StringVar(&opt.order, "modules_order", "", "encode all modules that `FILE`, kbuild's modules.order, lists")
 	flags.StringVar(&opt.detached, "btf_encode_detached", "", "write raw BTF to `FILE` and leave the input alone; of several modules to x.ko.btf and so on in a directory FILE")
 	flags.BoolVarP(&opt.quiet, "quiet", "q", false, "no notes on what was left out")
@@ -66,14 +66,14 @@ func run(args []string, stdout, stderr io.Writer) int {
 	opt.features.addFlags(flags)
 	flags.Var(&opt.rules, "compat", "leave out the functions that pahole of this version leaves out: 1.30 or 1.32 (the default)")
 	flags.BoolP("btf_encode", "J", false, "accepted for pahole's command line: encoding is all that there is")
-	flags.VarPF(&opt.jobs, "jobs", "j", "threads for one file; without N, or without -j: one for each CPU, but 1 under make -j").NoOptDefVal = "0"
+	flags.VarPF(&opt.jobs, "jobs", "j", "modules at a time, or threads for one; without N, or without -j: one for each CPU; under make -j: 1, and as many modules more as make lets it").NoOptDefVal = "0"
 	exclude := flags.String("lang_exclude", cmp.Or(os.Getenv("PAHOLE_LANG_EXCLUDE"), "rust"), "leave out units in these languages, `LIST` as in rust,asm; C++ is left out anyway")
 	version := flags.Bool("version", false, "print the version and exit")
 	profile := flags.String("cpuprofile", "", "write a CPU profile to `FILE`")
 	flags.Lookup("cpuprofile").Hidden = true
 	flags.Usage = func() {
 		fmt.Fprintf(stdout, "usage: btf-ko [--btf_base FILE] [--btf_encode_detached FILE] FILE.ko...\n"+
-			"       btf-ko verify|diff --help\n\n"+
+			"       btf-ko base|verify|diff --help\n\n"+
 			"Encodes the DWARF of kernel modules as BTF and puts it into their .BTF section. With a base (vmlinux)\n"+
 			"only the types are written that the base does not have.\n\n%s", flags.FlagUsages())
 	}

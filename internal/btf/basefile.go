@@ -13,7 +13,7 @@ import (
 )
 
 // A base file holds a base with its index, to be mapped and used in place: making the index takes longer than encoding a small
-// module. Numbers are little endian; sections begin at multiples of 64 bytes, in this order:
+// module. It can stand for the base (OpenBaseFile), or only give its index (NewIndexedBase). Numbers are little endian; sections begin at multiples of 64 bytes, in this order:
 //
 //	header | types | strings | off | hash | byHash | byTag | strings table
 //
@@ -22,7 +22,7 @@ import (
 const (
 	baseFileMagic = "kbtf base file\n\x00"
 	// BaseFileVersion is that of the format. It changes with the contents too: with Dialect, with hashing.
-	BaseFileVersion = 2
+	BaseFileVersion = 3
 	baseFileAlign   = 64
 	baseFileStart   = (baseFileHeaderSize + baseFileAlign - 1) &^ (baseFileAlign - 1) // of the first section
 )
@@ -34,11 +34,12 @@ type baseFileHeader struct {
 	Dialect  uint32    // bits, in the order of the fields of Dialect
 	Size     uint64    // of the file, in bytes
 	Sections [7]uint64 // sizes in bytes
-	Index    uint32    // CRC-32C of what follows types and strings, which are compared with the base's
+	Contents uint32    // CRC-32C of types and strings
+	Index    uint32    // CRC-32C of what follows them
 	Header   uint32    // CRC-32C of all fields above
 }
 
-const baseFileHeaderSize = 16 + 4 + 4 + 8 + 7*8 + 2*4
+const baseFileHeaderSize = 16 + 4 + 4 + 8 + 7*8 + 3*4
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
@@ -76,12 +77,17 @@ func (b *Base) File() ([]byte, error) {
 		out = append(out, make([]byte, -len(out)&(baseFileAlign-1))...)
 	}
 	h.Size = uint64(len(out))
+	h.Contents = contentsChecksum(b.Types, b.Strings)
 	h.Index = crc32.Checksum(out[index:], castagnoli)
 	h.seal()
 	if _, err := binary.Encode(out, binary.LittleEndian, &h); err != nil {
 		return nil, err
 	}
 	return out, nil
+}
+
+func contentsChecksum(types, strings []byte) uint32 {
+	return crc32.Update(crc32.Checksum(types, castagnoli), castagnoli, strings)
 }
 
 // seal computes the checksum of the header, and returns what it was.
@@ -92,63 +98,109 @@ func (h *baseFileHeader) seal() (old uint32) {
 	return old
 }
 
+// IsBaseFile tells whether a file says that it is a base file.
+func IsBaseFile(file []byte) bool { return bytes.HasPrefix(file, []byte(baseFileMagic)) }
+
+// baseFile is a base file whose header is right.
+type baseFile struct {
+	baseFileHeader
+	sections [7][]byte
+	index    []byte // what Index is the checksum of
+}
+
+func readBaseFile(file []byte) (*baseFile, error) {
+	var f baseFile
+	h := &f.baseFileHeader
+	if len(file) < baseFileHeaderSize {
+		return nil, errors.New("truncated base file")
+	}
+	if _, err := binary.Decode(file, binary.LittleEndian, h); err != nil {
+		return nil, err
+	}
+	version := h.Version
+	if old := h.seal(); string(h.Magic[:]) != baseFileMagic || version == BaseFileVersion && old != h.Header {
+		return nil, errors.New("not a base file, or damaged")
+	}
+	if version != BaseFileVersion {
+		return nil, fmt.Errorf("base file of version %d, not %d", version, BaseFileVersion)
+	}
+	if h.Size != uint64(len(file)) {
+		return nil, errors.New("truncated base file")
+	}
+	at := uint64(baseFileStart)
+	for i, size := range h.Sections {
+		if i == 2 {
+			f.index = file[min(at, uint64(len(file))):]
+		}
+		if at > uint64(len(file)) || size > uint64(len(file))-at {
+			return nil, errors.New("damaged base file")
+		}
+		f.sections[i] = file[at : at+size]
+		at += size + -size&(baseFileAlign-1)
+	}
+	for _, table := range f.sections[4:] {
+		if n := uint(len(table) / 4); bits.OnesCount(n) != 1 {
+			return nil, errors.New("damaged base file")
+		}
+	}
+	if len(f.sections[3]) != 4*len(f.sections[2]) {
+		return nil, errors.New("damaged base file")
+	}
+	return &f, nil
+}
+
+// newBase makes a base of a base file's index; the caller checks it and closes indexed.
+func (f *baseFile) newBase(path string, b *Blob) *Base {
+	base := &Base{Blob: *b, Path: path, Indexed: true, indexed: make(chan struct{})}
+	base.off = fromLittleEndian[uint32](f.sections[2])
+	base.hash = hashes(fromLittleEndian[uint64](f.sections[3]))
+	base.byHash.slots = fromLittleEndian[uint32](f.sections[4])
+	base.byTag.slots = fromLittleEndian[uint32](f.sections[5])
+	base.strings.slots = fromLittleEndian[uint32](f.sections[6])
+	base.stringsOnce.Do(func() {})
+	for i, field := range base.Dialect.fields() {
+		*field = f.Dialect>>i&1 != 0
+	}
+	return base
+}
+
+func (f *baseFile) indexIsWhole() bool { return crc32.Checksum(f.index, castagnoli) == f.Index }
+
+// OpenBaseFile takes a base file in the place of the base that it was made of. The file must stay mapped. The larger part of checking
+// is done in the background: Ready tells.
+func OpenBaseFile(path string, file []byte) (*Base, error) {
+	const remedy = "make it anew with btf-ko base"
+	f, err := readBaseFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("base %s: %w: %s", path, err, remedy)
+	}
+	base := f.newBase(path, &Blob{Order: binary.LittleEndian, Types: f.sections[0], Strings: f.sections[1]})
+	go func() {
+		defer close(base.indexed)
+		if contentsChecksum(f.sections[0], f.sections[1]) != f.Contents || !f.indexIsWhole() {
+			base.indexErr = fmt.Errorf("base %s: damaged base file: %s", path, remedy)
+		}
+	}()
+	return base, nil
+}
+
 // ErrOtherBase says that a base file is of another base.
 var ErrOtherBase = errors.New("base file of another base")
 
 // NewIndexedBase takes a base and a base file that may hold its index. An error says why the file cannot be used; the caller may
 // fall back on NewBase. Both must stay mapped. The larger part of checking is done in the background: Ready tells.
 func NewIndexedBase(path string, b *Blob, file []byte) (*Base, error) {
-	var h baseFileHeader
-	if len(file) < baseFileHeaderSize {
-		return nil, errors.New("truncated base file")
-	}
-	if _, err := binary.Decode(file, binary.LittleEndian, &h); err != nil {
+	f, err := readBaseFile(file)
+	if err != nil {
 		return nil, err
 	}
-	if old := h.seal(); string(h.Magic[:]) != baseFileMagic || old != h.Header {
-		return nil, errors.New("not a base file, or damaged")
-	}
-	if h.Version != BaseFileVersion {
-		return nil, fmt.Errorf("base file of version %d, not %d", h.Version, BaseFileVersion)
-	}
-	if h.Size != uint64(len(file)) {
-		return nil, errors.New("truncated base file")
-	}
-	var sections [7][]byte
-	at := uint64(baseFileStart)
-	var index uint64
-	for i, size := range h.Sections {
-		if i == 2 {
-			index = at
-		}
-		if at > uint64(len(file)) || size > uint64(len(file))-at {
-			return nil, errors.New("damaged base file")
-		}
-		sections[i] = file[at : at+size]
-		at += size + -size&(baseFileAlign-1)
-	}
-	base := &Base{Blob: *b, Path: path, Indexed: true, indexed: make(chan struct{})}
-	base.off = fromLittleEndian[uint32](sections[2])
-	base.hash = hashes(fromLittleEndian[uint64](sections[3]))
-	base.byHash.slots = fromLittleEndian[uint32](sections[4])
-	base.byTag.slots = fromLittleEndian[uint32](sections[5])
-	base.strings.slots = fromLittleEndian[uint32](sections[6])
-	base.stringsOnce.Do(func() {})
-	for i, f := range base.Dialect.fields() {
-		*f = h.Dialect>>i&1 != 0
-	}
-	if len(base.hash) != len(base.off) || len(sections[0]) != len(b.Types) || len(sections[1]) != len(b.Strings) {
+	if len(f.sections[0]) != len(b.Types) || len(f.sections[1]) != len(b.Strings) {
 		return nil, ErrOtherBase
 	}
-	for _, table := range []idTable{base.byHash, base.byTag, base.strings} {
-		if bits.OnesCount(uint(len(table.slots))) != 1 {
-			return nil, errors.New("damaged base file")
-		}
-	}
+	base := f.newBase(path, b)
 	go func() {
 		defer close(base.indexed)
-		if !bytes.Equal(sections[0], b.Types) || !bytes.Equal(sections[1], b.Strings) ||
-			crc32.Checksum(file[index:], castagnoli) != h.Index {
+		if !bytes.Equal(f.sections[0], b.Types) || !bytes.Equal(f.sections[1], b.Strings) || !f.indexIsWhole() {
 			base.indexErr = base.rebuild()
 		}
 	}()

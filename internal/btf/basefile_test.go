@@ -238,3 +238,37 @@ func TestDialectFields(t *testing.T) {
 		}
 	}
 }
+
+// Whatever byte of a base file changes, it is noticed, or it was none that counts.
+func TestOpenBaseFileDamaged(t *testing.T) {
+	base, err := NewBase("base", sampleBlob(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	good, err := base.File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	open := func(file []byte) (*Base, error) {
+		b, err := OpenBaseFile("base", file)
+		if err == nil {
+			err = b.Ready()
+		}
+		return b, err
+	}
+	if b, err := open(good); err != nil || b.Dialect != base.Dialect {
+		t.Fatalf("undamaged: %v", err)
+	}
+	for n := range good {
+		if _, err := open(good[:n]); err == nil {
+			t.Errorf("no error for the first %d of %d bytes", n, len(good))
+		}
+		bad := slices.Clone(good)
+		bad[n] ^= 0x10
+		if b, err := open(bad); err == nil {
+			if again, err := b.File(); err != nil || !slices.Equal(again, good) {
+				t.Errorf("byte %d changed: another base, and no error (%v)", n, err)
+			}
+		}
+	}
+}

@@ -9,12 +9,16 @@ import (
 	"github.com/kbtf/kbtf/internal/elfimage"
 )
 
-// LoadBase maps and indexes the BTF to split against: vmlinux or any ELF file with .BTF, or raw BTF such as
-// /sys/kernel/btf/vmlinux. The index comes from the cache if it is there. Mappings stay for as long as the process runs.
+// LoadBase maps and indexes the BTF to split against: vmlinux or any ELF file with .BTF, raw BTF such as /sys/kernel/btf/vmlinux, or
+// a base file. The index comes from a base file beside it or from the cache if it is there. Mappings stay for as long as the process
+// runs.
 func LoadBase(path string, cache BaseCache) (*btf.Base, error) {
 	data, err := elfimage.MapFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("base %w", err)
+	}
+	if btf.IsBaseFile(data) {
+		return btf.OpenBaseFile(path, data)
 	}
 	if elfimage.IsELF(data) {
 		img, err := elfimage.Parse(path, data)

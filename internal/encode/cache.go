@@ -3,6 +3,7 @@
 package encode
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"os"
@@ -41,21 +42,61 @@ func (c BaseCache) file(b *btf.Blob) string {
 	return filepath.Join(c.Dir, fmt.Sprintf("%s.v%d.btfbase", b.Fingerprint(), btf.BaseFileVersion))
 }
 
-// open gives the base with its index from the cache, or nil.
+// BesideBase is the name of the base file of a file with BTF, where it is kept beside it.
+func BesideBase(path string) string { return path + ".btfbase" }
+
+// open gives the base with its index from the base file beside it, or from the cache; nil if there is none.
 func (c BaseCache) open(path string, b *btf.Blob) *btf.Base {
 	if c.Dir == "" {
 		return nil
 	}
-	data, err := elfimage.MapFile(c.file(b))
-	if err != nil {
-		return nil
-	}
-	base, err := btf.NewIndexedBase(path, b, data)
-	if err != nil {
+	for _, file := range []string{BesideBase(path), c.file(b)} {
+		data, err := elfimage.MapFile(file)
+		if err != nil {
+			continue
+		}
+		base, err := btf.NewIndexedBase(path, b, data)
+		if err == nil {
+			return base
+		}
 		elfimage.Unmap(data)
-		return nil
 	}
-	return base
+	return nil
+}
+
+// WriteBaseFile writes a base file, unless the file has these contents already: make takes a file that is written for one that has
+// changed. It is replaced in one go, whoever else writes or reads it.
+func WriteBaseFile(path string, base *btf.Base) (written bool, err error) {
+	data, err := base.File()
+	if err != nil {
+		return false, err
+	}
+	if old, err := os.ReadFile(path); err == nil && bytes.Equal(old, data) {
+		return false, nil
+	}
+	return true, replaceFile(path, data)
+}
+
+// replaceFile writes a file that others may read or write at the same time.
+func replaceFile(path string, data []byte) error {
+	tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	if err != nil {
+		return err
+	}
+	_, err = tmp.Write(data)
+	if e := tmp.Chmod(0o644); err == nil {
+		err = e
+	}
+	if e := tmp.Close(); err == nil {
+		err = e
+	}
+	if err == nil {
+		err = os.Rename(tmp.Name(), path)
+	}
+	if err != nil {
+		_ = os.Remove(tmp.Name())
+	}
+	return err
 }
 
 // Save puts the base's index into the cache, if it is not there: atomically, so that processes side by side do not meet.
@@ -70,19 +111,7 @@ func (c BaseCache) Save(base *btf.Base) error {
 	if err := os.MkdirAll(c.Dir, 0o755); err != nil {
 		return err
 	}
-	tmp, err := os.CreateTemp(c.Dir, ".new-*")
-	if err != nil {
-		return err
-	}
-	_, err = tmp.Write(data)
-	if e := tmp.Close(); err == nil {
-		err = e
-	}
-	if err == nil {
-		err = os.Rename(tmp.Name(), c.file(&base.Blob))
-	}
-	if err != nil {
-		_ = os.Remove(tmp.Name())
+	if err := replaceFile(c.file(&base.Blob), data); err != nil {
 		return fmt.Errorf("base cache: %w", err)
 	}
 	return c.prune()

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/pflag"
+
+	"github.com/kbtf/kbtf/internal/encode"
+)
+
+const baseUsage = `usage: btf-ko base [-o FILE] VMLINUX
+
+Writes a base file: the BTF of vmlinux, of any ELF file with .BTF or raw BTF, with an index that is ready to
+use. It takes some megabytes and can be given to --btf_base in the place of vmlinux. Beside vmlinux it is
+found by itself. A file that says the same already is left alone, so that make takes what depends on it for
+up to date when vmlinux was linked again and its types are what they were.
+
+%s
+Exit status: 0 done, 1 vmlinux cannot be read or the file not written, 2 the command line is wrong.
+
+    btf-ko base vmlinux                                        # writes vmlinux.btfbase
+    btf-ko base -o 6.12.btfbase /sys/kernel/btf/vmlinux
+    btf-ko --btf_base 6.12.btfbase drivers/net/dummy.ko
+`
+
+func runBase(args []string, stdout, stderr io.Writer) int {
+	flags := newFlagSet("base", stderr)
+	output := flags.StringP("output", "o", "", "write `FILE` (default VMLINUX.btfbase)")
+	verbose := flags.BoolP("verbose", "v", false, "say whether it was written")
+	flags.Usage = func() { fmt.Fprintf(stdout, baseUsage, flags.FlagUsages()) }
+	if err := flags.Parse(args); errors.Is(err, pflag.ErrHelp) {
+		return exitDone
+	} else if err != nil {
+		return usageError(stderr, "base", err)
+	}
+	if flags.NArg() != 1 {
+		return usageError(stderr, "base", fmt.Errorf("%d files, not 1: btf-ko base --help tells how", flags.NArg()))
+	}
+	vmlinux := flags.Arg(0)
+	if *output == "" {
+		*output = encode.BesideBase(vmlinux)
+	}
+	base, err := encode.LoadBase(vmlinux, encode.BaseCache{})
+	written := false
+	if err == nil {
+		if err = base.Ready(); err == nil {
+			written, err = encode.WriteBaseFile(*output, base)
+			err = writeError(*output, err)
+		}
+	}
+	if err != nil {
+		fmt.Fprintf(stderr, "btf-ko: %v\n", err)
+		return exitFailed
+	}
+	if *verbose {
+		outcome := "as it was"
+		if written {
+			outcome = "written"
+		}
+		fmt.Fprintf(stderr, "btf-ko: %s: %s, %d types\n", *output, outcome, base.NumTypes())
+	}
+	return exitDone
+}
