@@ -49,6 +49,8 @@ parity: ## compare with pahole's output on every EVERYth module of three Debian 
 	scripts/parity --kernel 6.1 --every $(EVERY) --min-equal 99.9
 	scripts/parity --kernel 6.12-cloud --every $(EVERY) --min-equal 99.9
 	scripts/parity --kernel 7-cloud --oracle 1.32 --every $(EVERY) --min-equal 97
+	scripts/parity --kernel 6.1 --vmlinux
+	scripts/parity --kernel 6.12-cloud --vmlinux --min-equal 100
 	scripts/parity --kernel 6.1 --distilled --every $(EVERY_DISTILLED) --min-equal 95
 
 .PHONY: kernel-test

@@ -31,7 +31,7 @@ func Flags(kernel string, more ...string) []string {
 }
 
 // Run encodes a module into the file output and leaves the module alone. Flags precede
-// the names of base, output and module.
+// the names of base, output and module. Without a base, "", the module is vmlinux.
 //
 // Pahole before 1.32 overwrites an output file without truncating it, and may say that
 // all is well without having written one, so the file is removed first and has to be
@@ -40,7 +40,11 @@ func Run(program string, flags []string, base, module, output string) (*os.Proce
 	if err := os.Remove(output); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	args := append(slices.Clone(flags), "--btf_base", base, "--btf_encode_detached="+output, module)
+	args := slices.Clone(flags)
+	if base != "" {
+		args = append(args, "--btf_base", base)
+	}
+	args = append(args, "--btf_encode_detached="+output, module)
 	cmd := exec.Command(program, args...)
 	message, err := cmd.CombinedOutput()
 	if err != nil {

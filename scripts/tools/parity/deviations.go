@@ -142,11 +142,11 @@ func (e *explainer) explains(out *outcome) (bool, error) {
 	return explained, nil
 }
 
-// unused lists the lines that explained nothing.
-func (e *explainer) unused(distilled bool) []string {
+// unused lists the lines that explained nothing in a comparison that they are about.
+func (e *explainer) unused(o *options) []string {
 	var lines []string
 	for _, d := range e.list {
-		if !d.used && (d.name == repeats) == distilled {
+		if !d.used && (d.name == repeats) == o.distilled && (d.module == "vmlinux") == o.vmlinux {
 			lines = append(lines, d.line)
 		}
 	}

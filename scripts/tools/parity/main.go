@@ -41,6 +41,7 @@ type options struct {
 	minEqual        float64
 	deviations      string
 	distilled       bool
+	vmlinux         bool
 	list            bool
 	details         int
 }
@@ -62,6 +63,7 @@ func main() {
 	pflag.Float64Var(&o.minEqual, "min-equal", 0, "fail if less than this percentage of modules is equal")
 	pflag.StringVar(&o.deviations, "deviations", "", "page that explains differences")
 	pflag.BoolVar(&o.distilled, "distilled", false, "compare what is put into modules that bring their own base (.BTF.base)")
+	pflag.BoolVar(&o.vmlinux, "vmlinux", false, "compare what is made of the base itself, on its own")
 	pflag.BoolVar(&o.list, "list", false, "list each module that differs, and how")
 	pflag.IntVar(&o.details, "details", 20, "with --list, differences to show per module and side; 0 for all")
 	pflag.Parse()
@@ -77,17 +79,19 @@ func main() {
 }
 
 func run(o options) error {
-	raw, err := readBTF(o.base)
-	if err != nil {
-		return err
-	}
-	base, err := btfdiff.NewBase(raw)
-	if err != nil {
-		return fmt.Errorf("%s: %w", o.base, err)
-	}
-	paths, err := findModules(o)
-	if err != nil {
-		return err
+	base, paths := btfdiff.NoBase(), []string{"vmlinux"}
+	var raw []byte
+	if !o.vmlinux {
+		var err error
+		if raw, err = readBTF(o.base); err != nil {
+			return err
+		}
+		if base, err = btfdiff.NewBase(raw); err != nil {
+			return fmt.Errorf("%s: %w", o.base, err)
+		}
+		if paths, err = findModules(o); err != nil {
+			return err
+		}
 	}
 	version, err := exec.Command(o.oracle, "--version").Output()
 	if err != nil {
@@ -270,6 +274,9 @@ func (c *comparison) prepareVerification(base []byte) error {
 	if c.kernel, err = btfverify.KernelOf(version); err != nil {
 		return err
 	}
+	if c.vmlinux {
+		return nil
+	}
 	var problems []btfverify.Problem
 	if c.whole, problems = btfverify.Verify(base, nil, c.kernel); len(problems) > 0 {
 		return fmt.Errorf("%s: refused: %v", c.options.base, problems[0])
@@ -299,6 +306,10 @@ func (c *comparison) keptOutput(path, suffix string, encode func(output string) 
 // encode runs an encoder. Modules are encoded in parallel here, so the encoder is not asked
 // for threads of its own.
 func (c *comparison) encode(program string, flags []string, path, output string) error {
-	_, err := encoder.Run(program, flags, c.options.base, filepath.Join(c.modules, path), output)
+	base, module := c.options.base, filepath.Join(c.modules, path)
+	if c.vmlinux {
+		base, module = "", base
+	}
+	_, err := encoder.Run(program, flags, base, module, output)
 	return err
 }
