@@ -87,7 +87,7 @@ func (f *unitFunctions) visit(r *dwarf.Reader, t *unitTypes) error {
 		f.list = append(f.list, s)
 		f.open = r.Depth
 	case dwarf.TagFormalParameter:
-		if f.open != r.Depth-1 {
+		if !f.isParent(r) {
 			return nil
 		}
 		n, err := t.name(r, dwarf.AttrName)
@@ -103,7 +103,7 @@ func (f *unitFunctions) visit(r *dwarf.Reader, t *unitTypes) error {
 		f.inParam = true
 		f.params = append(f.params, p)
 	case dwarf.TagUnspecifiedParameters:
-		if f.open == r.Depth-1 {
+		if f.isParent(r) {
 			f.list[len(f.list)-1].variadic = true
 		}
 	case dwarf.TagLLVMAnnotation, dwarf.TagGNUAnnotation:
@@ -140,6 +140,9 @@ func (f *unitFunctions) annotation(r *dwarf.Reader, t *unitTypes) error {
 	}
 	return err
 }
+
+// isParent tells whether the open subprogram is the parent of the DIE at the reader. A damaged unit may begin with a parameter.
+func (f *unitFunctions) isParent(r *dwarf.Reader) bool { return f.open >= 0 && f.open == r.Depth-1 }
 
 // closeTo forgets the open subprogram when the DIE at depth is not its child.
 func (f *unitFunctions) closeTo(depth int) {

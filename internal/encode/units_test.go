@@ -220,3 +220,27 @@ func TestRust(t *testing.T) {
 		t.Errorf("left out, but: %v", got)
 	}
 }
+
+// A unit whose first DIE is a parameter, as in a damaged file, has nothing that the parameter could belong to.
+func TestParameterWithoutFunction(t *testing.T) {
+	source := filepath.Join(t.TempDir(), "x.S")
+	if err := os.WriteFile(source, []byte(`
+		.section .debug_abbrev
+		.uleb128 1; .uleb128 0x05; .byte 1; .uleb128 0x03; .uleb128 0x08; .uleb128 0; .uleb128 0
+		.uleb128 2; .uleb128 0x18; .byte 0; .uleb128 0; .uleb128 0
+		.byte 0
+		.section .debug_info
+		.4byte 9f-1f
+	1:	.2byte 5; .byte 1, 8; .4byte 0
+		.uleb128 1; .asciz "lost"
+		.uleb128 2
+		.byte 0
+	9:`), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	object := strings.TrimSuffix(source, "S") + "o"
+	elftest.Run(t, "", "gcc", "-c", "-o", object, source)
+	if got := encodeAndList(t, object, Options{Dialect: btf.Modern}); len(got) > 0 {
+		t.Errorf("%v", got)
+	}
+}
