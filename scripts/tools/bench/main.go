@@ -1,117 +1,113 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-// Bench measures two encoders against each other on kernel modules: time, CPU time and
-// memory of one process per module. Machines differ and are noisy, so the encoders take
-// turns in one run, medians are compared, and only the ratios count as a result.
+// Bench measures btf-ko against pahole on the modules and the vmlinux of a kernel. Machines differ and are noisy, so the two take
+// turns in one run, medians are compared, and only ratios count as a result. Before a number is printed both have to have said
+// the same.
 package main
 
 import (
-	"cmp"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
-	"syscall"
-	"time"
+	"strings"
 
 	"github.com/spf13/pflag"
-
-	"github.com/kbtf/kbtf/scripts/tools/encoder"
 )
 
-// A sample is what one process took.
-type sample struct {
-	wall, cpu time.Duration
-	rss       int64 // most resident memory, KiB
+type options struct {
+	base, modules string
+	peer, subject string
+	probe         string
+	every, rounds int
+	svg, only     string
 }
 
 func main() {
-	base := pflag.String("base", "", "vmlinux")
-	peer := pflag.String("peer", "", "encoder to measure against")
-	subject := pflag.String("encoder", "", "encoder to measure")
-	rounds := pflag.Int("rounds", 9, "runs of each encoder per module, not counting one to warm up")
+	var o options
+	pflag.StringVar(&o.base, "base", "", "vmlinux")
+	pflag.StringVar(&o.modules, "modules", "", "directory to look for *.ko in")
+	pflag.StringVar(&o.peer, "peer", "", "pahole to measure against")
+	pflag.StringVar(&o.subject, "encoder", "", "btf-ko to measure")
+	pflag.StringVar(&o.probe, "probe", "", "kconfig-probe to measure")
+	pflag.IntVar(&o.every, "every", 10, "take every Nth module where many are encoded")
+	pflag.IntVar(&o.rounds, "rounds", 9, "runs of each, not counting one to warm up; what takes long is run less often")
+	pflag.StringVar(&o.svg, "svg", "", "write a chart of the ratios to this file")
+	pflag.StringVar(&o.only, "only", "", "only the lines whose name contains this")
+	comparing := pflag.Bool("compare", false, "compare pairs of outputs")
+	pflag.CommandLine.Lookup("compare").Hidden = true
 	pflag.Parse()
-	if *base == "" || *peer == "" || *subject == "" || *rounds < 1 || pflag.NArg() == 0 {
-		fmt.Fprintln(os.Stderr, "usage: bench --base VMLINUX --peer PAHOLE --encoder BTF-KO [--rounds N] MODULE...")
+	if *comparing {
+		if err := compare(o.base, pflag.Args()); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	if o.base == "" || o.modules == "" || o.peer == "" || o.subject == "" || o.probe == "" || o.every < 1 || o.rounds < 1 || pflag.NArg() > 0 {
+		fmt.Fprintln(os.Stderr, "usage: bench --base VMLINUX --modules DIR --peer PAHOLE --encoder BTF-KO --probe KCONFIG-PROBE [flags]")
+		pflag.PrintDefaults()
 		os.Exit(2)
 	}
-	if err := run(*base, *peer, *subject, *rounds, pflag.Args()); err != nil {
+	if err := run(o); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(base, peer, subject string, rounds int, modules []string) error {
+func run(o options) error {
 	scratch, err := os.MkdirTemp("", "bench-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(scratch)
-	output := filepath.Join(scratch, "btf")
-
-	a, b := filepath.Base(peer), filepath.Base(subject)
-	fmt.Printf("medians of %d runs in turns, process per module, output detached\n\n", rounds)
-	fmt.Printf("%-14s %26s %26s %27s\n", "", a, b, a+" / "+b)
-	columns := fmt.Sprintf("%9s %9s %6s", "wall ms", "CPU ms", "MiB")
-	fmt.Printf("%-14s %s %s %9s %8s %8s\n", "module", columns, columns, "wall", "CPU", "memory")
-	for _, module := range modules {
-		var samples [2][]sample
-		for round := range rounds + 1 {
-			for turn := range 2 {
-				// Neither of them always comes second, to a cache that the other warmed.
-				side := (round + turn) % 2
-				s, err := measure([]string{peer, subject}[side], base, module, output)
-				if err != nil {
-					return err
-				}
-				if round > 0 {
-					samples[side] = append(samples[side], s)
-				}
-			}
-		}
-		p, s := medians(samples[0]), medians(samples[1])
-		fmt.Printf("%-14s %s %s %8.1fx %7.1fx %7.1fx\n", filepath.Base(module), p, s,
-			ratio(p.wall, s.wall), ratio(p.cpu, s.cpu), ratio(p.rss, s.rss))
-	}
-	return nil
-}
-
-func measure(program, base, module, output string) (sample, error) {
-	// -j as in the kernel's build: each encoder decides how many threads are good for it.
-	flags := append(slices.Clone(encoder.Flags("6.12")), "-j")
-	start := time.Now()
-	state, err := encoder.Run(program, flags, base, module, output)
+	modules, err := findModules(o.modules)
 	if err != nil {
-		return sample{}, err
+		return err
 	}
-	s := sample{wall: time.Since(start), cpu: state.UserTime() + state.SystemTime()}
-	if usage, ok := state.SysUsage().(*syscall.Rusage); ok {
-		s.rss = usage.Maxrss
+	b := &bench{options: o, scratch: scratch, all: modules}
+	for i := 0; i < len(modules); i += o.every {
+		b.some = append(b.some, modules[i])
 	}
-	return s, nil
+	fmt.Printf("medians of runs in turns, with the spread from the fastest to the slowest run; output detached\n\n")
+	fmt.Printf("%-34s %4s %30s %30s %24s\n", "", "", filepath.Base(o.peer), filepath.Base(o.subject), "times less")
+	columns := fmt.Sprintf("%9s %5s %7s %6s", "wall ms", "+-%", "CPU ms", "MiB")
+	fmt.Printf("%-34s %4s %s %s %6s %6s %6s %s\n", "", "runs", columns, columns, "wall", "CPU", "memory", "target")
+	var results []result
+	for _, w := range b.workloads() {
+		if !strings.Contains(w.name, o.only) {
+			continue
+		}
+		r, err := b.measure(w)
+		if err != nil {
+			return fmt.Errorf("%s: %w", w.name, err)
+		}
+		fmt.Println(r)
+		results = append(results, r)
+	}
+	if err := b.checkIdentity(); err != nil {
+		return err
+	}
+	fmt.Printf("\noutput of %d modules: the same bytes with 1, 2 and 5 threads, and in one process\n", len(b.some))
+	if o.svg == "" {
+		return nil
+	}
+	return os.WriteFile(o.svg, chart(results), 0o644)
 }
 
-// medians takes the median of each figure by itself.
-func medians(samples []sample) sample {
-	return sample{
-		wall: median(samples, func(s sample) time.Duration { return s.wall }),
-		cpu:  median(samples, func(s sample) time.Duration { return s.cpu }),
-		rss:  median(samples, func(s sample) int64 { return s.rss }),
+// findModules lists all modules in byte order of their paths.
+func findModules(dir string) ([]string, error) {
+	var list []string
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.Type().IsRegular() && strings.HasSuffix(path, ".ko") {
+			list = append(list, path)
+		}
+		return err
+	})
+	slices.Sort(list)
+	if err == nil && len(list) == 0 {
+		err = fmt.Errorf("%s: no modules", dir)
 	}
-}
-
-func median[T cmp.Ordered](samples []sample, figure func(sample) T) T {
-	var figures []T
-	for _, s := range samples {
-		figures = append(figures, figure(s))
-	}
-	slices.Sort(figures)
-	return figures[len(figures)/2]
-}
-
-func ratio[T time.Duration | int64](a, b T) float64 { return float64(a) / float64(max(b, 1)) }
-
-func (s sample) String() string {
-	ms := func(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
-	return fmt.Sprintf("%9.1f %9.1f %6.0f", ms(s.wall), ms(s.cpu), float64(s.rss)/1024)
+	return list, err
 }

@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+package main
+
+import (
+	"bytes"
+	"debug/elf"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/kbtf/kbtf/internal/btfdiff"
+	"github.com/kbtf/kbtf/scripts/tools/encoder"
+)
+
+// A workload is something that both sides do.
+type workload struct {
+	name   string
+	target float64 // by how much less wall time
+	rounds int
+	peer   func() (sample, error) // nil: it cannot do that
+	ours   func() (sample, error)
+	equal  func() error // after a run of both: did they do the same?
+}
+
+type bench struct {
+	options
+	scratch string
+	all     []string // modules
+	some    []string // every Nth
+}
+
+// workloads lists what is measured, with the targets of the project.
+func (b *bench) workloads() []workload {
+	few := max(b.rounds/3, 1)
+	var list []workload
+	for _, m := range []struct {
+		path   string
+		target float64
+	}{
+		{"net/8021q/8021q.ko", 12}, {"fs/xfs/xfs.ko", 15}, {"drivers/gpu/drm/i915/i915.ko", 15},
+		{"drivers/net/ethernet/mellanox/mlx5/core/mlx5_core.ko", 15},
+	} {
+		module := filepath.Join(b.modules, m.path)
+		list = append(list, workload{filepath.Base(m.path), m.target, b.rounds,
+			func() (sample, error) { return b.detached(b.peer, b.peerFlags("-j"), module, b.file("peer")) },
+			func() (sample, error) { return b.detached(b.subject, b.ourFlags("-j"), module, b.file("ours")) },
+			func() error { return b.sameTypes(b.file("peer"), b.file("ours")) }})
+	}
+	list = append(list,
+		workload{fmt.Sprintf("%d modules, a process each, 2 at once", len(b.some)), 12, few,
+			func() (sample, error) { return b.each(b.peer, b.peerFlags("-j1"), "peer") },
+			func() (sample, error) { return b.each(b.subject, b.ourFlags("-j1"), "ours") },
+			func() error { return b.sameSets("peer", "ours") }},
+		// pahole has no such mode: its best is a process each.
+		workload{fmt.Sprintf("%d modules, one process", len(b.some)), 60, few,
+			func() (sample, error) { return b.each(b.peer, b.peerFlags("-j1"), "peer") },
+			func() (sample, error) { return b.batch(b.some, "batch") },
+			func() error { return b.sameSets("peer", "batch") }},
+		workload{fmt.Sprintf("%d modules, one process", len(b.all)), 0, few, nil,
+			func() (sample, error) { return b.batch(b.all, "all") }, nil},
+		workload{"vmlinux, 2 threads", 8, few,
+			func() (sample, error) { return b.detached(b.peer, b.peerFlags("-j2"), "", b.file("peer")) },
+			func() (sample, error) { return b.detached(b.subject, b.ourFlags("-j2"), "", b.file("ours")) },
+			nil}, // make parity compares them
+		b.inPlace(filepath.Join(b.modules, "drivers/gpu/drm/amd/amdgpu/amdgpu.ko"), few),
+		workload{"split-btf for Kconfig", 1, 10 * b.rounds,
+			func() (sample, error) {
+				script := `test $("$0" --version | sed -E 's/v([0-9]+)\.([0-9]+)/\1\2/') -ge 119`
+				return process(exec.Command("sh", "-c", script, b.options.peer))
+			},
+			func() (sample, error) {
+				return process(exec.Command(b.probe, "split-btf", "--encoder", b.options.peer))
+			}, nil})
+	return list
+}
+
+func (b *bench) file(name string) string { return filepath.Join(b.scratch, name) }
+
+func (b *bench) peerFlags(jobs string) []string { return append(encoder.Flags("6.12"), jobs) }
+
+// ourFlags ask for the same functions as the peer encodes.
+func (b *bench) ourFlags(jobs string) []string { return append(b.peerFlags(jobs), "--compat=1.30") }
+
+// A sample is what one run took.
+type sample struct {
+	wall, cpu time.Duration
+	rss       int64 // most resident memory of a process, KiB
+}
+
+// process runs a command.
+func process(cmd *exec.Cmd) (sample, error) {
+	start := time.Now()
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		return sample{}, fmt.Errorf("%v: %w: %s", cmd.Args[0], err, bytes.TrimSpace(out))
+	}
+	return took(time.Since(start), cmd.ProcessState), nil
+}
+
+func took(wall time.Duration, state *os.ProcessState) sample {
+	s := sample{wall: wall, cpu: state.UserTime() + state.SystemTime()}
+	if usage, ok := state.SysUsage().(*syscall.Rusage); ok {
+		s.rss = usage.Maxrss
+	}
+	return s
+}
+
+// detached encodes a module, or vmlinux if it is "", into a file.
+func (b *bench) detached(program string, flags []string, module, output string) (sample, error) {
+	base := b.base
+	if module == "" {
+		base, module = "", base
+	}
+	start := time.Now()
+	state, err := encoder.Run(program, flags, base, module, output)
+	if err != nil {
+		return sample{}, err
+	}
+	return took(time.Since(start), state), nil
+}
+
+// each encodes some modules with a process for each, two at a time, as make -j2 does.
+func (b *bench) each(program string, flags []string, to string) (sample, error) {
+	if err := os.MkdirAll(b.file(to+".d"), 0o755); err != nil {
+		return sample{}, err
+	}
+	samples, errs := make([]sample, len(b.some)), make([]error, len(b.some))
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	start := time.Now()
+	for range 2 {
+		wg.Go(func() {
+			for i := int(next.Add(1)) - 1; i < len(b.some); i = int(next.Add(1)) - 1 {
+				samples[i], errs[i] = b.detached(program, flags, b.some[i], b.output(to, b.some[i]))
+			}
+		})
+	}
+	wg.Wait()
+	total := sample{wall: time.Since(start)}
+	for _, s := range samples {
+		total.cpu += s.cpu
+		total.rss = max(total.rss, s.rss)
+	}
+	return total, errors.Join(errs...)
+}
+
+func (b *bench) output(to, module string) string {
+	return filepath.Join(b.file(to+".d"), filepath.Base(module)+".btf")
+}
+
+// batch encodes modules in one process.
+func (b *bench) batch(modules []string, to string) (sample, error) {
+	dir := b.file(to + ".d")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return sample{}, err
+	}
+	args := append(b.ourFlags("-j2"), "-q", "--btf_base", b.base, "--btf_encode_detached="+dir)
+	return process(exec.Command(b.subject, append(args, modules...)...))
+}
+
+// inPlace puts BTF into a module that has none yet.
+func (b *bench) inPlace(module string, rounds int) workload {
+	plain := b.file("plain.ko")
+	prepare := func() error {
+		if _, err := os.Stat(plain); err == nil {
+			return nil
+		}
+		out, err := exec.Command("objcopy", "--remove-section=.BTF", module, plain).CombinedOutput()
+		if err != nil {
+			return fmt.Errorf("objcopy: %w: %s", err, out)
+		}
+		return os.Chmod(plain, 0o644)
+	}
+	run := func(program string, flags []string, to string) func() (sample, error) {
+		return func() (sample, error) {
+			if err := prepare(); err != nil {
+				return sample{}, err
+			}
+			if err := copyFile(plain, b.file(to)); err != nil {
+				return sample{}, err
+			}
+			cmd := exec.Command(program, append(flags, "--btf_base", b.base, b.file(to))...)
+			cmd.Env = append(os.Environ(), "LLVM_OBJCOPY=objcopy")
+			return process(cmd)
+		}
+	}
+	name := "amdgpu.ko in place"
+	if st, err := os.Stat(module); err == nil {
+		name = fmt.Sprintf("amdgpu.ko in place, %d MB", st.Size()/1e6)
+	}
+	return workload{name, 20, rounds, run(b.peer, b.peerFlags("-j"), "peer.ko"), run(b.subject, b.ourFlags("-j"), "ours.ko"), func() error {
+		for _, name := range []string{"peer.ko", "ours.ko"} {
+			f, err := elf.Open(b.file(name))
+			if err != nil {
+				return err
+			}
+			defer f.Close()
+			if f.Section(".BTF") == nil {
+				return fmt.Errorf("%s: no .BTF", name)
+			}
+		}
+		return nil // make parity compares the types, and explains a difference in this module
+	}}
+}
+
+func copyFile(from, to string) error {
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := os.Create(to)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, in)
+	return errors.Join(err, out.Close())
+}
+
+// sameTypes asks another process, this one with --compare, whether pairs of outputs say the same: what a process takes counts as what
+// its children take, until they begin to run their own program, and comparing takes much.
+func (b *bench) sameTypes(pairs ...string) error {
+	out, err := exec.Command(os.Args[0], append([]string{"--compare", "--base", b.base}, pairs...)...).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("no comparison of times makes sense: %w: %s", err, bytes.TrimSpace(out))
+	}
+	return nil
+}
+
+func (b *bench) sameSets(x, y string) error {
+	var pairs []string
+	for _, module := range b.some {
+		pairs = append(pairs, b.output(x, module), b.output(y, module))
+	}
+	return b.sameTypes(pairs...)
+}
+
+// compare says whether each pair of outputs says the same.
+func compare(basePath string, pairs []string) error {
+	f, err := elf.Open(basePath)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	s := f.Section(".BTF")
+	if s == nil {
+		return fmt.Errorf("%s: no .BTF", basePath)
+	}
+	raw, err := s.Data()
+	if err != nil {
+		return err
+	}
+	base, err := btfdiff.NewBase(raw)
+	if err != nil {
+		return err
+	}
+	for ; len(pairs) >= 2; pairs = pairs[2:] {
+		var outputs [2][]byte
+		for i := range outputs {
+			if outputs[i], err = os.ReadFile(pairs[i]); err != nil {
+				return err
+			}
+		}
+		r, err := base.Compare(outputs[0], outputs[1])
+		if err == nil && !r.Equal() {
+			err = fmt.Errorf("%s and %s do not say the same", pairs[0], pairs[1])
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkIdentity makes sure that threads and batches make no difference.
+func (b *bench) checkIdentity() error {
+	if _, err := b.batch(b.some, "batch"); err != nil {
+		return err
+	}
+	for _, module := range b.some {
+		want, err := os.ReadFile(b.output("batch", module))
+		if err != nil {
+			return err
+		}
+		for _, jobs := range []string{"-j1", "-j2", "-j5"} {
+			if _, err := b.detached(b.subject, b.ourFlags(jobs), module, b.file("ours")); err != nil {
+				return err
+			}
+			if got, err := os.ReadFile(b.file("ours")); err != nil || !bytes.Equal(got, want) {
+				return fmt.Errorf("%s: other bytes with %s than in one process with others (%v)", module, jobs, err)
+			}
+		}
+	}
+	return nil
+}
