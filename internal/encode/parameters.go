@@ -66,7 +66,8 @@ func (f *unitFunctions) lookAtParameters(t *unitTypes) {
 	}
 }
 
-// lookCloserAtParameters applies Rules132: a parameter takes as many registers as its size asks for, also one that is not there. What the out-of-line copies of an inline function say holds for its abstract instance too.
+// lookCloserAtParameters applies Rules132: a parameter takes as many registers as its size asks for, also one that is not there. What
+// the out-of-line copies of an inline function say holds for its abstract instance too.
 func (f *unitFunctions) lookCloserAtParameters(t *unitTypes, clang bool) {
 	for i := range f.list {
 		s := &f.list[i]
@@ -186,7 +187,7 @@ func (t *unitTypes) isPacked(ref btf.Ref) bool {
 		if width == 0 {
 			size, _ := t.size(m.Type)
 			width = 8 * size
-			align := t.alignment(m.Type, 0)
+			align := t.alignment(m.Type)
 			largest = max(largest, align)
 			packed = packed || offset%(8*align) != 0
 		}
@@ -200,23 +201,32 @@ func (t *unitTypes) isPacked(ref btf.Ref) bool {
 }
 
 // alignment is the natural alignment of a type in bytes.
-func (t *unitTypes) alignment(ref btf.Ref, depth int) uint64 {
-	if ref == 0 || depth > maxNesting {
+func (t *unitTypes) alignment(ref btf.Ref) uint64 {
+	if ref == 0 {
 		return 1
 	}
 	switch typ := &t.unit.Types[ref-1]; typ.Kind {
 	case btf.KindPtr:
 		return t.addrSize
-	case btf.KindStruct, btf.KindUnion:
-		align := uint64(1)
-		for _, m := range t.unit.Members[typ.First : typ.First+typ.N] {
-			align = max(align, t.alignment(m.Type, depth+1))
-		}
-		return align
-	case btf.KindArray, btf.KindTypedef, btf.KindConst, btf.KindVolatile, btf.KindRestrict, btf.KindTypeTag:
-		return t.alignment(typ.To, depth+1)
 	case btf.KindInt, btf.KindFloat, btf.KindEnum, btf.KindEnum64:
 		return max(uint64(typ.Number), 1)
 	}
-	return 1
+	if align, known := t.alignments[ref]; known {
+		return align
+	}
+	if t.alignments == nil {
+		t.alignments = map[btf.Ref]uint64{}
+	}
+	t.alignments[ref] = 1 // also what a damaged file has inside of itself
+	align := uint64(1)
+	switch typ := &t.unit.Types[ref-1]; typ.Kind {
+	case btf.KindStruct, btf.KindUnion:
+		for _, m := range t.unit.Members[typ.First : typ.First+typ.N] {
+			align = max(align, t.alignment(m.Type))
+		}
+	case btf.KindArray, btf.KindTypedef, btf.KindConst, btf.KindVolatile, btf.KindRestrict, btf.KindTypeTag:
+		align = t.alignment(typ.To)
+	}
+	t.alignments[ref] = align
+	return align
 }

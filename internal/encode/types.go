@@ -87,6 +87,8 @@ type unitTypes struct {
 	bigEndian bool
 	rust      bool // the unit at hand is in Rust
 
+	alignments map[btf.Ref]uint64 // bytes, of types that were asked about
+
 	aliases   map[uint32]btf.Ref // DIEs that references go through, by offset: BTF has no word for _Atomic
 	bitfields []bitfield         // whose storage size is that of their type
 	enum64s   []enum64
@@ -154,6 +156,7 @@ func (t *unitTypes) reset(base, n uint64) {
 	}
 	t.open, t.members, t.enums, t.params, t.dims = t.open[:0], t.members[:0], t.enums[:0], t.params[:0], t.dims[:0]
 	clear(t.aliases)
+	clear(t.alignments)
 	t.bitfields, t.enum64s, t.nested, t.typeTags = t.bitfields[:0], t.enum64s[:0], t.nested[:0], t.typeTags[:0]
 	t.declTags, t.last = t.declTags[:0], subject{depth: -1}
 }
