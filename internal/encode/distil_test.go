@@ -14,7 +14,7 @@ import (
 
 // A module that refers to its base in every way that there is.
 func TestDistil(t *testing.T) {
-	const kernel = `
+	const common = `
 		enum state { OFF, ON = 5 };
 		enum wide { WIDE = 1ULL << 40 };
 		struct inner { long a; };
@@ -22,17 +22,10 @@ func TestDistil(t *testing.T) {
 			union { int i; double d; } u; struct opaque *o; int (*open)(struct device *, const char *); };
 		union number { long i; double d; };
 		typedef const struct device *handle;
-		typedef struct { int x; struct inner in; } plain;
+		typedef struct { int x; struct inner in; } plain;`
+	const kernel = common + `
 		struct device *devices; union number number; handle h; plain p; int list[7];`
-	const module = `
-		enum state { OFF, ON = 5 };
-		enum wide { WIDE = 1ULL << 40 };
-		struct inner { long a; };
-		struct device { struct inner inner; const char *name; struct device *next; enum state state; enum wide wide;
-			union { int i; double d; } u; struct opaque *o; int (*open)(struct device *, const char *); };
-		union number { long i; double d; };
-		typedef const struct device *handle;
-		typedef struct { int x; struct inner in; } plain;
+	const module = common + `
 		struct mine { struct device dev; handle h; plain p; union number *n; enum state s; enum wide w; struct opaque *o; int list[7];
 			int (*open)(struct device *, const char *); double d; };
 		int f(struct mine *m) { return m->s; }`
