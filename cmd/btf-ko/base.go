@@ -28,7 +28,7 @@ Exit status: 0 done, 1 vmlinux cannot be read or the file not written, 2 the com
 `
 
 func runBase(args []string, stdout, stderr io.Writer) int {
-	flags := newFlagSet("base", stderr)
+	flags := newFlagSet("btf-ko base", stderr)
 	output := flags.StringP("output", "o", "", "write `FILE` (default VMLINUX.btfbase)")
 	verbose := flags.BoolP("verbose", "v", false, "say whether it was written")
 	flags.Usage = func() { fmt.Fprintf(stdout, baseUsage, flags.FlagUsages()) }

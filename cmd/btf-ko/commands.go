@@ -17,9 +17,9 @@ var commands = map[string]func(args []string, stdout, stderr io.Writer) int{
 	"verify": runVerify,
 }
 
-// newFlagSet is for a command that is named by the first argument. --btf-base and --btf_base are one flag, as they are for encoding.
+// newFlagSet makes the flags of a command. --btf-base and --btf_base are one flag: the kernel's build files use pahole's spelling.
 func newFlagSet(command string, stderr io.Writer) *pflag.FlagSet {
-	flags := pflag.NewFlagSet("btf-ko "+command, pflag.ContinueOnError)
+	flags := pflag.NewFlagSet(command, pflag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.SortFlags = false
 	flags.SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {

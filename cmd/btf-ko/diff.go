@@ -45,7 +45,7 @@ type diffOptions struct {
 
 func runDiff(args []string, stdout, stderr io.Writer) int {
 	var opt diffOptions
-	flags := newFlagSet("diff", stderr)
+	flags := newFlagSet("btf-ko diff", stderr)
 	flags.StringVar(&opt.base, "btf_base", "", "both are split against the BTF of `FILE`: vmlinux, any ELF file with .BTF, or raw BTF")
 	flags.BoolVar(&opt.all, "all", false, fmt.Sprintf("show all differences, not only %d of each sort", maxDifferences))
 	flags.BoolVarP(&opt.verbose, "verbose", "v", false, "list the redundant types, each with the one that it repeats")

@@ -36,7 +36,13 @@ func encodeFiles(files []string, opt *options, stdout, stderr io.Writer) int {
 	if len(files) > 1 {
 		threads = 1 // for one file: others are encoded at the same time
 	}
-	b.encode = func(file string) error { return encodeFile(file, base, opt, threads, &b) }
+	how := encode.Options{Rules: encode.Rules(opt.rules), Exclude: opt.exclude, Threads: threads}
+	dialect := base.Dialect
+	if base.NumTypes() == 0 {
+		dialect.NestedArrays = how.Rules != encode.Rules130
+	}
+	opt.features.apply(dialect, &how)
+	b.encode = func(file string) error { return encodeFile(file, base, opt, how, &b) }
 	failed := b.run(opt.jobs)
 	if failed > 0 {
 		return exitFailed
@@ -58,29 +64,19 @@ func (o *options) cache() encode.BaseCache {
 	return encode.BaseCache{Dir: o.baseCache}
 }
 
-// encodeFile encodes one file with so many threads; b is told what there is to say.
-func encodeFile(file string, base *btf.Base, opt *options, threads int, b *batch) error {
+// encodeFile encodes one file; b is told what there is to say.
+func encodeFile(file string, base *btf.Base, opt *options, how encode.Options, b *batch) error {
 	img, err := elfimage.Open(file)
 	if err != nil {
 		return err
 	}
 	defer img.Close()
-	eopt := encode.Options{
-		Rules:   encode.Rules(opt.rules),
-		Exclude: opt.exclude,
-		Threads: threads,
-		Note: func(note string) {
-			if !opt.quiet {
-				b.say("btf-ko: %s: %s", file, note)
-			}
-		},
+	how.Note = func(note string) {
+		if !opt.quiet {
+			b.say("btf-ko: %s: %s", file, note)
+		}
 	}
-	dialect := base.Dialect
-	if base.NumTypes() == 0 {
-		dialect.NestedArrays = eopt.Rules != encode.Rules130
-	}
-	opt.features.apply(dialect, &eopt)
-	blob, err := encode.File(img, base, eopt)
+	blob, err := encode.File(img, base, how)
 	if err != nil {
 		return err
 	}

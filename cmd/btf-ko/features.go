@@ -137,10 +137,17 @@ func (f *features) addFlags(flags *pflag.FlagSet) {
 // action is a flag that does something as soon as it is read.
 type action struct{ set func(string) error }
 
-func (action) String() string         { return "" }
-func (action) Type() string           { return "list" }
-func (a action) Set(s string) error   { return a.set(s) }
-func (f *features) has(n string) bool { return f.on[n] && !f.off[n] }
+func (action) String() string       { return "" }
+func (action) Type() string         { return "list" }
+func (a action) Set(s string) error { return a.set(s) }
+
+// legacyFeatures are what pahole 1.20 to 1.25 do without being told.
+var legacyFeatures = []string{perCPUVars, declTags, typeTags, enum64}
+
+func (f *features) has(name string) bool {
+	on := f.on[name] || f.legacy && !f.given && slices.Contains(legacyFeatures, name)
+	return on && !f.off[name]
+}
 
 // apply sets the options that the features say, on top of what the base says.
 func (f *features) apply(base btf.Dialect, opt *encode.Options) {
@@ -153,9 +160,6 @@ func (f *features) apply(base btf.Dialect, opt *encode.Options) {
 	opt.Dialect.Attributes = base.Attributes && !f.given || f.has(attributes)
 	if !f.given && !f.legacy {
 		return
-	}
-	if !f.given { // what pahole 1.20 to 1.25 do without being told
-		f.set(perCPUVars, declTags, typeTags, enum64)
 	}
 	d := &opt.Dialect
 	d.Float, d.Enum64 = f.has(floats), f.has(enum64)

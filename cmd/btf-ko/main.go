@@ -10,7 +10,6 @@ import (
 	"io"
 	"os"
 	"runtime/pprof"
-	"strings"
 
 	"github.com/spf13/pflag"
 
@@ -50,13 +49,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 		return commands[args[0]](args[1:], stdout, stderr)
 	}
 	var opt options
-	flags := pflag.NewFlagSet("btf-ko", pflag.ContinueOnError)
-	flags.SetOutput(stderr)
-	flags.SortFlags = false
-	// --btf-base and --btf_base are one flag: the kernel's build files use pahole's spelling.
-	flags.SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
-		return pflag.NormalizedName(strings.ReplaceAll(name, "-", "_"))
-	})
+	flags := newFlagSet("btf-ko", stderr)
 	flags.StringVar(&opt.base, "btf_base", "", "split against the BTF of `FILE`: vmlinux, any ELF file with .BTF, raw BTF, or what btf-ko base made of one")
 	flags.StringVar(&opt.baseCache, "base_cache", os.Getenv("KBTF_BASE_CACHE"), "keep the base's index in `DIR` for the next process; \"off\": neither there nor beside it (default $KBTF_BASE_CACHE, or kbtf/bases in the user's cache folder)")
 	flags.StringVar(&opt.order, "modules_order", "", "encode all modules that `FILE`, kbuild's modules.order, lists")

@@ -44,7 +44,7 @@ type verifyOptions struct {
 
 func runVerify(args []string, stdout, stderr io.Writer) int {
 	var opt verifyOptions
-	flags := newFlagSet("verify", stderr)
+	flags := newFlagSet("btf-ko verify", stderr)
 	flags.StringVar(&opt.base, "btf_base", "", "check against the BTF of `FILE`: vmlinux, any ELF file with .BTF, or raw BTF")
 	flags.StringVar(&opt.kernel, "kernel", "", "take what this `VERSION` takes: 6.1, 6.12 or 7.2 (default 7.2, which takes the most)")
 	flags.BoolVar(&opt.all, "all", false, fmt.Sprintf("print all problems, not only %d of a file", maxProblems))

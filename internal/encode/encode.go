@@ -57,11 +57,13 @@ func File(img *elfimage.Image, base *btf.Base, opt Options) (blob []byte, err er
 	if err != nil {
 		return nil, err
 	}
-	if !opt.MergeUnits {
-		blob, err = encodeUnits(d, slices.Collect(slices.Chunk(units, 1)), base, &opt)
+	asOne := [][]dwarf.Unit{units}
+	groups := slices.Collect(slices.Chunk(units, 1))
+	if opt.MergeUnits && len(units) > 0 {
+		groups = asOne
 	}
-	if opt.MergeUnits && len(units) > 0 || errors.Is(err, errLinked) {
-		blob, err = encodeUnits(d, [][]dwarf.Unit{units}, base, &opt)
+	if blob, err = encodeUnits(d, groups, base, &opt); errors.Is(err, errLinked) {
+		blob, err = encodeUnits(d, asOne, base, &opt)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", img.Path, err)
