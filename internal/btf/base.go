@@ -113,15 +113,12 @@ func (b *Base) index() error {
 func (b *Base) findTypes() error {
 	b.off = make([]uint32, 1, len(b.Types)/32+1)
 	for pos := 0; pos < len(b.Types); {
-		if len(b.Types)-pos < typeSize {
-			return fmt.Errorf("base %s: BTF type %d: truncated", b.Path, len(b.off))
-		}
-		n := tailSize(le32(b.Types[pos+4:]))
-		if n < 0 || n > len(b.Types)-pos-typeSize {
+		end, ok := typeEnd(b.Types, pos)
+		if !ok {
 			return fmt.Errorf("base %s: BTF type %d: unknown kind, or truncated", b.Path, len(b.off))
 		}
 		b.off = append(b.off, uint32(pos))
-		pos += typeSize + n
+		pos = end
 	}
 	if n := b.NumTypes(); n > MaxTypeID {
 		return fmt.Errorf("base %s: %d BTF types, more than the kernel's limit of %d", b.Path, n, MaxTypeID)
@@ -166,7 +163,7 @@ func (b *Base) NumTypes() int { return len(b.off) - 1 }
 
 func (b *Base) info(id uint32) uint32 { return le32(b.Types[b.off[id]+4:]) }
 
-func (b *Base) str(off uint32) ([]byte, error) {
+func (b *Blob) str(off uint32) ([]byte, error) {
 	if off < uint32(len(b.Strings)) {
 		if n := bytes.IndexByte(b.Strings[off:], 0); n >= 0 {
 			return b.Strings[off : off+uint32(n)], nil
@@ -175,7 +172,7 @@ func (b *Base) str(off uint32) ([]byte, error) {
 	return nil, b.noString(off)
 }
 
-func (b *Base) noString(off uint32) error {
+func (b *Blob) noString(off uint32) error {
 	return fmt.Errorf("no string at offset %d of %d bytes", off, len(b.Strings))
 }
 
@@ -233,24 +230,8 @@ func (b *Base) withTag(c tagClass, name []byte, to []uint32) []uint32 {
 
 // refsOf lists the references of a type, in the order of Module.refsOf.
 func (b *Base) refsOf(id uint32, to []uint32) []uint32 {
-	t := b.Types[b.off[id]:]
-	inf := le32(t[4:])
-	tail := t[typeSize:]
-	switch infoKind(inf) {
-	case KindPtr, KindTypedef, KindVolatile, KindConst, KindRestrict, KindFunc, KindDeclTag, KindTypeTag:
-		to = append(to, le32(t[8:]))
-	case KindArray:
-		to = append(to, le32(tail), le32(tail[4:]))
-	case KindStruct, KindUnion:
-		for i := range infoVlen(inf) {
-			to = append(to, le32(tail[12*i+4:]))
-		}
-	case KindFuncProto:
-		to = append(to, le32(t[8:]))
-		for i := range infoVlen(inf) {
-			to = append(to, le32(tail[8*i+4:]))
-		}
-	}
+	r := b.record(id)
+	r.eachRef(func(at int) { to = append(to, le32(r[at:])) })
 	return to
 }
 

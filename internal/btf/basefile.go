@@ -13,7 +13,8 @@ import (
 )
 
 // A base file holds a base with its index, to be mapped and used in place: making the index takes longer than encoding a small
-// module. It can stand for the base (OpenBaseFile), or only give its index (NewIndexedBase). Numbers are little endian; sections begin at multiples of 64 bytes, in this order:
+// module. It can stand for the base (OpenBaseFile), or only give its index (NewIndexedBase). Numbers are little endian; sections begin
+// at multiples of 64 bytes, in this order:
 //
 //	header | types | strings | off | hash | byHash | byTag | strings table
 //

@@ -2,10 +2,7 @@
 
 package btf
 
-import (
-	"bytes"
-	"fmt"
-)
+import "fmt"
 
 // Distil makes a module independent of the ids of its base, for kernels that are built anew with other ids but the same types: it
 // gives a small base with just what the split refers to, and the split on that base. A kernel from 6.11 on finds the small base in
@@ -104,15 +101,12 @@ type distiller struct {
 func (d *distiller) ownTypes() ([]rawType, error) {
 	var list []rawType
 	for pos := 0; pos < len(d.split.Types); {
-		n := -1
-		if len(d.split.Types)-pos >= typeSize {
-			n = tailSize(le32(d.split.Types[pos+4:]))
-		}
-		if n < 0 || n > len(d.split.Types)-pos-typeSize {
+		end, ok := typeEnd(d.split.Types, pos)
+		if !ok {
 			return nil, fmt.Errorf("malformed BTF type at offset %d", pos)
 		}
-		list = append(list, rawType(d.split.Types[pos:pos+typeSize+n]))
-		pos += typeSize + n
+		list = append(list, rawType(d.split.Types[pos:end]))
+		pos = end
 	}
 	return list, nil
 }
@@ -192,13 +186,11 @@ func (d *distiller) name(off uint32) ([]byte, error) {
 	if off < uint32(len(d.base.Strings)) {
 		return d.base.str(off)
 	}
-	off -= uint32(len(d.base.Strings))
-	if off < uint32(len(d.split.Strings)) {
-		if n := bytes.IndexByte(d.split.Strings[off:], 0); n >= 0 {
-			return d.split.Strings[off : off+uint32(n)], nil
-		}
+	name, err := d.split.str(off - uint32(len(d.base.Strings)))
+	if err != nil {
+		err = fmt.Errorf("%w of the split", err)
 	}
-	return nil, fmt.Errorf("no string at offset %d of %d bytes of the split", off, len(d.split.Strings))
+	return name, err
 }
 
 // stringTable is a string section that is being written.
@@ -228,26 +220,30 @@ func (b *Base) record(id uint32) rawType {
 
 // mapRefs replaces each reference of a type by what to makes of it.
 func (r rawType) mapRefs(to func(id uint32) uint32) {
-	at := func(off int) { put32(r[off:], to(le32(r[off:]))) }
+	r.eachRef(func(at int) { put32(r[at:], to(le32(r[at:]))) })
+}
+
+// eachRef visits the places of a type's references, in bytes from its beginning.
+func (r rawType) eachRef(visit func(at int)) {
 	inf := le32(r[4:])
-	switch kind := infoKind(inf); kind {
+	switch infoKind(inf) {
 	case KindPtr, KindTypedef, KindVolatile, KindConst, KindRestrict, KindFunc, KindVar, KindDeclTag, KindTypeTag:
-		at(8)
+		visit(8)
 	case KindArray:
-		at(typeSize)
-		at(typeSize + 4)
+		visit(typeSize)
+		visit(typeSize + 4)
 	case KindStruct, KindUnion:
 		for i := range infoVlen(inf) {
-			at(typeSize + 12*i + 4)
+			visit(typeSize + 12*i + 4)
 		}
 	case KindDatasec:
 		for i := range infoVlen(inf) {
-			at(typeSize + 12*i)
+			visit(typeSize + 12*i)
 		}
 	case KindFuncProto:
-		at(8)
+		visit(8)
 		for i := range infoVlen(inf) {
-			at(typeSize + 8*i + 4)
+			visit(typeSize + 8*i + 4)
 		}
 	}
 }

@@ -113,6 +113,16 @@ func tailSize(inf uint32) int {
 	return int(kindLayout[k].once) + int(kindLayout[k].each)*infoVlen(inf)
 }
 
+// typeEnd gives where the type that begins at pos ends; ok is false for an unknown kind, and for a type that is cut off.
+func typeEnd(types []byte, pos int) (end int, ok bool) {
+	left := len(types) - pos - typeSize
+	if left < 0 {
+		return 0, false
+	}
+	n := tailSize(le32(types[pos+4:]))
+	return pos + typeSize + n, n >= 0 && n <= left
+}
+
 // Blob is the contents of a .BTF section, its types in little-endian order whatever the file's.
 type Blob struct {
 	Order   binary.ByteOrder // of the file

@@ -188,8 +188,10 @@ func (w *writer) numberCompletions(list []emission) {
 		return
 	}
 	w.completed, w.completeID, w.leads = map[copyKey]uint32{}, map[string]uint32{}, map[uint32]bool{}
+	var refs []Ref
 	for _, e := range list {
-		for _, ref := range w.m.refsOf(e.node, nil) {
+		refs = w.m.refsOf(e.node, refs[:0])
+		for _, ref := range refs {
 			w.ref(e.scene, ref)
 		}
 	}

@@ -67,31 +67,22 @@ func (r *Reader) Location() Location { return Location{r.Class[AttrLocation], r.
 
 // ParameterRegister tells in which register a parameter arrives: that of the location that holds first, if it is a plain
 // register, else one that any location names by DW_OP_entry_value.
-func (d *Data) ParameterRegister(u *Unit, l Location) int {
-	reg, first := NoRegister, true
-	d.eachExpr(u, l, func(expr []byte) bool {
-		n, ok := entryRegister(expr)
-		if !ok && first {
-			n, ok = register(expr)
-		}
-		first = false
-		if ok {
-			reg = n
-		}
-		return !ok
-	})
-	return reg
-}
+func (d *Data) ParameterRegister(u *Unit, l Location) int { return d.parameterRegister(u, l, register) }
 
 // ParameterRegisters is ParameterRegister for those who look closer: a value that is computed from a register, and nothing else, came
 // in that register, and so did one whose first piece is there. wide: the parameter is larger than a register, so that only its
 // pieces tell.
 func (d *Data) ParameterRegisters(u *Unit, l Location, wide bool) int {
+	return d.parameterRegister(u, l, func(expr []byte) (int, bool) { return firstRegister(expr, wide, u) })
+}
+
+// parameterRegister looks for a register in the location that holds first, and in all for a value on entry.
+func (d *Data) parameterRegister(u *Unit, l Location, inFirst func(expr []byte) (reg int, ok bool)) int {
 	reg, first := NoRegister, true
 	d.eachExpr(u, l, func(expr []byte) bool {
 		n, ok := entryRegister(expr)
 		if !ok && first {
-			n, ok = firstRegister(expr, wide, u)
+			n, ok = inFirst(expr)
 		}
 		first = false
 		if ok {

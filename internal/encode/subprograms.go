@@ -130,11 +130,7 @@ func (f *unitFunctions) annotation(r *dwarf.Reader, t *unitTypes) error {
 	default:
 		return nil
 	}
-	kind, err := r.StringAttr(dwarf.AttrName)
-	if err != nil || string(kind) != "btf_decl_tag" {
-		return err
-	}
-	value, err := t.name(r, dwarf.AttrConstValue)
+	value, err := t.declTag(r)
 	if err == nil && value != 0 {
 		s.tags = append(s.tags, funcTag{component, value})
 	}

@@ -573,6 +573,15 @@ func (t *unitTypes) annotation(r *dwarf.Reader) (bool, error) {
 	return true, err
 }
 
+// declTag gives the value of the annotation at the reader if it is a btf_decl_tag, else 0.
+func (t *unitTypes) declTag(r *dwarf.Reader) (btf.Name, error) {
+	kind, err := r.StringAttr(dwarf.AttrName)
+	if err != nil || string(kind) != "btf_decl_tag" {
+		return 0, err
+	}
+	return t.name(r, dwarf.AttrConstValue)
+}
+
 // finish closes what is open and turns offsets of DIEs into numbers of types.
 func (t *unitTypes) finish() error {
 	t.closeTo(0)

@@ -132,11 +132,7 @@ func (v *unitVariables) annotation(r *dwarf.Reader, t *unitTypes) error {
 	if v.last.depth < 0 || v.last.depth != r.Depth-1 || !t.dialect.DeclTags {
 		return nil
 	}
-	kind, err := r.StringAttr(dwarf.AttrName)
-	if err != nil || string(kind) != "btf_decl_tag" {
-		return err
-	}
-	value, err := t.name(r, dwarf.AttrConstValue)
+	value, err := t.declTag(r)
 	if err != nil || value == 0 {
 		return err
 	}
