@@ -7,13 +7,13 @@ package main
 
 import (
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
+
+	"github.com/kbtf/kbtf/scripts/tools/modules"
 )
 
 type options struct {
@@ -62,13 +62,17 @@ func run(o options) error {
 		return err
 	}
 	defer os.RemoveAll(scratch)
-	modules, err := findModules(o.modules)
+	paths, err := modules.Find(o.modules)
 	if err != nil {
 		return err
 	}
-	b := &bench{options: o, scratch: scratch, all: modules}
-	for i := 0; i < len(modules); i += o.every {
-		b.some = append(b.some, modules[i])
+	b := &bench{options: o, scratch: scratch}
+	for i, path := range paths {
+		path = filepath.Join(o.modules, path)
+		b.all = append(b.all, path)
+		if i%o.every == 0 {
+			b.some = append(b.some, path)
+		}
 	}
 	fmt.Printf("medians of runs in turns, with the spread from the fastest to the slowest run; output detached\n\n")
 	fmt.Printf("%-34s %4s %30s %30s %24s\n", "", "", filepath.Base(o.peer), filepath.Base(o.subject), "times less")
@@ -94,20 +98,4 @@ func run(o options) error {
 		return nil
 	}
 	return os.WriteFile(o.svg, chart(results), 0o644)
-}
-
-// findModules lists all modules in byte order of their paths.
-func findModules(dir string) ([]string, error) {
-	var list []string
-	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err == nil && d.Type().IsRegular() && strings.HasSuffix(path, ".ko") {
-			list = append(list, path)
-		}
-		return err
-	})
-	slices.Sort(list)
-	if err == nil && len(list) == 0 {
-		err = fmt.Errorf("%s: no modules", dir)
-	}
-	return list, err
 }

@@ -4,20 +4,18 @@ package main
 
 import (
 	"bytes"
-	"debug/elf"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
 
 	"github.com/kbtf/kbtf/internal/btfdiff"
 	"github.com/kbtf/kbtf/scripts/tools/encoder"
+	"github.com/kbtf/kbtf/scripts/tools/modules"
 )
 
 // A workload is something that both sides do.
@@ -132,24 +130,18 @@ func (b *bench) each(program string, flags []string, to string) (sample, error) 
 	if err := os.MkdirAll(b.file(to+".d"), 0o755); err != nil {
 		return sample{}, err
 	}
-	samples, errs := make([]sample, len(b.some)), make([]error, len(b.some))
-	var next atomic.Int64
-	var wg sync.WaitGroup
+	samples := make([]sample, len(b.some))
 	start := time.Now()
-	for range 2 {
-		wg.Go(func() {
-			for i := int(next.Add(1)) - 1; i < len(b.some); i = int(next.Add(1)) - 1 {
-				samples[i], errs[i] = b.detached(program, flags, b.some[i], b.output(to, b.some[i]))
-			}
-		})
-	}
-	wg.Wait()
+	err := modules.InParallel(2, len(b.some), func(i int) (err error) {
+		samples[i], err = b.detached(program, flags, b.some[i], b.output(to, b.some[i]))
+		return err
+	})
 	total := sample{wall: time.Since(start)}
 	for _, s := range samples {
 		total.cpu += s.cpu
 		total.rss = max(total.rss, s.rss)
 	}
-	return total, errors.Join(errs...)
+	return total, err
 }
 
 func (b *bench) output(to, module string) string {
@@ -157,13 +149,13 @@ func (b *bench) output(to, module string) string {
 }
 
 // batch encodes modules in one process.
-func (b *bench) batch(modules []string, to string) (sample, error) {
+func (b *bench) batch(list []string, to string) (sample, error) {
 	dir := b.file(to + ".d")
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return sample{}, err
 	}
 	args := append(b.ourFlags("-j2"), "-q", "--btf_base", b.base, "--btf_encode_detached="+dir)
-	return process(exec.Command(b.subject, append(args, modules...)...))
+	return process(exec.Command(b.subject, append(args, list...)...))
 }
 
 // inPlace puts BTF into a module that has none yet.
@@ -198,13 +190,8 @@ func (b *bench) inPlace(module string, rounds int) workload {
 	}
 	return workload{name, 20, rounds, run(b.peer, b.peerFlags("-j"), "peer.ko"), run(b.subject, b.ourFlags("-j"), "ours.ko"), func() error {
 		for _, name := range []string{"peer.ko", "ours.ko"} {
-			f, err := elf.Open(b.file(name))
-			if err != nil {
+			if _, err := modules.ReadBTF(b.file(name)); err != nil {
 				return err
-			}
-			defer f.Close()
-			if f.Section(".BTF") == nil {
-				return fmt.Errorf("%s: no .BTF", name)
 			}
 		}
 		return nil // make parity compares the types, and explains a difference in this module
@@ -245,16 +232,7 @@ func (b *bench) sameSets(x, y string) error {
 
 // compare says whether each pair of outputs says the same.
 func compare(basePath string, pairs []string) error {
-	f, err := elf.Open(basePath)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	s := f.Section(".BTF")
-	if s == nil {
-		return fmt.Errorf("%s: no .BTF", basePath)
-	}
-	raw, err := s.Data()
+	raw, err := modules.ReadBTF(basePath)
 	if err != nil {
 		return err
 	}

@@ -6,11 +6,12 @@ package main
 
 import (
 	"bytes"
-	"debug/elf"
 	"fmt"
 	"os"
 
 	"github.com/cilium/ebpf/btf"
+
+	"github.com/kbtf/kbtf/scripts/tools/modules"
 )
 
 func main() {
@@ -24,7 +25,7 @@ func main() {
 	}
 }
 
-func run(vmlinux string, modules []string) error {
+func run(vmlinux string, paths []string) error {
 	base, err := btf.LoadSpec(vmlinux)
 	if err != nil {
 		return fmt.Errorf("%s: %w", vmlinux, err)
@@ -34,8 +35,8 @@ func run(vmlinux string, modules []string) error {
 		return fmt.Errorf("%s: %w", vmlinux, err)
 	}
 	fmt.Printf("%s: %d types\n", vmlinux, n)
-	for _, module := range modules {
-		raw, err := section(module)
+	for _, module := range paths {
+		raw, err := modules.ReadBTF(module)
 		if err != nil {
 			return err
 		}
@@ -61,17 +62,4 @@ func inflate(spec *btf.Spec) (int, error) {
 		n++
 	}
 	return n, nil
-}
-
-func section(path string) ([]byte, error) {
-	file, err := elf.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	defer file.Close()
-	s := file.Section(".BTF")
-	if s == nil {
-		return nil, fmt.Errorf("%s: no .BTF section", path)
-	}
-	return s.Data()
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/kbtf/kbtf/scripts/tools/kerneltest/guest"
+	"github.com/kbtf/kbtf/scripts/tools/modules"
 )
 
 // A machine boots a kernel with the test's init.
@@ -128,7 +129,7 @@ func (c *console) line(line string) {
 	case ok:
 		c.outcomes = append(c.outcomes, outcome{result, c.messages})
 		c.messages = nil
-		progress(len(c.outcomes), c.modules)
+		modules.Progress(len(c.outcomes), c.modules)
 	case line != "":
 		c.messages = append(c.messages, line)
 	}

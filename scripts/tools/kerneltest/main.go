@@ -11,19 +11,17 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/spf13/pflag"
 
 	"github.com/kbtf/kbtf/scripts/tools/kerneltest/guest"
+	"github.com/kbtf/kbtf/scripts/tools/modules"
 )
 
 type options struct {
@@ -74,7 +72,7 @@ func main() {
 
 func run(o options) error {
 	var err error
-	if o.vmlinux, err = readBTF(o.base); err != nil {
+	if o.vmlinux, err = modules.ReadBTF(o.base); err != nil {
 		return err
 	}
 	shipped, err := o.readModules()
@@ -120,27 +118,27 @@ func run(o options) error {
 
 // readModules returns the modules in an order in which they can be loaded.
 func (o options) readModules() ([]*module, error) {
-	paths, err := findModules(o.modules)
+	paths, err := modules.Find(o.modules)
 	if err != nil {
 		return nil, err
 	}
-	modules := make([]*module, len(paths))
-	err = inParallel(o.jobs, len(paths), func(i int) (err error) {
-		modules[i], err = readModule(o.modules, paths[i])
+	list := make([]*module, len(paths))
+	err = modules.InParallel(o.jobs, len(paths), func(i int) (err error) {
+		list[i], err = readModule(o.modules, paths[i])
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	return loadOrder(modules)
+	return loadOrder(list)
 }
 
 // encodeAll returns the modules with BTF that the encoder made.
-func (o options) encodeAll(e encoding, modules []*module) ([]*module, error) {
+func (o options) encodeAll(e encoding, list []*module) ([]*module, error) {
 	began, size := time.Now(), 0
-	encoded := make([]*module, len(modules))
-	err := inParallel(o.jobs, len(modules), func(i int) (err error) {
-		encoded[i], err = e.encode(modules[i])
+	encoded := make([]*module, len(list))
+	err := modules.InParallel(o.jobs, len(list), func(i int) (err error) {
+		encoded[i], err = e.encode(list[i])
 		return err
 	})
 	if err != nil {
@@ -188,34 +186,3 @@ func (o options) load(what string, modules []*module) ([]outcome, error) {
 }
 
 func since(began time.Time) string { return fmt.Sprintf("%.0f s", time.Since(began).Seconds()) }
-
-// inParallel calls do for each of n items, some at a time, until one fails.
-func inParallel(jobs, n int, do func(i int) error) error {
-	var next, done atomic.Int64
-	var wg sync.WaitGroup
-	errs := make([]error, max(jobs, 1))
-	for job := range errs {
-		wg.Go(func() {
-			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
-				if errs[job] = do(i); errs[job] != nil {
-					next.Store(int64(n))
-					return
-				}
-				progress(int(done.Add(1)), n)
-			}
-		})
-	}
-	wg.Wait()
-	return errors.Join(errs...)
-}
-
-// progress shows how far it is, on a terminal only.
-func progress(done, total int) {
-	if info, err := os.Stderr.Stat(); err != nil || info.Mode()&os.ModeCharDevice == 0 {
-		return
-	}
-	fmt.Fprintf(os.Stderr, "\r%d of %d modules", done, total)
-	if done == total {
-		fmt.Fprint(os.Stderr, "\r\033[K")
-	}
-}

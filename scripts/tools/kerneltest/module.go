@@ -7,12 +7,12 @@ import (
 	"debug/elf"
 	"encoding/binary"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
+
+	"github.com/kbtf/kbtf/scripts/tools/modules"
 )
 
 // A module as it is booted: neither compressed nor signed.
@@ -23,24 +23,6 @@ type module struct {
 	data    []byte   // the file
 	btf     []byte   // its .BTF
 	btfIDs  bool     // it has .BTF_ids: type ids that resolve_btfids put there
-}
-
-// findModules returns the paths of the modules below a directory, relative to it and in
-// byte order.
-func findModules(directory string) ([]string, error) {
-	var paths []string
-	err := filepath.WalkDir(directory, func(path string, d fs.DirEntry, err error) error {
-		if err == nil && d.Type().IsRegular() && strings.HasSuffix(strings.TrimSuffix(path, ".xz"), ".ko") {
-			path, err = filepath.Rel(directory, path)
-			paths = append(paths, path)
-		}
-		return err
-	})
-	slices.Sort(paths)
-	if err == nil && len(paths) == 0 {
-		err = fmt.Errorf("%s: no modules", directory)
-	}
-	return paths, err
 }
 
 // readModule reads a module, which may be compressed and signed.
@@ -71,7 +53,7 @@ func (m *module) parse() error {
 	if err != nil {
 		return err
 	}
-	info, err := sectionData(file, ".modinfo")
+	info, err := modules.Section(file, ".modinfo")
 	if err != nil {
 		return err
 	}
@@ -88,30 +70,8 @@ func (m *module) parse() error {
 		return fmt.Errorf(".modinfo has no name")
 	}
 	m.btfIDs = file.Section(".BTF_ids") != nil
-	m.btf, err = sectionData(file, ".BTF")
+	m.btf, err = modules.Section(file, ".BTF")
 	return err
-}
-
-// readBTF returns a file's .BTF.
-func readBTF(path string) ([]byte, error) {
-	file, err := elf.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	defer file.Close()
-	btf, err := sectionData(file, ".BTF")
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return btf, nil
-}
-
-func sectionData(file *elf.File, name string) ([]byte, error) {
-	section := file.Section(name)
-	if section == nil {
-		return nil, fmt.Errorf("no %s section", name)
-	}
-	return section.Data()
 }
 
 // unsigned returns a module's file without the signature that may be appended to it: the
@@ -136,9 +96,9 @@ func unsigned(data []byte) ([]byte, error) {
 
 // loadOrder sorts modules so that each comes after those that it depends on, and
 // otherwise leaves them as they are.
-func loadOrder(modules []*module) ([]*module, error) {
+func loadOrder(list []*module) ([]*module, error) {
 	byName := make(map[string]*module)
-	for _, m := range modules {
+	for _, m := range list {
 		byName[m.name] = m
 	}
 	var order []*module
@@ -166,7 +126,7 @@ func loadOrder(modules []*module) ([]*module, error) {
 		order = append(order, m)
 		return nil
 	}
-	for _, m := range modules {
+	for _, m := range list {
 		if err := visit(m); err != nil {
 			return nil, err
 		}

@@ -10,23 +10,18 @@ package main
 import (
 	"bytes"
 	"crypto/sha256"
-	"debug/elf"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
 
 	"github.com/spf13/pflag"
 
 	"github.com/kbtf/kbtf/internal/btfdiff"
 	"github.com/kbtf/kbtf/internal/btfverify"
 	"github.com/kbtf/kbtf/scripts/tools/encoder"
+	"github.com/kbtf/kbtf/scripts/tools/modules"
 )
 
 type options struct {
@@ -83,7 +78,7 @@ func run(o options) error {
 	var raw []byte
 	if !o.vmlinux {
 		var err error
-		if raw, err = readBTF(o.base); err != nil {
+		if raw, err = modules.ReadBTF(o.base); err != nil {
 			return err
 		}
 		if base, err = btfdiff.NewBase(raw); err != nil {
@@ -113,17 +108,14 @@ func run(o options) error {
 	}
 
 	outcomes := make([]outcome, len(paths))
-	var next, done atomic.Int64
-	var wg sync.WaitGroup
-	for range max(o.jobs, 1) {
-		wg.Go(func() {
-			for i := int(next.Add(1)) - 1; i < len(paths); i = int(next.Add(1)) - 1 {
-				outcomes[i] = c.module(paths[i])
-				progress(int(done.Add(1)), len(paths))
-			}
-		})
+	// What goes wrong with one module is its outcome.
+	err = modules.InParallel(o.jobs, len(paths), func(i int) error {
+		outcomes[i] = c.module(paths[i])
+		return nil
+	})
+	if err != nil {
+		return err
 	}
-	wg.Wait()
 	oracle := fmt.Sprintf("%s %s", filepath.Base(o.oracle), bytes.TrimSpace(version))
 	return report(o, oracle, filepath.Base(o.encoder), outcomes, explainer)
 }
@@ -137,49 +129,12 @@ func (o *options) flags() []string { return encoder.Flags(o.kernel, o.features..
 // ourFlags are what the encoder under test gets.
 func (o *options) ourFlags() []string { return append(o.flags(), o.encoderFlags...) }
 
-// progress shows how far it is, on a terminal only.
-func progress(done, total int) {
-	if info, err := os.Stderr.Stat(); err != nil || info.Mode()&os.ModeCharDevice == 0 {
-		return
-	}
-	fmt.Fprintf(os.Stderr, "\r%d of %d modules", done, total)
-	if done == total {
-		fmt.Fprintln(os.Stderr)
-	}
-}
-
-// readBTF returns the contents of an ELF file's .BTF, or the file if it is not ELF.
-func readBTF(path string) ([]byte, error) {
-	file, err := elf.Open(path)
-	if err != nil {
-		var format *elf.FormatError
-		if !errors.As(err, &format) {
-			return nil, err
-		}
-		return os.ReadFile(path)
-	}
-	defer file.Close()
-	section := file.Section(".BTF")
-	if section == nil {
-		return nil, fmt.Errorf("%s: no .BTF section", path)
-	}
-	return section.Data()
-}
-
 // findModules returns the paths, relative to o.modules, of those that were asked for.
 func findModules(o options) ([]string, error) {
-	var all []string
-	err := filepath.WalkDir(o.modules, func(path string, d fs.DirEntry, err error) error {
-		if err == nil && d.Type().IsRegular() && strings.HasSuffix(path, ".ko") {
-			path, err = filepath.Rel(o.modules, path)
-			all = append(all, path)
-		}
-		return err
-	})
+	all, err := modules.Find(o.modules)
 	if err != nil {
 		return nil, err
 	}
-	slices.Sort(all)
 	var paths []string
 	for i, path := range all {
 		if i%o.every == 0 && strings.Contains(path, o.only) {

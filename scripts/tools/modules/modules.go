@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+// Package modules is what the tools that go over all modules of a kernel have in common.
+package modules
+
+import (
+	"debug/elf"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+)
+
+// Find returns the paths of the modules below a directory, compressed ones too, relative to
+// it and in byte order.
+func Find(directory string) ([]string, error) {
+	var paths []string
+	err := filepath.WalkDir(directory, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.Type().IsRegular() && strings.HasSuffix(strings.TrimSuffix(path, ".xz"), ".ko") {
+			path, err = filepath.Rel(directory, path)
+			paths = append(paths, path)
+		}
+		return err
+	})
+	slices.Sort(paths)
+	if err == nil && len(paths) == 0 {
+		err = fmt.Errorf("%s: no modules", directory)
+	}
+	return paths, err
+}
+
+// ReadBTF returns the contents of an ELF file's .BTF, or the file if it is not ELF.
+func ReadBTF(path string) ([]byte, error) {
+	file, err := elf.Open(path)
+	if err != nil {
+		var format *elf.FormatError
+		if !errors.As(err, &format) {
+			return nil, err
+		}
+		return os.ReadFile(path)
+	}
+	defer file.Close()
+	btf, err := Section(file, ".BTF")
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return btf, nil
+}
+
+// Section returns the contents of a section that has to be there.
+func Section(file *elf.File, name string) ([]byte, error) {
+	section := file.Section(name)
+	if section == nil {
+		return nil, fmt.Errorf("no %s section", name)
+	}
+	return section.Data()
+}
+
+// InParallel calls do for each of n items, some at a time, until one fails, and shows how
+// far it is.
+func InParallel(jobs, n int, do func(i int) error) error {
+	var next, done atomic.Int64
+	var wg sync.WaitGroup
+	errs := make([]error, max(jobs, 1))
+	for job := range errs {
+		wg.Go(func() {
+			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
+				if errs[job] = do(i); errs[job] != nil {
+					next.Store(int64(n))
+					return
+				}
+				Progress(int(done.Add(1)), n)
+			}
+		})
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+// Progress shows how far it is, on a terminal only.
+func Progress(done, total int) {
+	if info, err := os.Stderr.Stat(); err != nil || info.Mode()&os.ModeCharDevice == 0 {
+		return
+	}
+	fmt.Fprintf(os.Stderr, "\r%d of %d modules", done, total)
+	if done == total {
+		fmt.Fprint(os.Stderr, "\r\033[K")
+	}
+}
