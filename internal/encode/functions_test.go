@@ -107,24 +107,26 @@ func TestRules(t *testing.T) {
 			asm(".type f.part.0, @function\nf.part.0: ret\n.type g.cold, @function\ng.cold: ret");`,
 			[]string{"func f int(int x)", "func g int(int x)"}, []string{"func g int(int x)"}},
 	} {
-		img := gcc.build(t, tt.source)
-		for _, rules := range []Rules{Rules130, Rules132} {
-			want := tt.rules
-			if rules == Rules130 {
-				want = tt.rules130
-			}
-			raw, err := File(img, NoBase(), Options{Dialect: btf.Modern, Rules: rules})
-			if err != nil {
-				t.Fatal(err)
-			}
-			got := []string{}
-			for _, s := range list(t, raw, nil) {
-				if strings.HasPrefix(s, "func ") {
-					got = append(got, s)
+		for _, dwarf := range []string{"-gdwarf-4", "-gdwarf-5"} { // location lists of both
+			img := compiler{"gcc", []string{"-O2", dwarf}, "ld"}.build(t, tt.source)
+			for _, rules := range []Rules{Rules130, Rules132} {
+				want := tt.rules
+				if rules == Rules130 {
+					want = tt.rules130
 				}
-			}
-			if diff := cmp.Diff(append([]string{}, want...), got); diff != "" {
-				t.Errorf("%s: rules %d: -want +got\n%s", tt.name, rules, diff)
+				raw, err := File(img, NoBase(), Options{Dialect: btf.Modern, Rules: rules})
+				if err != nil {
+					t.Fatal(err)
+				}
+				got := []string{}
+				for _, s := range list(t, raw, nil) {
+					if strings.HasPrefix(s, "func ") {
+						got = append(got, s)
+					}
+				}
+				if diff := cmp.Diff(append([]string{}, want...), got); diff != "" {
+					t.Errorf("%s: %s, rules %d: -want +got\n%s", tt.name, dwarf, rules, diff)
+				}
 			}
 		}
 	}
