@@ -14,6 +14,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
+	"sync"
 )
 
 // The files that matter, relative to the top of the tree. The first two are
@@ -80,4 +82,10 @@ func cause(err error) string {
 		return le.Err.Error()
 	}
 	return err.Error()
+}
+
+// lazy compiles an expression when it is first needed: kconfig-probe starts
+// anew for each of Kconfig's questions, which need none.
+func lazy(expression string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expression) })
 }

@@ -2,10 +2,7 @@
 
 package kbuild
 
-import (
-	"regexp"
-	"strings"
-)
+import "strings"
 
 // makefile is what the planner needs to know of a makefile. Conditionals are
 // looked through: both branches count.
@@ -39,11 +36,11 @@ type rule struct {
 }
 
 var (
-	assignmentLine = regexp.MustCompile(`^ *((?:(?:export|override) +)*)([A-Za-z0-9_.-]+)\s*(?:[:+?!]|::)?=\s*(.*)$`)
-	defineLine     = regexp.MustCompile(`^ *define\s+([A-Za-z0-9_.-]+)`)
-	includeLine    = regexp.MustCompile(`^ *[-s]?include\s+(.*)$`)
-	exportLine     = regexp.MustCompile(`^ *export\s+([^=]*)$`)
-	directiveLine  = regexp.MustCompile(`^ *(?:ifdef|ifndef|ifeq|ifneq|else|endif|unexport|vpath)\b`)
+	assignmentLine = lazy(`^ *((?:(?:export|override) +)*)([A-Za-z0-9_.-]+)\s*(?:[:+?!]|::)?=\s*(.*)$`)
+	defineLine     = lazy(`^ *define\s+([A-Za-z0-9_.-]+)`)
+	includeLine    = lazy(`^ *[-s]?include\s+(.*)$`)
+	exportLine     = lazy(`^ *export\s+([^=]*)$`)
+	directiveLine  = lazy(`^ *(?:ifdef|ifndef|ifeq|ifneq|else|endif|unexport|vpath)\b`)
 )
 
 // parseMakefile reads the lines of a makefile, each with its newline.
@@ -66,24 +63,24 @@ func parseMakefile(lines []string) makefile {
 			continue
 		case strings.TrimSpace(text) == "" || strings.HasPrefix(strings.TrimSpace(text), "#"):
 			continue // a recipe goes on after them
-		case directiveLine.MatchString(text):
+		case directiveLine().MatchString(text):
 			continue
 		}
 		inRule = false
-		if match := defineLine.FindStringSubmatch(text); match != nil {
+		if match := defineLine().FindStringSubmatch(text); match != nil {
 			for i++; i < len(lines) && !strings.HasPrefix(strings.TrimSpace(lines[i]), "endef"); i++ {
 			}
 			m.variables = append(m.variables, variable{match[1], first, strings.Join(lines[first+1:min(i, len(lines))], "")})
-		} else if match := includeLine.FindStringSubmatch(text); match != nil {
+		} else if match := includeLine().FindStringSubmatch(text); match != nil {
 			for _, file := range strings.Fields(match[1]) {
 				m.includes = append(m.includes, include{first, file})
 			}
-		} else if match := assignmentLine.FindStringSubmatch(text); match != nil {
+		} else if match := assignmentLine().FindStringSubmatch(text); match != nil {
 			m.variables = append(m.variables, variable{match[2], first, strings.TrimSpace(match[3])})
 			if strings.Contains(match[1], "export") {
 				m.exports = append(m.exports, match[2])
 			}
-		} else if match := exportLine.FindStringSubmatch(text); match != nil {
+		} else if match := exportLine().FindStringSubmatch(text); match != nil {
 			m.exports = append(m.exports, strings.Fields(match[1])...)
 		} else if parts := splitRule(text); len(parts) > 1 {
 			r := rule{line: first, targets: parts[0], prereqs: parts[len(parts)-1]}

@@ -5,7 +5,6 @@ package kbuild
 import (
 	"fmt"
 	"path/filepath"
-	"regexp"
 	"strings"
 )
 
@@ -111,7 +110,7 @@ func (p *planner) kconfig() string {
 	return edit(lines, after[0].end, 0, "\n"+kconfigFragment(p.encoder))
 }
 
-var linkRecipe = regexp.MustCompile(`^\t(\+?)\$\(call if_changed,([A-Za-z0-9_]+)\)\n$`)
+var linkRecipe = lazy(`^\t(\+?)\$\(call if_changed,([A-Za-z0-9_]+)\)\n$`)
 
 // modfinal is scripts/Makefile.modfinal with the helpers, the command and the
 // rule.
@@ -157,7 +156,7 @@ func (p *planner) modfinal() string {
 		return p.refuse(modfinal, r.recipe[1], "second line in the recipe that links modules: only $(call if_changed,...) is understood")
 	}
 	recipe := r.recipe[0]
-	call := linkRecipe.FindStringSubmatch(lines[recipe])
+	call := linkRecipe().FindStringSubmatch(lines[recipe])
 	if call == nil {
 		return p.refuse(modfinal, recipe, "the recipe that links modules is not $(call if_changed,...)")
 	}
@@ -199,8 +198,8 @@ func (p *planner) linkRule(m *makefile) (rule, bool) {
 }
 
 var (
-	objectsOnly  = regexp.MustCompile(`\$\(filter %\.o, ?\$\^\)`)
-	prerequisite = regexp.MustCompile(`\$[\^+?]|\$\(real-prereqs\)|\$\(\^\)`)
+	objectsOnly  = lazy(`\$\(filter %\.o, ?\$\^\)`)
+	prerequisite = lazy(`\$[\^+?]|\$\(real-prereqs\)|\$\(\^\)`)
 )
 
 // linksOnlyObjects checks that a further prerequisite, vmlinux, would not be
@@ -211,7 +210,7 @@ func (p *planner) linksOnlyObjects(m *makefile, recipe int, command string) bool
 		p.refuse(modfinal, recipe, "cmd_%s is not defined in this file", command)
 		return false
 	}
-	if prerequisite.MatchString(objectsOnly.ReplaceAllString(v.value, "")) {
+	if prerequisite().MatchString(objectsOnly().ReplaceAllString(v.value, "")) {
 		p.refuse(modfinal, v.line, "cmd_%s links all its prerequisites, not $(filter %%.o, $^): vmlinux would be linked into modules", command)
 		return false
 	}

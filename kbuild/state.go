@@ -2,10 +2,7 @@
 
 package kbuild
 
-import (
-	"regexp"
-	"strings"
-)
+import "strings"
 
 // Applied is the plan that led to the tree in dir as it is now, or nil if none
 // did. Its changes' Old is what the files were before, byte for byte.
@@ -35,7 +32,7 @@ func Applied(dir string) (*Plan, error) {
 	return nil, nil
 }
 
-var wiredRecipe = regexp.MustCompile(`\t(\+?)\$\(call if_changed_except,([A-Za-z0-9_]+),vmlinux\)\n`)
+var wiredRecipe = lazy(`\t(\+?)\$\(call if_changed_except,([A-Za-z0-9_]+),vmlinux\)\n`)
 
 // undo takes the fragments out. It reports false when one is not there.
 func (s sources) undo(e Encoder) (sources, bool) {
@@ -50,7 +47,7 @@ func (s sources) undo(e Encoder) (sources, bool) {
 	if link, ok = remove(link, " "+extraPrereq+" FORCE\n", " FORCE\n"); !ok {
 		return nil, false
 	}
-	call := wiredRecipe.FindStringSubmatch(link)
+	call := wiredRecipe().FindStringSubmatch(link)
 	if call == nil {
 		return nil, false
 	}
