@@ -15,9 +15,8 @@ func SplitBTF(ctx context.Context, e Encoder) Decision {
 		return Decision{Unknown, err.Error()}
 	}
 	if !v.SplitsBTF() {
-		since := splitSince[v.Encoder]
 		return Decision{No, fmt.Sprintf("%s: %s %s is older than %d.%d, the first with split BTF",
-			e, v.Encoder, v.Text, since.Major(), since.Minor())}
+			e, v.Encoder, v.Text, splitSince[0], splitSince[1])}
 	}
 	return Decision{Yes, fmt.Sprintf("%s: %s %s writes split BTF", e, v.Encoder, v.Text)}
 }

@@ -5,6 +5,8 @@ package probe
 import (
 	"strings"
 	"testing"
+
+	"github.com/Masterminds/semver/v3"
 )
 
 func TestParseVersion(t *testing.T) {
@@ -65,6 +67,7 @@ func TestParseVersion(t *testing.T) {
 		{"1.19-0ubuntu1~rc1", Pahole, "1.19-0ubuntu1~rc1", 119, true},
 		{"1.24-4.1", Pahole, "1.24-4.1", 124, true},
 		{"v1.22.fc35", Pahole, "v1.22.fc35", 122, true},
+		{"v1.22.1fc35", Pahole, "v1.22.1fc35", 122, true}, // no patch level
 		{"v1.24-dirty", Pahole, "v1.24-dirty", 124, true},
 
 		{"btf-ko v0.1.0", BTFKo, "v0.1.0", 1, true},
@@ -113,46 +116,49 @@ func TestParseVersionRejects(t *testing.T) {
 	}
 }
 
-// TestVersionOrder has one list from the oldest to the newest.
-func TestVersionOrder(t *testing.T) {
-	ascending := []string{
-		"v1.9",
-		"v1.18",
-		"v1.18-900-gabc123",
-		"1.19~rc1",
-		"v1.19-rc1-5-gabc123",
-		"v1.19-rc2",
-		"v1.19-rc10",
-		"v1.19",
-		"v1.19-1-gabc123",
-		"v1.19-12-gabc123",
-		"v1.19.1",
-		"v1.22",
-		"v1.22.1",
-		"1.25-0ubuntu1~22.04.2",
-		"v1.100",
-		"v2.0-rc1",
-		"v2.0",
-		"v10.0",
+// TestVersionSince asks semver whether versions are as old as releases, or
+// newer. What pahole prints is no semantic version, so each is written as one.
+// Semver knows nothing newer than a release and older than the next one:
+// commits after 1.24.0 are 1.24.1-0.12, as in Go's pseudo-versions.
+func TestVersionSince(t *testing.T) {
+	ascending := []struct{ printed, semantic string }{
+		{"v1.9", "1.9.0"},
+		{"v1.18", "1.18.0"},
+		{"v1.18-900-gabc123", "1.18.1-0.900"},
+		{"1.19~rc1", "1.19.0-rc.1"},
+		{"v1.19-rc1-5-gabc123", "1.19.0-rc.1.0.5"},
+		{"v1.19-rc2", "1.19.0-rc.2"},
+		{"v1.19-rc10", "1.19.0-rc.10"},
+		{"v1.19", "1.19.0"},
+		{"v1.19-1-gabc123", "1.19.1-0.1"},
+		{"v1.19-12-gabc123", "1.19.1-0.12"},
+		{"v1.19.1", "1.19.1"},
+		{"v1.22", "1.22.0"},
+		{"v1.22.1", "1.22.1"},
+		{"1.25-0ubuntu1~22.04.2", "1.25.0"},
+		{"v1.100", "1.100.0"},
+		{"v2.0-rc1", "2.0.0-rc.1"},
+		{"v2.0", "2.0.0"},
+		{"v10.0", "10.0.0"},
 	}
-	for i, a := range ascending {
-		for j, b := range ascending {
-			va, err := ParseVersion(a)
-			if err != nil {
-				t.Fatal(err)
+	var before *semver.Version
+	for _, tt := range ascending {
+		v, err := ParseVersion(tt.printed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		judge := semver.MustParse(tt.semantic)
+		if before != nil && !before.LessThan(judge) {
+			t.Errorf("%s is not newer than %s", judge, before)
+		}
+		before = judge
+		for _, other := range ascending {
+			r := semver.MustParse(other.semantic)
+			if r.Prerelease() != "" {
+				continue
 			}
-			vb, err := ParseVersion(b)
-			if err != nil {
-				t.Fatal(err)
-			}
-			want := 0
-			if i < j {
-				want = -1
-			} else if i > j {
-				want = 1
-			}
-			if got := va.Compare(vb); got != want {
-				t.Errorf("%s against %s: %d, want %d", a, b, got, want)
+			if got, want := v.isSince(release{r.Major(), r.Minor(), r.Patch()}), !judge.LessThan(r); got != want {
+				t.Errorf("%s since %s: %t, want %t", tt.printed, r, got, want)
 			}
 		}
 	}
