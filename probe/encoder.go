@@ -3,14 +3,13 @@
 package probe
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -55,61 +54,29 @@ func (e Encoder) Version(ctx context.Context) (Version, error) {
 }
 
 func (e Encoder) run(ctx context.Context, flag string) (string, error) {
+	p, err := start(append(slices.Clone(e.words), flag))
+	if errors.Is(err, exec.ErrNotFound) {
+		return "", errors.New("not found in PATH")
+	} else if err != nil {
+		return "", fmt.Errorf("cannot start: %w", err)
+	}
 	ctx, cancel := context.WithTimeout(ctx, e.timeout)
 	defer cancel()
-
-	var stdout, stderr head
-	stdout.full = cancel // more is no version: stop it, do not drain it
-	cmd := exec.CommandContext(ctx, e.words[0], append(e.words[1:len(e.words):len(e.words)], flag)...)
-	cmd.Env = append(os.Environ(), "LC_ALL=C")
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	// A group of its own, so that a wrapper dies together with what it started.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	killGroup := func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
-	cmd.Cancel = killGroup
-	cmd.WaitDelay = grace
-
-	if err := cmd.Start(); err != nil {
-		if errors.Is(err, exec.ErrNotFound) {
-			return "", errors.New("not found in PATH")
-		}
-		return "", fmt.Errorf("cannot start: %w", cause(err))
-	}
-	err := cmd.Wait()
-	_ = killGroup() // whatever the encoder left behind; usually nobody
+	context.AfterFunc(ctx, p.kill)
+	status, err := p.wait()
 	switch {
-	case stdout.overflow:
+	case p.stdout.overflow:
 		return "", fmt.Errorf("printed more than %d bytes for %s", mostBytes, flag)
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return "", fmt.Errorf("did not answer %s within %s", flag, e.timeout)
 	case ctx.Err() != nil:
 		return "", fmt.Errorf("interrupted while it was asked for %s", flag)
-	case errors.Is(err, exec.ErrWaitDelay):
-		// It exited with 0, but a child of it held the pipe open.
 	case err != nil:
-		return "", fmt.Errorf("%s failed: %w%s", flag, err, lastLine(stderr.buf.String()))
+		return "", fmt.Errorf("cannot be waited for: %w", err)
+	case status != 0:
+		return "", fmt.Errorf("%s failed: %s%s", flag, describe(status), lastLine(string(p.stderr.buf)))
 	}
-	return stdout.buf.String(), nil
-}
-
-// head keeps the first bytes that are written to it and calls full once there
-// are more.
-type head struct {
-	buf      bytes.Buffer // not embedded: its ReadFrom would read everything
-	overflow bool
-	full     func()
-}
-
-func (h *head) Write(p []byte) (int, error) {
-	keep := min(len(p), mostBytes-h.buf.Len())
-	h.buf.Write(p[:keep])
-	if keep < len(p) && !h.overflow {
-		h.overflow = true
-		if h.full != nil {
-			h.full()
-		}
-	}
-	return len(p), nil
+	return string(p.stdout.buf), nil
 }
 
 // cause is err without the path that the message already names.

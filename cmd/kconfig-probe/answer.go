@@ -21,7 +21,7 @@ func splitBTF(in *invocation) int {
 	encoder := encoderFlag(flags)
 	verbose := verboseFlag(flags)
 	return in.answer(flags, verbose, func() probe.Decision {
-		return probe.SplitBTF(in.ctx, probe.NewEncoder(*encoder))
+		return probe.SplitBTF(untilInterrupted(), probe.NewEncoder(*encoder))
 	})
 }
 
@@ -38,7 +38,7 @@ func btfModules(in *invocation) int {
 	encoder := encoderFlag(flags)
 	verbose := verboseFlag(flags)
 	return in.answer(flags, verbose, func() probe.Decision {
-		return probe.BTFModules(in.ctx, *config, probe.NewEncoder(*encoder))
+		return probe.BTFModules(untilInterrupted(), *config, probe.NewEncoder(*encoder))
 	})
 }
 
@@ -75,7 +75,7 @@ func version(in *invocation) int {
 	if status, ok := in.parse(flags, 0); !ok {
 		return status
 	}
-	v, err := probe.NewEncoder(*encoder).Version(in.ctx)
+	v, err := probe.NewEncoder(*encoder).Version(untilInterrupted())
 	if err != nil {
 		return in.fail("%s", err)
 	}

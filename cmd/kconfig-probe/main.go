@@ -5,14 +5,11 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"slices"
 	"strings"
-	"syscall"
 
 	"github.com/spf13/pflag"
 )
@@ -58,22 +55,14 @@ var commands = []command{
 
 // invocation is what a command gets to work with.
 type invocation struct {
-	ctx            context.Context
 	command        command
 	args           []string // after the command's name
 	stdout, stderr io.Writer
 }
 
-func main() {
-	// An encoder that is being asked has a process group of its own: an
-	// interrupt has to reach it through us.
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	status := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
-	stop()
-	os.Exit(status)
-}
+func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+func run(args []string, stdout, stderr io.Writer) int {
 	if len(args) == 0 {
 		fmt.Fprint(stderr, usage)
 		return exitError
@@ -88,7 +77,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "kconfig-probe: unknown command %q, see kconfig-probe --help\n", args[0])
 		return exitError
 	}
-	return commands[i].run(&invocation{ctx, commands[i], args[1:], stdout, stderr})
+	return commands[i].run(&invocation{commands[i], args[1:], stdout, stderr})
 }
 
 // flags is an empty set of flags for the command.

@@ -59,7 +59,7 @@ func patch(in *invocation) int {
 		return exitYes
 	}
 	if *revert && applied != nil {
-		if err := applied.Revert(tree); err != nil {
+		if err := withoutInterrupts(func() error { return applied.Revert(tree) }); err != nil {
 			return in.fail("%s", err)
 		}
 		in.report(tree, "reverted", applied)
@@ -88,7 +88,7 @@ func patch(in *invocation) int {
 		fmt.Fprintf(in.stdout, "%s: not patched, nothing to do\n", tree)
 		return exitYes
 	case *apply:
-		if err := plan.Apply(tree); err != nil {
+		if err := withoutInterrupts(func() error { return plan.Apply(tree) }); err != nil {
 			return in.fail("%s", err)
 		}
 		in.report(tree, "patched", plan)
