@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 
 	"github.com/kbtf/kbtf/internal/btf"
 	"github.com/kbtf/kbtf/internal/elfimage"
@@ -16,9 +15,7 @@ import (
 
 // encodeFiles encodes all files, also after one has failed.
 func encodeFiles(files []string, opt *options, stdout, stderr io.Writer) int {
-	// Most modules are done before a collection would pay: collect only when the heap comes near a bound.
-	debug.SetGCPercent(-1)
-	debug.SetMemoryLimit(heapBound)
+	boundHeap(heapBound)
 	var base *btf.Base
 	var cache encode.BaseCache
 	if opt.base == "" {

@@ -26,9 +26,6 @@ const (
 	exitUsage  = 2
 )
 
-// heapBound is how far the heap grows before it is collected, in bytes: less than pahole takes for the largest modules.
-const heapBound = 160 << 20
-
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
 type options struct {
