@@ -7,18 +7,72 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/kbtf/kbtf/internal/btf"
+	"github.com/kbtf/kbtf/internal/dwarf"
 	"github.com/kbtf/kbtf/internal/elfimage"
 )
 
 // Benchmarks read Debian's 6.1 debug kernel where scripts/fetch has put it: run `scripts/fetch linux-6.1-dbg` first.
+//
+// There is one for each phase of encoding, and Module for all of them, over the same workloads and on one thread. MB/s is always of
+// .debug_info, so that what a phase takes compares with Walk, below which nothing can go. To compare two states:
+//
+//	go test ./internal/encode -run '^$' -bench /xfs -count 10 >old    # and the same into new
+//	go run golang.org/x/perf/cmd/benchstat@latest old new
+
+var workloads = []struct{ name, file string }{
+	{"8021q", "lib/modules/*/kernel/net/8021q/8021q.ko"},
+	{"xfs", "lib/modules/*/kernel/fs/xfs/xfs.ko"},
+	{"i915", "lib/modules/*/kernel/drivers/gpu/drm/i915/i915.ko"},
+	{"vmlinux", vmlinux},
+}
+
+const vmlinux = "boot/vmlinux-*"
+
+// A workload is a file, opened as far as the phase that is measured needs.
+type workload struct {
+	path   string
+	img    *elfimage.Image
+	base   *btf.Base
+	opt    Options
+	d      *dwarf.Data
+	groups [][]dwarf.Unit // each a unit alone
+}
+
+// eachWorkload runs a benchmark over all workloads.
+func eachWorkload(b *testing.B, run func(b *testing.B, w *workload)) {
+	for _, file := range workloads {
+		b.Run(file.name, func(b *testing.B) {
+			w := &workload{path: debugKernel(b, file.file), base: NoBase()}
+			var err error
+			if file.file != vmlinux {
+				w.base, err = LoadBase(debugKernel(b, vmlinux), BaseCache{})
+				check(b, err)
+				check(b, w.base.Ready())
+			}
+			w.opt = Options{Dialect: w.base.Dialect, Threads: 1}
+			w.img, err = elfimage.Open(w.path)
+			check(b, err)
+			defer w.img.Close()
+			w.d, err = dwarf.Load(w.img, wanted)
+			check(b, err)
+			units, err := w.d.Units()
+			check(b, err)
+			for i := range units {
+				w.groups = append(w.groups, units[i:i+1])
+			}
+			b.SetBytes(int64(w.img.Section(".debug_info").Size))
+			b.ReportAllocs()
+			run(b, w)
+		})
+	}
+}
 
 func debugKernel(b *testing.B, pattern string) string {
 	cache := os.Getenv("KBTF_CACHE")
 	if cache == "" {
 		home, err := os.UserHomeDir()
-		if err != nil {
-			b.Fatal(err)
-		}
+		check(b, err)
 		cache = filepath.Join(home, ".cache", "kbtf")
 	}
 	found, err := filepath.Glob(filepath.Join(cache, "linux-6.1-dbg/usr/lib/debug", pattern))
@@ -28,39 +82,140 @@ func debugKernel(b *testing.B, pattern string) string {
 	return found[0]
 }
 
+func check(b *testing.B, err error) {
+	if err != nil {
+		b.Helper()
+		b.Fatal(err)
+	}
+}
+
+// BenchmarkLoadBase indexes a base.
 func BenchmarkLoadBase(b *testing.B) {
-	path := debugKernel(b, "boot/vmlinux-*")
+	path := debugKernel(b, vmlinux)
 	for b.Loop() {
 		base, err := LoadBase(path, BaseCache{})
-		if err == nil {
-			err = base.Ready()
-		}
-		if err != nil {
-			b.Fatal(err)
-		}
+		check(b, err)
+		check(b, base.Ready())
 		base.FindString([]byte("struct"))
 	}
 }
 
+// BenchmarkMapBase maps a base with its index from a cache, and checks it.
+func BenchmarkMapBase(b *testing.B) {
+	path := debugKernel(b, vmlinux)
+	cache := BaseCache{b.TempDir()}
+	base, err := LoadBase(path, cache)
+	check(b, err)
+	check(b, cache.Save(base))
+	for b.Loop() {
+		base, err := LoadBase(path, cache)
+		check(b, err)
+		check(b, base.Ready())
+		if !base.Indexed {
+			b.Fatal("the index did not come from the cache")
+		}
+	}
+}
+
+// BenchmarkModule encodes a file: all phases.
 func BenchmarkModule(b *testing.B) {
-	base, err := LoadBase(debugKernel(b, "boot/vmlinux-*"), BaseCache{})
-	if err != nil {
-		b.Fatal(err)
-	}
-	for _, module := range []string{"net/8021q/8021q.ko", "fs/xfs/xfs.ko", "drivers/gpu/drm/i915/i915.ko"} {
-		b.Run(filepath.Base(module), func(b *testing.B) {
-			img, err := elfimage.Open(debugKernel(b, "lib/modules/*/kernel/"+module))
-			if err != nil {
-				b.Fatal(err)
-			}
-			defer img.Close()
-			b.SetBytes(int64(img.Section(".debug_info").Size))
-			b.ReportAllocs()
-			for b.Loop() {
-				if _, err := File(img, base, Options{Dialect: base.Dialect, Threads: 1}); err != nil {
-					b.Fatal(err)
+	eachWorkload(b, func(b *testing.B, w *workload) {
+		for b.Loop() {
+			_, err := File(w.img, w.base, w.opt)
+			check(b, err)
+		}
+	})
+}
+
+// BenchmarkMap maps a file and reads its section headers.
+func BenchmarkMap(b *testing.B) {
+	eachWorkload(b, func(b *testing.B, w *workload) {
+		for b.Loop() {
+			img, err := elfimage.Open(w.path)
+			check(b, err)
+			img.Close()
+		}
+	})
+}
+
+// BenchmarkRelocate opens the debugging sections with their relocations; those are followed while walking.
+func BenchmarkRelocate(b *testing.B) {
+	eachWorkload(b, func(b *testing.B, w *workload) {
+		for b.Loop() {
+			_, err := dwarf.Load(w.img, wanted)
+			check(b, err)
+		}
+	})
+}
+
+// BenchmarkWalk goes over the DIEs, reads the attributes that BTF needs, and does nothing with them.
+func BenchmarkWalk(b *testing.B) {
+	eachWorkload(b, func(b *testing.B, w *workload) {
+		var r dwarf.Reader
+		for b.Loop() {
+			for _, units := range w.groups {
+				r.Reset(w.d, &units[0])
+				for r.Next() {
 				}
+				check(b, r.Err())
 			}
-		})
-	}
+		}
+	})
+}
+
+// BenchmarkBuild walks and makes types, functions and variables of the DIEs, with a hash of each type.
+func BenchmarkBuild(b *testing.B) {
+	eachWorkload(b, func(b *testing.B, w *workload) {
+		_, r := w.begin(b)
+		for b.Loop() {
+			for _, units := range w.groups {
+				r.read(units)
+				check(b, r.err)
+			}
+		}
+	})
+}
+
+// BenchmarkDedup adds units to a module, which keeps each content once.
+func BenchmarkDedup(b *testing.B) {
+	eachWorkload(b, func(b *testing.B, w *workload) {
+		for b.Loop() {
+			b.StopTimer()
+			_, r := w.begin(b)
+			m := btf.NewModule(w.base)
+			b.StartTimer()
+			for _, units := range w.groups {
+				b.StopTimer()
+				r.read(units)
+				b.StartTimer()
+				check(b, r.merge(m))
+			}
+		}
+	})
+}
+
+// BenchmarkWrite adds the functions to a module, looks for what the base has, and writes the rest.
+func BenchmarkWrite(b *testing.B) {
+	eachWorkload(b, func(b *testing.B, w *workload) {
+		for b.Loop() {
+			b.StopTimer()
+			table, r := w.begin(b)
+			m := btf.NewModule(w.base)
+			for _, units := range w.groups {
+				r.read(units)
+				check(b, r.merge(m))
+			}
+			b.StartTimer()
+			check(b, table.emit(m, &w.opt))
+			_, err := m.Marshal(w.img.Order, false)
+			check(b, err)
+		}
+	})
+}
+
+// begin prepares reading the units.
+func (w *workload) begin(b *testing.B) (*functionTable, *unitReader) {
+	table, err := readFunctionTable(w.img, &w.opt)
+	check(b, err)
+	return table, newUnitReader(w.d, table, &w.opt)
 }
