@@ -22,6 +22,7 @@ type options struct {
 	probe         string
 	every, rounds int
 	svg, only     string
+	growth        string
 }
 
 func main() {
@@ -34,7 +35,8 @@ func main() {
 	pflag.IntVar(&o.every, "every", 10, "take every Nth module where many are encoded")
 	pflag.IntVar(&o.rounds, "rounds", 9, "runs of each, not counting one to warm up; what takes long is run less often")
 	pflag.StringVar(&o.svg, "svg", "", "write a chart of the ratios to this file")
-	pflag.StringVar(&o.only, "only", "", "only the lines whose name contains this")
+	pflag.StringVar(&o.growth, "growth-svg", "", "write a chart of the growth to this file")
+	pflag.StringVar(&o.only, "only", "", "only the lines whose name contains this; growth: only how time grows")
 	comparing := pflag.Bool("compare", false, "compare pairs of outputs")
 	pflag.CommandLine.Lookup("compare").Hidden = true
 	pflag.Parse()
@@ -74,14 +76,13 @@ func run(o options) error {
 			b.some = append(b.some, path)
 		}
 	}
-	fmt.Printf("medians of runs in turns, with the spread from the fastest to the slowest run; output detached\n\n")
-	fmt.Printf("%-34s %4s %30s %30s %24s\n", "", "", filepath.Base(o.peer), filepath.Base(o.subject), "times less")
-	columns := fmt.Sprintf("%9s %5s %7s %6s", "wall ms", "+-%", "CPU ms", "MiB")
-	fmt.Printf("%-34s %4s %s %s %6s %6s %6s %s\n", "", "runs", columns, columns, "wall", "CPU", "memory", "target")
 	var results []result
 	for _, w := range b.workloads() {
 		if !strings.Contains(w.name, o.only) {
 			continue
+		}
+		if results == nil {
+			b.printHead()
 		}
 		r, err := b.measure(w)
 		if err != nil {
@@ -90,12 +91,30 @@ func run(o options) error {
 		fmt.Println(r)
 		results = append(results, r)
 	}
-	if err := b.checkIdentity(); err != nil {
-		return err
+	if len(results) > 0 {
+		if err := b.checkIdentity(); err != nil {
+			return err
+		}
+		fmt.Printf("\noutput of %d modules: the same bytes with 1, 2 and 5 threads, and in one process\n", len(b.some))
 	}
-	fmt.Printf("\noutput of %d modules: the same bytes with 1, 2 and 5 threads, and in one process\n", len(b.some))
-	if o.svg == "" {
+	if o.svg != "" {
+		if err := os.WriteFile(o.svg, ratioChart(results), 0o644); err != nil {
+			return err
+		}
+	}
+	if !strings.Contains("growth", o.only) {
 		return nil
 	}
-	return os.WriteFile(o.svg, chart(results), 0o644)
+	growths, err := b.growths()
+	if err != nil {
+		return fmt.Errorf("growth: %w", err)
+	}
+	fmt.Printf("\n%-26s %17s %21s   time as a power of that\n", "growth, one thread", "from, to", "us for each")
+	for _, g := range growths {
+		fmt.Println(g.String())
+	}
+	if o.growth == "" {
+		return nil
+	}
+	return os.WriteFile(o.growth, growthChart(growths), 0o644)
 }

@@ -60,10 +60,10 @@ func (b *bench) workloads() []workload {
 		// pahole has no such mode: its best is a process each.
 		workload{fmt.Sprintf("%d modules, one process", len(b.some)), 60, few,
 			func() (sample, error) { return b.each(b.peer, b.peerFlags("-j1"), "peer") },
-			func() (sample, error) { return b.batch(b.some, "batch") },
+			func() (sample, error) { return b.batch("-j2", b.some, "batch") },
 			func() error { return b.sameSets("peer", "batch") }},
 		workload{fmt.Sprintf("%d modules, one process", len(b.all)), 0, few, nil,
-			func() (sample, error) { return b.batch(b.all, "all") }, nil},
+			func() (sample, error) { return b.batch("-j2", b.all, "all") }, nil},
 		workload{"vmlinux, 2 threads", 8, few,
 			func() (sample, error) { return b.detached(b.peer, b.peerFlags("-j2"), "", b.file("peer")) },
 			func() (sample, error) { return b.detached(b.subject, b.ourFlags("-j2"), "", b.file("ours")) },
@@ -149,12 +149,12 @@ func (b *bench) output(to, module string) string {
 }
 
 // batch encodes modules in one process.
-func (b *bench) batch(list []string, to string) (sample, error) {
+func (b *bench) batch(jobs string, list []string, to string) (sample, error) {
 	dir := b.file(to + ".d")
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return sample{}, err
 	}
-	args := append(b.ourFlags("-j2"), "-q", "--btf_base", b.base, "--btf_encode_detached="+dir)
+	args := append(b.ourFlags(jobs), "-q", "--btf_base", b.base, "--btf_encode_detached="+dir)
 	return process(exec.Command(b.subject, append(args, list...)...))
 }
 
@@ -260,7 +260,7 @@ func compare(basePath string, pairs []string) error {
 
 // checkIdentity makes sure that threads and batches make no difference.
 func (b *bench) checkIdentity() error {
-	if _, err := b.batch(b.some, "batch"); err != nil {
+	if _, err := b.batch("-j2", b.some, "batch"); err != nil {
 		return err
 	}
 	for _, module := range b.some {
