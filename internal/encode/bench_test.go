@@ -15,7 +15,7 @@ import (
 // Benchmarks read Debian's 6.1 debug kernel where scripts/fetch has put it: run `scripts/fetch linux-6.1-dbg` first.
 //
 // There is one for each phase of encoding, and Module for all of them, over the same workloads and on one thread. MB/s is always of
-// .debug_info, so that what a phase takes compares with Walk, below which nothing can go. To compare two states:
+// .debug_info, so that phases compare with each other, and with the bare Walk, which is a part of Build. To compare two states:
 //
 //	go test ./internal/encode -run '^$' -bench /xfs -count 10 >old    # and the same into new
 //	go run golang.org/x/perf/cmd/benchstat@latest old new
