@@ -91,7 +91,11 @@ func run(o options) error {
 		fmt.Println(r)
 		results = append(results, r)
 	}
-	if len(results) > 0 {
+	withGrowth := strings.Contains("growth", o.only)
+	if results == nil && !withGrowth {
+		return fmt.Errorf("--only %s: there is no such line", o.only)
+	}
+	if results != nil {
 		if err := b.checkIdentity(); err != nil {
 			return err
 		}
@@ -102,7 +106,7 @@ func run(o options) error {
 			return err
 		}
 	}
-	if !strings.Contains("growth", o.only) {
+	if !withGrowth {
 		return nil
 	}
 	growths, err := b.growths()
