@@ -13,15 +13,16 @@ import (
 // The bound holds as long as less is in use; else it follows, so that the collector does not run all the time, and comes back.
 func TestBoundHeap(t *testing.T) {
 	percent, limit := debug.SetGCPercent(100), debug.SetMemoryLimit(-1)
-	const bound = 64 << 20
-	boundHeap(bound)
 	defer func() {
+		boundHeap(limit)
 		debug.SetGCPercent(percent)
-		debug.SetMemoryLimit(limit)
 	}()
-	if got := debug.SetMemoryLimit(-1); got != bound {
-		t.Errorf("the limit is %d, want %d", got, bound)
-	}
+	// Nor does an earlier bound of this process come back.
+	const bound = 64 << 20
+	boundHeap(3 * bound)
+	runtime.GC()
+	boundHeap(bound)
+	limitBecomes(t, bound, bound)
 
 	inUse := make([]byte, 2*bound)
 	limitBecomes(t, 3*bound, 3*bound+bound/2) // the test itself uses some
@@ -37,6 +38,11 @@ func TestBoundHeap(t *testing.T) {
 	}
 	runtime.KeepAlive(inUse)
 	inUse, garbage = nil, nil
+	limitBecomes(t, bound, bound)
+	for range 20 {
+		runtime.GC()
+		time.Sleep(time.Millisecond)
+	}
 	limitBecomes(t, bound, bound)
 }
 
