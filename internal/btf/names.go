@@ -85,40 +85,65 @@ type unitNames struct {
 type unitName struct {
 	hash   uint64
 	place  Place
-	length uint32
-	global Name // in the module's Names, 0 if not interned yet
+	length uint32 // bytes; 0 until it is hashed
+	global Name   // in the module's Names, 0 if not interned yet
 }
 
-// Place says where a string stands: Unit.Strings gives the section and the offset.
+// Place says where a string stands: the number of a table (2 bits, the upper ones) and the offset in it.
 type Place uint64
+
+const placeBits = 62
+
+// at gives the table that a string stands in, and the offset there.
+func (u *Unit) at(p Place) (tab []byte, off uint64) {
+	return u.Tables[p>>placeBits], uint64(p) & (1<<placeBits - 1)
+}
 
 func (n *unitNames) reset() {
 	n.list = append(n.list[:0], unitName{hash: hashName(nil)})
 }
 
-// NameAt gives a number to the NUL-terminated string at place; ok is false if there is none.
+// NameAt gives a number to the NUL-terminated string at place, 0 if it is empty; ok is false if the place does not exist.
 func (u *Unit) NameAt(place Place) (id Name, ok bool) {
-	tab, off := u.Strings(place)
+	tab, off := u.at(place)
 	if off >= uint64(len(tab)) || off >= 1<<32 {
 		return 0, false
 	}
-	h, n, ok := hashCString(tab, uint32(off))
-	if !ok || n == 0 {
-		return 0, ok
+	if tab[off] == 0 {
+		return 0, true
 	}
-	id = Name(len(u.names.list))
-	u.names.list = append(u.names.list, unitName{hash: h, place: place, length: n})
-	return id, true
+	u.names.list = append(u.names.list, unitName{place: place})
+	return Name(len(u.names.list) - 1), true
 }
 
-// Text gives the bytes of a string.
+// HashNames finds the ends of all names and hashes them: before Hash. All at once is faster than one by one, as none has to wait for the
+// memory of the one before. It returns the place of the first string that has no end, if ok is false.
+func (u *Unit) HashNames() (unended Place, ok bool) {
+	list := u.names.list
+	for i := 1; i < len(list); i++ {
+		x := &list[i]
+		tab, off := u.at(x.place)
+		if x.hash, x.length, ok = hashCString(tab, uint32(off)); !ok {
+			return x.place, false
+		}
+	}
+	return 0, true
+}
+
+// Text gives the bytes of a string, nil if it has no end.
 func (u *Unit) Text(n Name) []byte {
 	if n == 0 {
 		return nil
 	}
 	x := &u.names.list[n]
-	tab, off := u.Strings(x.place)
-	return tab[off : off+uint64(x.length)]
+	tab, off := u.at(x.place)
+	if x.length > 0 {
+		return tab[off : off+uint64(x.length)]
+	}
+	if end := bytes.IndexByte(tab[off:], 0); end >= 0 {
+		return tab[off : off+uint64(end)]
+	}
+	return nil
 }
 
 // Intern gives the module's number of a unit's string.

@@ -63,7 +63,9 @@ type abbrev struct {
 	tag      Tag
 	children bool
 	wanted   bool // the reader stops at this DIE
+	pass     bool // over its children: see PassOver
 	ops      []op
+	part     partLayout
 }
 
 // op reads or skips attributes.
@@ -119,7 +121,9 @@ func compileAbbrevs(data []byte, off uint64, wanted Wanted, addrSize, offSize in
 			return fail(pos)
 		}
 		want, isWanted := wanted[Tag(tag)]
-		a := abbrev{tag: Tag(tag), children: data[pos] != 0, wanted: isWanted && tag <= 0xffff}
+		a := abbrev{tag: Tag(tag), children: data[pos] != 0}
+		a.pass = a.children && want == PassOver
+		a.wanted = isWanted && want != PassOver && tag <= 0xffff
 		first := len(t.ops)
 		pos++
 		for {
@@ -143,7 +147,11 @@ func compileAbbrevs(data []byte, off uint64, wanted Wanted, addrSize, offSize in
 				break
 			}
 			slot := attrOf(name)
-			if !a.wanted || want&(1<<slot) == 0 { // never set for NumAttrs
+			if a.pass {
+				if slot != AttrSibling {
+					slot = NumAttrs
+				}
+			} else if !a.wanted || want&(1<<slot) == 0 { // never set for NumAttrs
 				slot = NumAttrs
 			}
 			if slot == NumAttrs {
@@ -162,6 +170,9 @@ func compileAbbrevs(data []byte, off uint64, wanted Wanted, addrSize, offSize in
 			t.ops = append(t.ops, op{form: uint16(form), attr: slot, arg: implicit})
 		}
 		a.ops = t.ops[first:len(t.ops):len(t.ops)]
+		if a.wanted && !a.children && offSize == 4 {
+			a.part = layOut(a.ops)
+		}
 		if _, isSparse := t.sparse[code]; !isSparse && code < uint64(pos)-off+sparseGap {
 			if code >= uint64(len(t.byCode)) {
 				t.byCode = append(t.byCode, make([]abbrev, code+1-uint64(len(t.byCode)))...)

@@ -115,31 +115,31 @@ func debugSections(img *elfimage.Image, name string) []*elfimage.Section {
 type StrRef uint64
 
 const (
-	strInDebugStr StrRef = iota << 62
+	strInDebugStr StrRef = iota << strOffBits
 	strInLineStr
 	strInInfo
 	StrElsewhere // from here on: no string of the file, free for the caller's use
 
-	strOffMask StrRef = 1<<62 - 1
+	strOffBits        = 62
+	strOffMask StrRef = 1<<strOffBits - 1
 )
 
-// Strings gives the section that a string stands in, and its offset there.
-func (d *Data) Strings(ref StrRef) (tab []byte, off uint64) {
-	switch ref &^ strOffMask {
-	case strInLineStr:
-		tab = d.lineStr
-	case strInInfo:
-		tab = d.info.Data
-	default:
-		tab = d.str
-	}
-	return tab, uint64(ref & strOffMask)
+// StringTables are what StrRefs refer to, by their upper two bits. The last one is the caller's own.
+func (d *Data) StringTables(own []byte) [4][]byte {
+	return [...][]byte{strInDebugStr >> strOffBits: d.str, strInLineStr >> strOffBits: d.lineStr, strInInfo >> strOffBits: d.info.Data,
+		StrElsewhere >> strOffBits: own}
+}
+
+// String gives the string at a place in the file, without its NUL.
+func (d *Data) String(ref StrRef) (s []byte, ok bool) {
+	tab := d.StringTables(nil)[ref>>strOffBits]
+	return elfimage.CString(tab, uint64(ref&strOffMask))
 }
 
 // NoString is the error of a reference to a string that is not there.
 func (d *Data) NoString(ref StrRef) error {
 	names := [...]string{".debug_str", ".debug_line_str", ".debug_info"}
-	return fmt.Errorf("%s: no string at offset %#x", names[ref>>62], uint64(ref&strOffMask))
+	return fmt.Errorf("%s: no string at offset %#x", names[ref>>strOffBits], uint64(ref&strOffMask))
 }
 
 // Block says where bytes stand in .debug_info: offset (40 bits) and length (24 bits).

@@ -116,7 +116,7 @@ func (r *Reader) StringAttr(a Attr) ([]byte, error) {
 		return nil, nil
 	}
 	ref := StrRef(r.Val[a])
-	s, ok := elfimage.CString(r.d.Strings(ref))
+	s, ok := r.d.String(ref)
 	if !ok {
 		return nil, r.d.NoString(ref)
 	}
@@ -164,16 +164,24 @@ func (r *Reader) Next() bool {
 			r.next++
 		}
 		if !a.wanted {
+			end := uint64(0) // of its children
 			for i := range a.ops {
 				o := &a.ops[i]
-				if o.form == opSkip {
+				switch {
+				case o.form == opSkip:
 					r.pos += uint64(o.arg)
-				} else if !r.skip(o.form) {
+				case o.attr == AttrSibling && o.form == formRef4:
+					v, _ := r.u32()
+					end = v + r.u.Off
+				case !r.skip(o.form):
 					return r.fail(off, "truncated, or a form of %#x that is not known", o.form)
 				}
 			}
 			if r.pos > r.end {
 				return r.fail(off, "truncated")
+			}
+			if end > r.pos && end <= r.end && depth > 0 {
+				r.pos, r.next = end, depth
 			}
 			if depth == 0 && !a.children { // a unit without children ends with its own DIE
 				r.pos = r.end

@@ -27,7 +27,7 @@ type unitReader struct {
 
 func newUnitReader(d *dwarf.Data, table *functionTable, opt *Options) *unitReader {
 	img := d.Image
-	return &unitReader{
+	u := &unitReader{
 		d:       d,
 		exclude: opt.Exclude,
 		types:   unitTypes{d: d, dialect: opt.Dialect, addrSize: uint64(img.AddrSize()), bigEndian: img.BigEndian()},
@@ -35,6 +35,8 @@ func newUnitReader(d *dwarf.Data, table *functionTable, opt *Options) *unitReade
 			linked: img.Type != elf.ET_REL},
 		vars: newUnitVariables(img, opt),
 	}
+	u.types.unit.Tables = d.StringTables(madeUpNames)
+	return u
 }
 
 // read reads units that are to be seen as one.
@@ -64,6 +66,10 @@ func (u *unitReader) read(units []dwarf.Unit) {
 		return
 	}
 	if u.err = u.types.finish(); u.err != nil {
+		return
+	}
+	if place, ok := u.types.unit.HashNames(); !ok {
+		u.err = u.d.NoString(dwarf.StrRef(place))
 		return
 	}
 	u.funcs.finish(&u.types, u.clang)
