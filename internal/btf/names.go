@@ -80,6 +80,8 @@ func (n *Names) grow() {
 // (18 % in i915.ko), too few to look them up.
 type unitNames struct {
 	list []unitName
+	low, high uint64
+	sum byte
 }
 
 type unitName struct {
@@ -101,6 +103,7 @@ func (u *Unit) at(p Place) (tab []byte, off uint64) {
 
 func (n *unitNames) reset() {
 	n.list = append(n.list[:0], unitName{hash: hashName(nil)})
+	n.low, n.high = 0, 0
 }
 
 // NameAt gives a number to the NUL-terminated string at place, 0 if it is empty; ok is false if the place does not exist.
@@ -109,11 +112,44 @@ func (u *Unit) NameAt(place Place) (id Name, ok bool) {
 	if off >= uint64(len(tab)) || off >= 1<<32 {
 		return 0, false
 	}
+	if u.near(place, off) {
+		u.touch(tab, off)
+	}
 	if tab[off] == 0 {
 		return 0, true
 	}
 	u.names.list = append(u.names.list, unitName{place: place})
 	return Name(len(u.names.list) - 1), true
+}
+
+func (u *Unit) near(place Place, off uint64) bool {
+	return place>>placeBits == 0 && (off < u.names.low || off >= u.names.high)
+}
+
+func (u *Unit) touch(tab []byte, off uint64) {
+	n := &u.names
+	if n.high == 0 {
+		n.low, n.high = off, off
+	}
+	sum := byte(0)
+	if off < n.low {
+		if n.low-off > 128<<10 {
+			return
+		}
+		for at := n.low; at > off ; at -= min(64, at-off) {
+			sum += tab[at]
+		}
+		n.low = off
+	} else {
+		if off-n.high > 128<<10 {
+			return
+		}
+		for at := n.high; at < off; at += 64 {
+			sum += tab[at]
+		}
+		n.high = off + 64
+	}
+	n.sum += sum
 }
 
 // HashNames finds the ends of all names and hashes them: before Hash. All at once is faster than one by one, as none has to wait for the
