@@ -14,7 +14,6 @@ import (
 	"debug/elf"
 	"errors"
 	"fmt"
-	"sync"
 
 	"github.com/kbtf/kbtf/internal/elfimage"
 )
@@ -39,16 +38,37 @@ type Data struct {
 	loc        *elfimage.Relocated // .debug_loc, DWARF 2 to 4
 	loclists   *elfimage.Relocated // .debug_loclists, DWARF 5
 
-	wanted   Wanted
-	tablesMu sync.Mutex
-	tables   map[tableKey]*abbrevTable
-
+	wanted wantedTags
 	signed map[uint64]uint64 // by signature: the offset of a type in a type unit
 }
 
-type tableKey struct {
-	off                   uint64
-	addrSize, offSize, v2 uint8
+// wantedTags is Wanted for fast look-up.
+type wantedTags struct {
+	low  [0x80]want // by tag
+	rest Wanted
+}
+
+type want struct {
+	stop  bool
+	attrs AttrSet
+}
+
+func (w Wanted) tags() (t wantedTags) {
+	t.rest = w
+	for tag, attrs := range w {
+		if int(tag) < len(t.low) {
+			t.low[tag] = want{true, attrs}
+		}
+	}
+	return t
+}
+
+func (w *wantedTags) of(tag uint64) want {
+	if tag < uint64(len(w.low)) {
+		return w.low[tag]
+	}
+	attrs, ok := w.rest[Tag(tag)]
+	return want{ok && tag <= 0xffff, attrs}
 }
 
 // Load opens the debugging sections of img.
@@ -58,7 +78,7 @@ func Load(img *elfimage.Image, wanted Wanted) (*Data, error) {
 	if len(info) == 0 {
 		return nil, fmt.Errorf("%s: %w", img.Path, ErrNoDWARF)
 	}
-	d := &Data{Image: img, wanted: wanted, tables: map[tableKey]*abbrevTable{}}
+	d := &Data{Image: img, wanted: wanted.tags()}
 	var err error
 	if d.info, err = img.Relocate(append(info, types...)...); err != nil {
 		return nil, err

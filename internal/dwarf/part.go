@@ -74,7 +74,7 @@ func (r *Reader) NextPart(tag Tag, p *Part) bool {
 		}
 		code, pos = code&0x7f|uint64(info[pos])<<7, pos+1
 	}
-	byCode := r.u.abbrevs.byCode
+	byCode := r.abbrevs.byCode
 	if code >= uint64(len(byCode)) {
 		return false
 	}

@@ -25,6 +25,8 @@ type Reader struct {
 	Val      [NumAttrs]uint64
 	FieldOff [NumAttrs]uint64 // where an address stands, ClassAddr only
 
+	abbrevs abbrevTable
+
 	d    *Data
 	u    *Unit
 	info []byte
@@ -45,9 +47,9 @@ func (d *Data) Read(u *Unit) *Reader {
 
 // Reset makes the reader walk another unit.
 func (r *Reader) Reset(d *Data, u *Unit) {
-	*r = Reader{d: d, u: u, info: d.info.Data[:u.End], rel: d.info.Cursor(u.DIEs), pos: u.DIEs, end: u.End,
+	*r = Reader{abbrevs: r.abbrevs, d: d, u: u, info: d.info.Data[:u.End], rel: d.info.Cursor(u.DIEs), pos: u.DIEs, end: u.End,
 		be: d.Image.BigEndian()}
-	if r.err = d.compile(u); r.err != nil {
+	if r.err = r.abbrevs.compile(d, u); r.err != nil {
 		r.pos = r.end
 	}
 }
@@ -155,7 +157,7 @@ func (r *Reader) Next() bool {
 			}
 			continue
 		}
-		a := r.u.abbrevs.find(code)
+		a := r.abbrevs.find(code)
 		if a == nil {
 			return r.fail(off, "abbreviation %d does not exist", code)
 		}
