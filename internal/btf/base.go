@@ -177,12 +177,14 @@ func (b *Blob) noString(off uint32) error {
 }
 
 // FindString gives the offset of a string. The empty one is at offset 0, also where the base has no strings.
-func (b *Base) FindString(s []byte) (uint32, bool) {
+func (b *Base) FindString(s []byte) (uint32, bool) { return b.findString(s, hashName(s)) }
+
+func (b *Base) findString(s []byte, hash uint64) (uint32, bool) {
 	if len(s) == 0 {
 		return 0, true
 	}
 	b.stringsOnce.Do(b.indexStrings)
-	it := b.strings.find(hashName(s))
+	it := b.strings.find(hash)
 	for off := it.next(); off != 0; off = it.next() {
 		if rest := b.Strings[off:]; len(rest) > len(s) && rest[len(s)] == 0 && bytes.Equal(rest[:len(s)], s) {
 			return off, true

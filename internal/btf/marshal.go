@@ -117,7 +117,7 @@ func (w *writer) name(n Name) uint32 {
 	}
 	if w.strOff[n] == 0 {
 		s := w.m.Names.Bytes(n)
-		off, ok := w.m.base.FindString(s)
+		off, ok := w.m.base.findString(s, w.m.Names.hash[n])
 		if !ok {
 			off = uint32(len(w.m.base.Strings) + len(w.strings))
 			w.strings = append(append(w.strings, s...), 0)

@@ -79,9 +79,9 @@ func (n *Names) grow() {
 // interned when a type that is new to the module needs it. A string may have several numbers: few are used twice by one unit
 // (18 % in i915.ko), too few to look them up.
 type unitNames struct {
-	list []unitName
+	list      []unitName
 	low, high uint64
-	sum byte
+	sum       byte
 }
 
 type unitName struct {
@@ -136,7 +136,7 @@ func (u *Unit) touch(tab []byte, off uint64) {
 		if n.low-off > 128<<10 {
 			return
 		}
-		for at := n.low; at > off ; at -= min(64, at-off) {
+		for at := n.low; at > off; at -= min(64, at-off) {
 			sum += tab[at]
 		}
 		n.low = off

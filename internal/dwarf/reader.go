@@ -54,6 +54,12 @@ func (r *Reader) Reset(d *Data, u *Unit) {
 	}
 }
 
+// Forget drops the file, and keeps the memory for another one.
+func (r *Reader) Forget() {
+	r.abbrevs.key = tableKey{}
+	*r = Reader{abbrevs: r.abbrevs}
+}
+
 // Unit is the unit that is walked.
 func (r *Reader) Unit() *Unit { return r.u }
 
@@ -196,6 +202,10 @@ func (r *Reader) Next() bool {
 			switch {
 			case o.form == opSkip:
 				r.pos += uint64(o.arg)
+			case o.form == formRef4 && o.attr != NumAttrs && r.pos+4 <= r.end: // as read does it: nearly every DIE has a type
+				r.Have |= 1 << o.attr
+				r.Class[o.attr], r.Val[o.attr] = ClassRef, uint64(r.get32(r.pos))+r.u.Off
+				r.pos += 4
 			case o.attr == NumAttrs:
 				if !r.skip(o.form) {
 					return r.fail(off, "truncated, or a form of %#x that is not known", o.form)

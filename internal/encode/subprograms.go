@@ -50,6 +50,12 @@ type parameter struct {
 	loc         dwarf.Location
 }
 
+// begin prepares for the units of a file.
+func (f *unitFunctions) begin(table *functionTable, rules Rules, regs registers, linked bool) {
+	f.table, f.rules, f.regs, f.linked = table, rules, regs, linked
+	clear(f.list[:cap(f.list)]) // which refers to units
+}
+
 func (f *unitFunctions) reset() {
 	f.list, f.params, f.open = f.list[:0], f.params[:0], -1
 }

@@ -151,6 +151,16 @@ type dieRun struct {
 // maxGrowth bounds the room that is made at once, in bytes of DIEs.
 const maxGrowth = 1 << 20
 
+// begin prepares for the units of a file; nil: for none.
+func (t *unitTypes) begin(d *dwarf.Data, dialect btf.Dialect) {
+	t.d, t.dialect = d, dialect
+	t.unit.Tables = [4][]byte{}
+	if d != nil {
+		t.addrSize, t.bigEndian = uint64(d.Image.AddrSize()), d.Image.BigEndian()
+		t.unit.Tables = d.StringTables(madeUpNames)
+	}
+}
+
 // reset prepares for units of n bytes of DIEs from base on.
 func (t *unitTypes) reset(base, n uint64) {
 	t.base, t.length, t.linked = base, n, false
