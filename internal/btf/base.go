@@ -216,8 +216,8 @@ func (b *Base) withHash(h Hash, to []uint32) []uint32 {
 }
 
 // withTag lists the definitions of a tag, and the forward declarations of it, in the order of their ids.
-func (b *Base) withTag(c tagClass, name []byte, to []uint32) []uint32 {
-	it := b.byTag.find(tagHash(c, hashName(name)).lo)
+func (b *Base) withTag(c tagClass, name []byte, hash uint64, to []uint32) []uint32 {
+	it := b.byTag.find(tagHash(c, hash).lo)
 	for id := it.next(); id != 0; id = it.next() {
 		inf := b.info(id)
 		if tagClassOf(infoKind(inf), infoFlag(inf)) != c {
@@ -228,6 +228,30 @@ func (b *Base) withTag(c tagClass, name []byte, to []uint32) []uint32 {
 		}
 	}
 	return to
+}
+
+// sharesTag tells whether the base may have other definitions of a type's tag, or declarations of it. hash is that of the tag.
+func (b *Base) sharesTag(id uint32, hash Hash) bool {
+	it := b.byTag.find(hash.lo)
+	for other := it.next(); other != 0; other = it.next() {
+		if other != id && b.sameString(le32(b.Types[b.off[other]:]), le32(b.Types[b.off[id]:])) {
+			return true
+		}
+	}
+	return false
+}
+
+// sameString compares two strings, which most bases have only once.
+func (b *Base) sameString(x, y uint32) bool {
+	if x == y {
+		return true
+	}
+	s, err := b.str(x)
+	if err != nil || !bytes.HasPrefix(b.Strings[y:], s) {
+		return false
+	}
+	rest := b.Strings[y:][len(s):]
+	return len(rest) > 0 && rest[0] == 0
 }
 
 // refsOf lists the references of a type, in the order of Module.refsOf.

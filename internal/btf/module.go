@@ -17,9 +17,11 @@ type Module struct {
 	key         []Hash  // by node: what it is found by; not its cut hash where it refers to a pinned definition (Unit.pin)
 	tag         []int32 // by node: the number of the tag that it defines, noTag if it has none
 	byKey       idTable
-	members     []Member
+	members     []Member // their names, and those of enumerators and params, may be marked as later
 	enumerators []Enumerator
 	params      []Param
+	places      []Place
+	tables      [4][]byte // that places are in
 
 	tags  []tag
 	tagOf [enumTag + 1][]uint32 // by class and name: number of the tag, counted from 1
@@ -103,12 +105,29 @@ func (m *Module) newNode(hash, key Hash, tag int32, t Type) uint32 {
 	return n
 }
 
+// grow makes room for the types of the first unit and as many of others: often that is all.
+func (m *Module) grow(u *Unit) {
+	n := 2 * len(u.Types)
+	m.types, m.hash, m.key, m.tag = make([]Type, 0, n), make([]Hash, 0, n), make([]Hash, 0, n), make([]int32, 0, n)
+	m.byKey = newIDTable(n)
+	m.members = make([]Member, 0, 2*len(u.Members))
+	m.enumerators = make([]Enumerator, 0, 2*len(u.Enumerators))
+	m.params = make([]Param, 0, 2*len(u.Params))
+	m.places = make([]Place, 0, 2*(len(u.Members)+len(u.Enumerators)))
+}
+
 // newType says in Unit.nodes that the module does not know a type yet.
 const newType = ^uint32(0)
 
 // AddUnit takes the types of a unit that has been hashed. The result, valid until the unit is hashed again, gives for each of its
 // types, counted from 0, the reference to use in AddFunc and AddVar; unit is the unit's number.
+//
+// All units have the same Tables, which have to stay until the module is written.
 func (m *Module) AddUnit(u *Unit) (refs []Ref, unit int, err error) {
+	if len(m.units) == 0 {
+		m.tables = u.Tables
+		m.grow(u)
+	}
 	m.findNodes(u)
 	if m.findTags(u) {
 		if err := u.pin(m.definedTags(u)); err != nil {
@@ -214,19 +233,19 @@ func (m *Module) fill(to *Type, u *Unit, from *Type) {
 	case KindStruct, KindUnion:
 		to.First = uint32(len(m.members))
 		for _, e := range u.Members[from.First : from.First+from.N] {
-			e.Name, e.Type = m.Intern(u, e.Name), ref(e.Type)
+			e.Name, e.Type = m.internLater(u, e.Name), ref(e.Type)
 			m.members = append(m.members, e)
 		}
 	case KindEnum, KindEnum64:
 		to.First = uint32(len(m.enumerators))
 		for _, e := range u.Enumerators[from.First : from.First+from.N] {
-			e.Name = m.Intern(u, e.Name)
+			e.Name = m.internLater(u, e.Name)
 			m.enumerators = append(m.enumerators, e)
 		}
 	case KindFuncProto:
 		to.First = uint32(len(m.params))
 		for _, p := range u.Params[from.First : from.First+from.N] {
-			p.Name, p.Type = m.Intern(u, p.Name), ref(p.Type)
+			p.Name, p.Type = m.internLater(u, p.Name), ref(p.Type)
 			m.params = append(m.params, p)
 		}
 	}

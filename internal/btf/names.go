@@ -188,8 +188,25 @@ func (m *Module) Intern(u *Unit, n Name) Name {
 		return 0
 	}
 	x := &u.names.list[n]
-	if x.global == 0 {
+	if x.global == 0 || x.global&later != 0 {
 		x.global = m.Names.intern(u.Text(n), x.hash)
+	}
+	return x.global
+}
+
+// later marks the name of a part that is not interned until it is written: most types turn out to be the base's. The rest of it is an
+// index into Module.places.
+const later = Name(1) << 31
+
+// internLater gives a name for a part of a type.
+func (m *Module) internLater(u *Unit, n Name) Name {
+	if n == 0 {
+		return 0
+	}
+	x := &u.names.list[n]
+	if x.global == 0 {
+		x.global = later | Name(len(m.places))
+		m.places = append(m.places, x.place)
 	}
 	return x.global
 }

@@ -93,8 +93,11 @@ func (r *resolution) disputedTags() (disputed, several []uint32) {
 		if len(t.defs) > 1 {
 			several = append(several, uint32(k))
 		}
+		if def := r.first[t.defs[0]]; len(t.defs) == 1 && def != 0 && !r.base.sharesTag(def, tagHash(t.class, r.m.Names.hash[t.name])) {
+			continue // the usual case
+		}
 		inBase := 0
-		r.scratch.ids = r.base.withTag(t.class, r.m.Names.Bytes(t.name), r.scratch.ids[:0])
+		r.scratch.ids = r.withTag(t)
 		for _, id := range r.scratch.ids {
 			if !r.base.declares(id) {
 				inBase++
@@ -106,6 +109,12 @@ func (r *resolution) disputedTags() (disputed, several []uint32) {
 		}
 	}
 	return disputed, several
+}
+
+// withTag lists what the base has under a tag.
+func (r *resolution) withTag(t *tag) []uint32 {
+	names := r.m.Names
+	return r.base.withTag(t.class, names.Bytes(t.name), names.hash[t.name], r.scratch.ids[:0])
 }
 
 // makeScenes groups the units by the meaning that they give to the tags in question.
@@ -477,7 +486,7 @@ func (r *resolution) inBase(k uint32) uint32 {
 	t := &r.m.tags[k]
 	var def, decl uint32
 	defs := 0
-	r.scratch.ids = r.base.withTag(t.class, r.m.Names.Bytes(t.name), r.scratch.ids[:0])
+	r.scratch.ids = r.withTag(t)
 	for _, id := range r.scratch.ids {
 		if r.base.declares(id) {
 			decl = id
