@@ -42,17 +42,11 @@ func (n *Names) Len() int { return len(n.end) }
 func (n *Names) Intern(s []byte) Name { return n.intern(s, hashName(s)) }
 
 func (n *Names) intern(s []byte, h uint64) Name {
-	if len(s) == 0 {
-		return 0
+	id, i := n.find(s, h)
+	if id != 0 || len(s) == 0 {
+		return id
 	}
-	mask := uint64(len(n.slots) - 1)
-	i := h & mask
-	for ; n.slots[i] != 0; i = (i + 1) & mask {
-		if id := n.slots[i]; n.hash[id] == h && bytes.Equal(n.Bytes(id), s) {
-			return id
-		}
-	}
-	id := Name(len(n.end))
+	id = Name(len(n.end))
 	n.bytes = append(n.bytes, s...)
 	n.end = append(n.end, uint32(len(n.bytes)))
 	n.hash = append(n.hash, h)
@@ -61,6 +55,23 @@ func (n *Names) intern(s []byte, h uint64) Name {
 		n.grow()
 	}
 	return id
+}
+
+// Find gives the number of a string, 0 if it is empty or not there.
+func (n *Names) Find(s []byte) Name {
+	id, _ := n.find(s, hashName(s))
+	return id
+}
+
+// find gives the number of a string, or 0 and the slot that is free for it.
+func (n *Names) find(s []byte, h uint64) (id Name, slot uint64) {
+	mask := uint64(len(n.slots) - 1)
+	for slot = h & mask; n.slots[slot] != 0; slot = (slot + 1) & mask {
+		if id := n.slots[slot]; n.hash[id] == h && bytes.Equal(n.Bytes(id), s) {
+			return id, slot
+		}
+	}
+	return 0, slot
 }
 
 func (n *Names) grow() {
@@ -112,7 +123,7 @@ func (u *Unit) NameAt(place Place) (id Name, ok bool) {
 	if off >= uint64(len(tab)) || off >= 1<<32 {
 		return 0, false
 	}
-	if u.near(place, off) {
+	if u.OwnStrings && place>>placeBits == 0 && (off < u.names.low || off >= u.names.high) {
 		u.touch(tab, off)
 	}
 	if tab[off] == 0 {
@@ -122,34 +133,25 @@ func (u *Unit) NameAt(place Place) (id Name, ok bool) {
 	return Name(len(u.names.list) - 1), true
 }
 
-func (u *Unit) near(place Place, off uint64) bool {
-	return place>>placeBits == 0 && (off < u.names.low || off >= u.names.high)
-}
-
+// touch reads the lines of memory between the strings that were met and one that is new. The compiler wrote the strings of a unit one
+// after the other, but in another order than DIEs refer to them: memory is much faster to read from end to end.
 func (u *Unit) touch(tab []byte, off uint64) {
+	const line, far = 64, 128 << 10 // bytes; what is farther away belongs to other units
 	n := &u.names
-	if n.high == 0 {
+	switch {
+	case n.high == 0:
 		n.low, n.high = off, off
-	}
-	sum := byte(0)
-	if off < n.low {
-		if n.low-off > 128<<10 {
-			return
-		}
-		for at := n.low; at > off; at -= min(64, at-off) {
-			sum += tab[at]
+	case off < n.low && n.low-off < far:
+		for at := n.low; at > off; at -= min(line, at-off) {
+			n.sum += tab[at]
 		}
 		n.low = off
-	} else {
-		if off-n.high > 128<<10 {
-			return
+	case off >= n.high && off-n.high < far:
+		for at := n.high; at < off; at += line {
+			n.sum += tab[at]
 		}
-		for at := n.high; at < off; at += 64 {
-			sum += tab[at]
-		}
-		n.high = off + 64
+		n.high = off + line
 	}
-	n.sum += sum
 }
 
 // HashNames finds the ends of all names and hashes them: before Hash. All at once is faster than one by one, as none has to wait for the
@@ -157,13 +159,30 @@ func (u *Unit) touch(tab []byte, off uint64) {
 func (u *Unit) HashNames() (unended Place, ok bool) {
 	list := u.names.list
 	for i := 1; i < len(list); i++ {
-		x := &list[i]
-		tab, off := u.at(x.place)
-		if x.hash, x.length, ok = hashCString(tab, uint32(off)); !ok {
+		if x := &list[i]; !u.hashName(x) {
 			return x.place, false
 		}
 	}
 	return 0, true
+}
+
+func (u *Unit) hashName(x *unitName) (ok bool) {
+	tab, off := u.at(x.place)
+	x.hash, x.length, ok = hashCString(tab, uint32(off))
+	return ok
+}
+
+// FindName gives the number that a string of the unit has in a table, 0 if it is not there.
+func (u *Unit) FindName(in *Names, n Name) Name {
+	if n == 0 {
+		return 0
+	}
+	x := &u.names.list[n]
+	if x.length == 0 && !u.hashName(x) {
+		return 0
+	}
+	id, _ := in.find(u.Text(n), x.hash)
+	return id
 }
 
 // Text gives the bytes of a string, nil if it has no end.
@@ -224,36 +243,43 @@ func fold(x, by uint64) uint64 {
 	return hi ^ lo
 }
 
-// hashName hashes the bytes of a name, the same on every machine: the hashes of a base may be kept in a file.
+// hashName hashes the bytes of a name, the same on every machine: the hashes of a base may be kept in a file. It takes 16 bytes at a
+// time; the last ones, fewer, are filled up with zeros.
 func hashName(s []byte) uint64 {
-	h, n := uint64(mix2), uint64(len(s))
-	for ; len(s) >= 8; s = s[8:] {
-		h = fold(h^binary.LittleEndian.Uint64(s), mix0)
+	h, n := uint64(mix2), len(s)
+	for ; len(s) >= 16; s = s[16:] {
+		h = fold2(binary.LittleEndian.Uint64(s)^h, binary.LittleEndian.Uint64(s[8:])^mix0)
 	}
-	var last uint64
-	for i, c := range s {
-		last |= uint64(c) << (8 * i)
-	}
-	return finishName(h, last, n)
+	var last [16]byte
+	copy(last[:], s)
+	h = fold2(binary.LittleEndian.Uint64(last[:])^h, binary.LittleEndian.Uint64(last[8:])^mix0)
+	return fold(h^uint64(n), mix1)
 }
 
-func finishName(h, last, n uint64) uint64 { return fold(fold(h^last, mix0)^n, mix1) }
+// fold2 is fold of two numbers that both vary.
+func fold2(x, y uint64) uint64 {
+	hi, lo := bits.Mul64(x, y)
+	return hi ^ lo
+}
 
-// hashCString is hashName of the NUL-terminated string at off, found and hashed in one go: eight bytes at a time, until one of
-// them is zero. n is the string's length; ok is false if no NUL follows.
+// hashCString is hashName of the NUL-terminated string at off, found and hashed in one go. n is the string's length; ok is false if no
+// NUL follows. Nearly all names are shorter than 16 bytes: for those it does not branch, as lengths cannot be predicted.
 func hashCString(tab []byte, off uint32) (h uint64, n uint32, ok bool) {
-	const low, high = 0x0101010101010101, 0x8080808080808080
 	h = mix2
-	for at := uint64(off); at+8 <= uint64(len(tab)); at += 8 {
-		w := binary.LittleEndian.Uint64(tab[at:])
-		zero := (w - low) &^ w & high // the lowest bit set marks the first zero byte
-		if zero == 0 {
-			h = fold(h^w, mix0)
+	for at := uint64(off); at+16 <= uint64(len(tab)); at += 16 {
+		w0, w1 := binary.LittleEndian.Uint64(tab[at:]), binary.LittleEndian.Uint64(tab[at+8:])
+		zero0, zero1 := zeroByte(w0), zeroByte(w1)
+		if zero0|zero1 == 0 {
+			h = fold2(w0^h, w1^mix0)
 			continue
 		}
-		k := uint64(bits.TrailingZeros64(zero)) &^ 7 // bits before it
-		n = uint32(at+k/8) - off
-		return finishName(h, w&(1<<k-1), uint64(n)), n, true
+		n0, n1 := uint32(bits.TrailingZeros64(zero0)/8), uint32(bits.TrailingZeros64(zero1)/8) // 8 if there is none
+		second := uint64(int64(zero0|-zero0)>>63) ^ ^uint64(0)                                 // all ones if it ends in w1
+		w0 &= zero0 ^ (zero0 - 1)
+		w1 &= (zero1 ^ (zero1 - 1)) & second
+		n = uint32(at) - off + n0 + n1&uint32(second)
+		h = fold2(w0^h, w1^mix0)
+		return fold(h^uint64(n), mix1), n, true
 	}
 	if off >= uint32(len(tab)) {
 		return 0, 0, false
@@ -264,3 +290,6 @@ func hashCString(tab []byte, off uint32) (h uint64, n uint32, ok bool) {
 	}
 	return hashName(tab[off : off+uint32(k)]), uint32(k), true
 }
+
+// zeroByte is 0 if no byte of w is 0; else its lowest bit that is set is the highest of the first such byte.
+func zeroByte(w uint64) uint64 { return (w - 0x0101010101010101) &^ w & 0x8080808080808080 }

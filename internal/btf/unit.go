@@ -62,6 +62,8 @@ type Unit struct {
 
 	// Tables hold the strings that Places say.
 	Tables [4][]byte
+	// OwnStrings says that table 0 has the strings of each unit for itself, as in a relocatable file.
+	OwnStrings bool
 
 	names unitNames
 

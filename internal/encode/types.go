@@ -4,6 +4,7 @@ package encode
 
 import (
 	"cmp"
+	"debug/elf"
 	"fmt"
 	"math/bits"
 	"slices"
@@ -157,7 +158,7 @@ func (t *unitTypes) begin(d *dwarf.Data, dialect btf.Dialect) {
 	t.unit.Tables = [4][]byte{}
 	if d != nil {
 		t.addrSize, t.bigEndian = uint64(d.Image.AddrSize()), d.Image.BigEndian()
-		t.unit.Tables = d.StringTables(madeUpNames)
+		t.unit.Tables, t.unit.OwnStrings = d.StringTables(madeUpNames), d.Image.Type == elf.ET_REL
 	}
 }
 
