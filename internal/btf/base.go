@@ -391,8 +391,7 @@ func (h *baseHasher) visit(id uint32, depth int) error {
 			if err != nil {
 				return err
 			}
-			sum.add(n, uint64(le32(tail[8:])))
-			sum.addHash(r)
+			sum.addPart(n, uint64(le32(tail[8:])), r)
 		}
 	case KindEnum, KindEnum64:
 		wide := kind == KindEnum64
@@ -419,8 +418,7 @@ func (h *baseHasher) visit(id uint32, depth int) error {
 			if err != nil {
 				return err
 			}
-			sum.add(n, 0)
-			sum.addHash(r)
+			sum.addPart(n, 0, r)
 		}
 	}
 	h.base.hash[id] = sum

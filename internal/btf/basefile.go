@@ -23,7 +23,7 @@ import (
 const (
 	baseFileMagic = "kbtf base file\n\x00"
 	// BaseFileVersion is that of the format. It changes with the contents too: with Dialect, with hashing.
-	BaseFileVersion = 4
+	BaseFileVersion = 5
 	baseFileAlign   = 64
 	baseFileStart   = (baseFileHeaderSize + baseFileAlign - 1) &^ (baseFileAlign - 1) // of the first section
 )

@@ -296,22 +296,17 @@ func (m *Module) hashRef(r Ref) (hash, key Hash) {
 func (m *Module) add(unit int, t Type, params []Param) Ref {
 	hash := begin(info(t.Kind, len(params), t.KindFlag), m.Names.hash[t.Name], t.Number)
 	key := hash
-	addRef := func(r Ref) {
-		h, k := m.hashRef(r)
-		hash.addHash(h)
-		key.addHash(k)
-	}
-	add := func(name, number uint64) {
-		hash.add(name, number)
-		key.add(name, number)
-	}
-	addRef(t.To)
+	h, k := m.hashRef(t.To)
+	hash.addHash(h)
+	key.addHash(k)
 	if t.Kind == KindDeclTag {
-		add(0, uint64(t.Extra))
+		hash.add(0, uint64(t.Extra))
+		key.add(0, uint64(t.Extra))
 	}
 	for _, p := range params {
-		add(m.Names.hash[p.Name], 0)
-		addRef(p.Type)
+		h, k := m.hashRef(p.Type)
+		hash.addPart(m.Names.hash[p.Name], 0, h)
+		key.addPart(m.Names.hash[p.Name], 0, k)
 	}
 	n, ok := m.findNode(key)
 	if !ok {

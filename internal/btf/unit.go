@@ -262,8 +262,7 @@ func (u *Unit) hashType(t *Type) Hash {
 		members := u.Members[t.First : t.First+t.N]
 		for j := range members {
 			m := &members[j]
-			sum.add(names[m.Name].hash, uint64(m.Offset))
-			sum.addHash(u.reference(m.Type))
+			sum.addPart(names[m.Name].hash, uint64(m.Offset), u.reference(m.Type))
 		}
 	case KindEnum, KindEnum64:
 		for _, e := range u.Enumerators[t.First : t.First+t.N] {
@@ -271,8 +270,7 @@ func (u *Unit) hashType(t *Type) Hash {
 		}
 	case KindFuncProto:
 		for _, p := range u.Params[t.First : t.First+t.N] {
-			sum.add(names[p.Name].hash, 0)
-			sum.addHash(u.reference(p.Type))
+			sum.addPart(names[p.Name].hash, 0, u.reference(p.Type))
 		}
 	}
 	return sum

@@ -49,7 +49,7 @@ func File(img *elfimage.Image, base *btf.Base, opt Options) (blob []byte, err er
 			blob, err = nil, fmt.Errorf("%s: %w", img.Path, internalError(p))
 		}
 	}()
-	d, err := dwarf.Load(img, wanted)
+	d, err := dwarf.Load(img, wantedIn(img, &opt))
 	if err != nil {
 		return nil, err
 	}

@@ -6,15 +6,27 @@ import (
 	"cmp"
 	"debug/elf"
 	"fmt"
+	"maps"
 	"math/bits"
 	"slices"
 
 	"github.com/kbtf/kbtf/internal/btf"
 	"github.com/kbtf/kbtf/internal/dwarf"
+	"github.com/kbtf/kbtf/internal/elfimage"
 )
 
 const unitAttrs = 1<<dwarf.AttrLanguage | 1<<dwarf.AttrProducer | 1<<dwarf.AttrStrOffsetsBase | 1<<dwarf.AttrAddrBase |
 	1<<dwarf.AttrLoclistsBase | 1<<dwarf.AttrDwoName
+
+// wantedIn is what BTF needs of the DWARF of a file: see wanted.
+func wantedIn(img *elfimage.Image, opt *Options) dwarf.Wanted {
+	if variableSections(img, opt) != nil {
+		return wanted
+	}
+	w := maps.Clone(wanted)
+	w[dwarf.TagVariable] = 0 // annotations are its own, and nobody else's: do not pass over it
+	return w
+}
 
 // wanted is what BTF needs of DWARF: the tags to stop at, and the attributes to read there.
 var wanted = dwarf.Wanted{
