@@ -30,8 +30,8 @@ type resolution struct {
 	completes bool // the module defines a tag that the base only declares
 
 	scenes  []scene
-	sceneOf []int              // by unit
-	home    map[uint32]copyKey // by tag: its first definition, and the scene that has it
+	sceneOf []int     // by unit
+	home    []copyKey // by tag: its first definition, and the scene that has it, or nowhere; none if there is one scene
 
 	instance []uint32           // by node: number of its only copy; 0 if it is not new; splitNode if it has several
 	copies   map[copyKey]uint32 // number of a copy
@@ -46,7 +46,8 @@ const splitNode = ^uint32(0)
 
 // scene is what a group of units agrees on.
 type scene struct {
-	defs     map[uint32]uint32 // by tag: the node that defines it here; absent: it is not defined here
+	defines  []uint64          // a bit by tag: it is defined here, not only declared; nil: as in the module
+	several  map[uint32]uint32 // by tag with several definitions: the one here
 	disputed string            // what it says of the disputed tags: scenes that agree on these are mapped alike
 	mapped   []uint32          // by node: type of the base, or 0
 }
@@ -121,63 +122,72 @@ func (r *resolution) withTag(t *tag) []uint32 {
 func (r *resolution) makeScenes(disputed, several []uint32) {
 	m := r.m
 	r.sceneOf = make([]int, len(m.units))
-	question := map[uint32]int{}
+	question := make([]int, len(m.tags)) // by tag: its number among those in question, counted from 1
+	questions := 0
 	for _, list := range [][]uint32{disputed, several} {
 		for _, k := range list {
-			if _, ok := question[k]; !ok {
-				question[k] = len(question)
+			if question[k] == 0 {
+				questions++
+				question[k] = questions
 			}
 		}
 	}
-	r.home = map[uint32]copyKey{}
-	if len(question) == 0 {
+	if questions == 0 || len(m.units) == 0 {
 		r.scenes = []scene{{}}
 		return
 	}
+	r.home = make([]copyKey, len(m.tags))
+	for k := range r.home {
+		r.home[k].scene = nowhere
+	}
 	byMeaning := map[string]int{}
-	vector := make([]byte, 4*len(question))
+	vector := make([]byte, 4*questions)
 	for u, nodes := range m.units {
 		clear(vector)
 		for _, n := range nodes {
-			if k, ok := m.defines(n); ok {
-				if i, ok := question[k]; ok {
-					binary.LittleEndian.PutUint32(vector[4*i:], n+1)
-				}
+			if k, ok := m.defines(n); ok && question[k] > 0 {
+				binary.LittleEndian.PutUint32(vector[4*(question[k]-1):], n+1)
 			}
 		}
-		s, ok := byMeaning[string(vector)]
+		i, ok := byMeaning[string(vector)]
 		if !ok {
-			s = len(r.scenes)
-			byMeaning[string(vector)] = s
-			r.scenes = append(r.scenes, scene{defs: map[uint32]uint32{}, disputed: string(vector[:4*len(disputed)])})
+			i = len(r.scenes)
+			byMeaning[string(vector)] = i
+			r.scenes = append(r.scenes, scene{defines: make([]uint64, len(m.tags)/64+1), several: map[uint32]uint32{},
+				disputed: string(vector[:4*len(disputed)])})
 		}
-		r.sceneOf[u] = s
+		r.sceneOf[u] = i
+		s := &r.scenes[i]
 		for _, n := range nodes {
-			if k, ok := m.defines(n); ok {
-				r.scenes[s].defs[k] = n
-				if _, ok := r.home[k]; !ok {
-					r.home[k] = copyKey{s, n}
-				}
+			k, ok := m.defines(n)
+			if !ok {
+				continue
+			}
+			s.defines[k/64] |= 1 << (k % 64)
+			if len(m.tags[k].defs) > 1 {
+				s.several[k] = n
+			}
+			if r.home[k].scene == nowhere {
+				r.home[k] = copyKey{i, n}
 			}
 		}
-	}
-	if len(r.scenes) == 0 {
-		r.scenes = []scene{{}}
 	}
 	r.indexReferrers()
 }
 
+// nowhere is the scene of a tag that no unit defines.
+const nowhere = -1
+
 // definition gives the node that defines a tag in a scene. ok is false where the scene only declares it.
 func (r *resolution) definition(s *scene, k uint32) (node uint32, ok bool) {
-	if s.defs != nil {
-		node, ok = s.defs[k]
-		return node, ok
-	}
-	// The only scene, and nothing has several meanings.
-	if defs := r.m.tags[k].defs; len(defs) > 0 {
+	defs := r.m.tags[k].defs
+	switch {
+	case len(defs) == 0, s.defines != nil && s.defines[k/64]&(1<<(k%64)) == 0:
+		return 0, false
+	case len(defs) == 1:
 		return defs[0], true
 	}
-	return 0, false
+	return s.several[k], true
 }
 
 // indexReferrers builds the reverse of all references between nodes and tags: tag k is target len(types)+k.
@@ -458,8 +468,8 @@ func (r *resolution) target(sceneNo int, ref Ref) (id uint32, inBase bool) {
 	if ref.isTag() {
 		def, ok := r.definition(s, n)
 		if !ok {
-			if home, ok := r.home[n]; ok {
-				return r.target(home.scene, nodeRef(home.node))
+			if r.home != nil && r.home[n].scene != nowhere {
+				return r.target(r.home[n].scene, nodeRef(r.home[n].node))
 			}
 			if id := r.inBase(n); id != 0 {
 				return id, true
