@@ -34,7 +34,8 @@ type resolution struct {
 	home    []copyKey // by tag: its first definition, and the scene that has it, or nowhere; none if there is one scene
 
 	instance []uint32           // by node: number of its only copy; 0 if it is not new; splitNode if it has several
-	copies   map[copyKey]uint32 // number of a copy
+	copies   map[copyKey]uint32 // which of class a copy is
+	class    []uint32           // by copy: its number, which those that turn out the same share; the first one is none
 	tagBase  map[uint32]uint32  // tag without definition here: what it is in the base, 0 if nothing
 	scratch  struct {
 		refs []Ref
@@ -395,8 +396,8 @@ func (r *resolution) split(several []uint32) {
 		key := copyKey{r.sceneOf[unit], n}
 		if leads[n] && r.scenes[key.scene].mapped[n] == 0 {
 			if _, ok := r.copies[key]; !ok {
-				r.copies[key] = 0
 				list = append(list, key)
+				r.copies[key] = uint32(len(list))
 			}
 		}
 	}
@@ -414,54 +415,91 @@ func (r *resolution) split(several []uint32) {
 // refine joins copies that no reader could tell apart. It begins with one class for each cut hash and tells apart, round by round,
 // those whose references lead to different classes, until a round tells nothing new apart.
 func (r *resolution) refine(list []copyKey, used uint32) {
+	r.class = make([]uint32, len(list)+1)
 	number := map[Hash]uint32{}
-	for _, key := range list {
-		h := r.m.hash[key.node]
-		if number[h] == 0 {
-			number[h] = used + uint32(len(number)) + 1
+	classOf := func(h Hash) uint32 {
+		c, ok := number[h]
+		if !ok {
+			c = used + uint32(len(number)) + 1
+			number[h] = c
 		}
-		r.copies[key] = number[h]
+		return c
 	}
-	classes := len(number)
+	// What the references of each copy mean: the same in all rounds, but for the classes of other copies.
+	var refs []Ref
+	var means []meaning
+	end := make([]int, len(list))
+	for i, key := range list {
+		r.class[i+1] = classOf(r.m.hash[key.node])
+		refs = r.m.refsOf(key.node, refs[:0])
+		for _, ref := range refs {
+			means = append(means, r.settle(key.scene, ref))
+		}
+		end[i] = len(means)
+	}
+	next := make([]uint32, len(r.class))
 	for {
-		bySignature := map[string]uint32{}
-		next := make([]uint32, len(list))
-		var sig []byte
-		for i, key := range list {
-			sig = binary.LittleEndian.AppendUint32(sig[:0], r.copies[key])
-			for _, ref := range r.m.refsOf(key.node, nil) {
-				class, inBase := r.target(key.scene, ref)
-				sig = binary.LittleEndian.AppendUint32(sig, class)
+		classes := len(number)
+		clear(number)
+		begin := 0
+		for i := range list {
+			h := Hash{mix0, uint64(r.class[i+1])}
+			for _, m := range means[begin:end[i]] {
+				id, inBase := r.read(m)
+				x := uint64(id) << 1
 				if inBase {
-					sig = append(sig, 1)
-				} else {
-					sig = append(sig, 0)
+					x |= 1
 				}
+				h.mix(x, x)
 			}
-			c, ok := bySignature[string(sig)]
-			if !ok {
-				c = used + uint32(len(bySignature)) + 1
-				bySignature[string(sig)] = c
-			}
-			next[i] = c
+			next[i+1] = classOf(h)
+			begin = end[i]
 		}
-		for i, key := range list {
-			r.copies[key] = next[i]
-		}
-		if len(bySignature) == classes {
+		r.class, next = next, r.class
+		if len(number) == classes {
 			return
 		}
-		classes = len(bySignature)
 	}
 }
+
+// meaning of a reference in a scene: id is a type of the base, the number of a copy, forward plus the number of a tag that stays a
+// forward declaration, or a copy in resolution.class.
+type meaning struct {
+	kind meaningKind
+	id   uint32
+}
+
+type meaningKind uint8
+
+const (
+	baseType meaningKind = iota
+	onlyCopy
+	stays
+	oneOfCopies
+)
 
 // forward is set in what target gives for a tag that stays a forward declaration.
 const forward = 1 << 31
 
 // target says what a reference means in a scene: a type of the base, the number of a copy, or forward plus the number of a tag.
-func (r *resolution) target(sceneNo int, ref Ref) (id uint32, inBase bool) {
+func (r *resolution) target(scene int, ref Ref) (id uint32, inBase bool) {
+	return r.read(r.settle(scene, ref))
+}
+
+func (r *resolution) read(m meaning) (id uint32, inBase bool) {
+	switch m.kind {
+	case stays:
+		return m.id | forward, false
+	case oneOfCopies:
+		return r.class[m.id], false
+	}
+	return m.id, m.kind == baseType
+}
+
+// settle finds the meaning of a reference.
+func (r *resolution) settle(sceneNo int, ref Ref) meaning {
 	if ref == 0 {
-		return 0, true
+		return meaning{baseType, 0}
 	}
 	s := &r.scenes[sceneNo]
 	n := ref.index()
@@ -469,22 +507,22 @@ func (r *resolution) target(sceneNo int, ref Ref) (id uint32, inBase bool) {
 		def, ok := r.definition(s, n)
 		if !ok {
 			if r.home != nil && r.home[n].scene != nowhere {
-				return r.target(r.home[n].scene, nodeRef(r.home[n].node))
+				return r.settle(r.home[n].scene, nodeRef(r.home[n].node))
 			}
 			if id := r.inBase(n); id != 0 {
-				return id, true
+				return meaning{baseType, id}
 			}
-			return forward | n, false
+			return meaning{stays, n}
 		}
 		n = def
 	}
 	if id := s.mapped[n]; id != 0 {
-		return id, true
+		return meaning{baseType, id}
 	}
 	if c := r.instance[n]; c != splitNode {
-		return c, false
+		return meaning{onlyCopy, c}
 	}
-	return r.copies[copyKey{sceneNo, n}], false
+	return meaning{oneOfCopies, r.copies[copyKey{sceneNo, n}]}
 }
 
 // inBase gives the meaning in the base of a tag that has no definition here: its only definition; of several, the one that the
