@@ -416,21 +416,14 @@ func (r *resolution) split(several []uint32) {
 // those whose references lead to different classes, until a round tells nothing new apart.
 func (r *resolution) refine(list []copyKey, used uint32) {
 	r.class = make([]uint32, len(list)+1)
-	number := map[Hash]uint32{}
-	classOf := func(h Hash) uint32 {
-		c, ok := number[h]
-		if !ok {
-			c = used + uint32(len(number)) + 1
-			number[h] = c
-		}
-		return c
-	}
+	classes := newClasses(len(list))
+	first := used + 1
 	// What the references of each copy mean: the same in all rounds, but for the classes of other copies.
 	var refs []Ref
 	var means []meaning
 	end := make([]int, len(list))
 	for i, key := range list {
-		r.class[i+1] = classOf(r.m.hash[key.node])
+		r.class[i+1] = first + classes.of(r.m.hash[key.node])
 		refs = r.m.refsOf(key.node, refs[:0])
 		for _, ref := range refs {
 			means = append(means, r.settle(key.scene, ref))
@@ -439,8 +432,8 @@ func (r *resolution) refine(list []copyKey, used uint32) {
 	}
 	next := make([]uint32, len(r.class))
 	for {
-		classes := len(number)
-		clear(number)
+		before := len(classes.hash)
+		classes.clear()
 		begin := 0
 		for i := range list {
 			h := Hash{mix0, uint64(r.class[i+1])}
@@ -452,14 +445,39 @@ func (r *resolution) refine(list []copyKey, used uint32) {
 				}
 				h.mix(x, x)
 			}
-			next[i+1] = classOf(h)
+			next[i+1] = first + classes.of(h)
 			begin = end[i]
 		}
 		r.class, next = next, r.class
-		if len(number) == classes {
+		if len(classes.hash) == before {
 			return
 		}
 	}
+}
+
+// classes numbers hashes from 0.
+type classes struct {
+	hash  []Hash
+	table idTable
+}
+
+func newClasses(n int) *classes { return &classes{make([]Hash, 0, n), newIDTable(n)} }
+
+func (c *classes) clear() {
+	c.hash = c.hash[:0]
+	clear(c.table.slots)
+}
+
+func (c *classes) of(h Hash) uint32 {
+	it := c.table.find(h.lo)
+	for n := it.next(); n != 0; n = it.next() {
+		if c.hash[n-1] == h {
+			return n - 1
+		}
+	}
+	c.hash = append(c.hash, h)
+	c.table.insert(h.lo, uint32(len(c.hash)))
+	return uint32(len(c.hash) - 1)
 }
 
 // meaning of a reference in a scene: id is a type of the base, the number of a copy, forward plus the number of a tag that stays a
