@@ -82,8 +82,7 @@ func (b *Base) index() error {
 	b.hash = make([]Hash, n)
 	b.byHash = newIDTable(int(n))
 	b.byTag = newIDTable(b.tags)
-	h := baseHasher{base: b, state: make([]byte, n), noName: hashName(nil)}
-	clear(h.state) // as in newIDTable
+	h := baseHasher{base: b, state: zeroed[byte](int(n)), noName: hashName(nil)}
 	for id := uint32(1); id < n; id++ {
 		if err := h.visit(id, 0); err != nil {
 			return fmt.Errorf("base %s: BTF type %d: %w", b.Path, id, err)

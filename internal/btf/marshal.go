@@ -32,7 +32,7 @@ func (m *Module) Marshal(order binary.ByteOrder, layout bool) ([]byte, error) {
 		}
 		c, _ := r.target(s, nodeRef(n))
 		for int(c) >= len(w.ids) {
-			w.ids = append(w.ids, make([]uint32, len(m.types))...)
+			w.ids = append(w.ids, zeroed[uint32](len(m.types))...)
 		}
 		if w.ids[c] == 0 {
 			w.ids[c] = w.nextID
@@ -123,7 +123,7 @@ const newString = ^uint32(0)
 // findNames interns the names of what is to be written and looks them up in the base: all at once, as in Unit.HashNames.
 func (w *writer) findNames(lists ...[]emission) {
 	m := w.m
-	w.named = make([]Name, len(m.places))
+	w.named = zeroed[Name](len(m.places))
 	var names []Name
 	add := func(n Name) {
 		if n&later == 0 {
@@ -158,7 +158,7 @@ func (w *writer) findNames(lists ...[]emission) {
 			}
 		}
 	}
-	w.strOff = make([]uint32, m.Names.Len())
+	w.strOff = zeroed[uint32](m.Names.Len())
 	for _, n := range names {
 		if w.strOff[n] == 0 {
 			w.strOff[n] = w.lookUp(n)

@@ -21,7 +21,7 @@ type Names struct {
 
 // NewNames makes a table that holds the empty string only.
 func NewNames() *Names {
-	return &Names{end: make([]uint32, 1, 1<<12), hash: append(make([]uint64, 0, 1<<12), hashName(nil)), slots: make([]Name, 1<<13)}
+	return &Names{end: make([]uint32, 1, 1<<12), hash: append(make([]uint64, 0, 1<<12), hashName(nil)), slots: zeroed[Name](1 << 13)}
 }
 
 // Bytes gives a string.
@@ -75,7 +75,7 @@ func (n *Names) find(s []byte, h uint64) (id Name, slot uint64) {
 }
 
 func (n *Names) grow() {
-	n.slots = make([]Name, 2*len(n.slots))
+	n.slots = zeroed[Name](2 * len(n.slots))
 	mask := uint64(len(n.slots) - 1)
 	for id := 1; id < len(n.hash); id++ {
 		i := n.hash[id] & mask
