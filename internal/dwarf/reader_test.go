@@ -348,6 +348,13 @@ func readAll(d *Data) (dies int, err error) {
 		if r.Err() != nil {
 			return dies, r.Err()
 		}
+		r.Reset(d, &units[i])
+		for more := true; more; more = r.Next() {
+			var p Part
+			for r.NextPart(r.Tag, &p) || r.NextPart(TagMember, &p) || r.Leave() {
+				d.String(p.Name)
+			}
+		}
 	}
 	return dies, nil
 }
