@@ -4,7 +4,6 @@ package btf
 
 import (
 	"fmt"
-	"slices"
 )
 
 // Ref refers to a type: in a Unit it is the number of one of its types, counted from 1. 0 is void.
@@ -76,14 +75,22 @@ type Unit struct {
 	nodes  []uint32
 }
 
-// Grow makes room for a unit whose DIEs take n bytes, so that little is copied while it is read. The proportions are those of
+// Grow empties the unit and makes room for one whose DIEs take n bytes, so that little is copied while it is read. The proportions are those of
 // kernel modules; memory that is not used is not touched.
 func (u *Unit) Grow(n int) {
-	u.Types = slices.Grow(u.Types, n/30)
-	u.Members = slices.Grow(u.Members, n/18)
-	u.Enumerators = slices.Grow(u.Enumerators, n/40)
-	u.Params = slices.Grow(u.Params, n/60)
-	u.names.list = slices.Grow(u.names.list, n/20)
+	u.Types = room(u.Types, n/30)
+	u.Members = room(u.Members, n/18)
+	u.Enumerators = room(u.Enumerators, n/40)
+	u.Params = room(u.Params, n/60)
+	u.names.list = room(u.names.list, n/20)
+}
+
+// room is slices.Grow for a slice whose elements do not matter: that would touch the new memory.
+func room[T any](s []T, n int) []T {
+	if cap(s) >= n {
+		return s
+	}
+	return make([]T, 0, n)
 }
 
 // Reset empties the unit and keeps its memory.

@@ -177,17 +177,17 @@ func (t *unitTypes) begin(d *dwarf.Data, dialect btf.Dialect) {
 // reset prepares for units of n bytes of DIEs from base on.
 func (t *unitTypes) reset(base, n uint64) {
 	t.base, t.length, t.linked = base, n, false
-	t.unit.Reset()
 	if room := int(min(n, maxGrowth)); room > t.room {
 		t.room = room
 		t.unit.Grow(room)
 	}
-	if runs := int(n/64) + 1; cap(t.dies) < runs {
+	t.unit.Reset()
+	runs := int(n/64) + 1
+	if cap(t.dies) < runs {
 		t.dies = make([]dieRun, runs, runs+runs/2)
-	} else {
-		t.dies = t.dies[:runs]
-		clear(t.dies)
 	}
+	t.dies = t.dies[:runs]
+	clear(t.dies) // also fresh ones: memory is best written before it is read
 	t.open, t.members, t.enums, t.params, t.dims = t.open[:0], t.members[:0], t.enums[:0], t.params[:0], t.dims[:0]
 	clear(t.aliases)
 	clear(t.alignments)
