@@ -29,7 +29,13 @@ const (
 // heapBound is how far the heap grows before it is collected, in bytes: less than pahole takes for the largest modules.
 const heapBound = 160 << 20
 
-func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+func main() {
+	command := run
+	if calledPahole(os.Args[0]) {
+		command = runPahole
+	}
+	os.Exit(command(os.Args[1:], os.Stdout, os.Stderr))
+}
 
 type options struct {
 	base      string
