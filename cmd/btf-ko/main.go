@@ -26,7 +26,13 @@ const (
 	exitUsage  = 2
 )
 
-func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+func main() {
+	command := run
+	if calledPahole(os.Args[0]) {
+		command = runPahole
+	}
+	os.Exit(command(os.Args[1:], os.Stdout, os.Stderr))
+}
 
 type options struct {
 	base      string

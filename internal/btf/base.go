@@ -82,8 +82,7 @@ func (b *Base) index() error {
 	b.hash = make([]Hash, n)
 	b.byHash = newIDTable(int(n))
 	b.byTag = newIDTable(b.tags)
-	h := baseHasher{base: b, state: make([]byte, n), noName: hashName(nil)}
-	clear(h.state) // as in newIDTable
+	h := baseHasher{base: b, state: zeroed[byte](int(n)), noName: hashName(nil)}
 	for id := uint32(1); id < n; id++ {
 		if err := h.visit(id, 0); err != nil {
 			return fmt.Errorf("base %s: BTF type %d: %w", b.Path, id, err)
@@ -177,12 +176,14 @@ func (b *Blob) noString(off uint32) error {
 }
 
 // FindString gives the offset of a string. The empty one is at offset 0, also where the base has no strings.
-func (b *Base) FindString(s []byte) (uint32, bool) {
+func (b *Base) FindString(s []byte) (uint32, bool) { return b.findString(s, hashName(s)) }
+
+func (b *Base) findString(s []byte, hash uint64) (uint32, bool) {
 	if len(s) == 0 {
 		return 0, true
 	}
 	b.stringsOnce.Do(b.indexStrings)
-	it := b.strings.find(hashName(s))
+	it := b.strings.find(hash)
 	for off := it.next(); off != 0; off = it.next() {
 		if rest := b.Strings[off:]; len(rest) > len(s) && rest[len(s)] == 0 && bytes.Equal(rest[:len(s)], s) {
 			return off, true
@@ -214,8 +215,8 @@ func (b *Base) withHash(h Hash, to []uint32) []uint32 {
 }
 
 // withTag lists the definitions of a tag, and the forward declarations of it, in the order of their ids.
-func (b *Base) withTag(c tagClass, name []byte, to []uint32) []uint32 {
-	it := b.byTag.find(tagHash(c, hashName(name)).lo)
+func (b *Base) withTag(c tagClass, name []byte, hash uint64, to []uint32) []uint32 {
+	it := b.byTag.find(tagHash(c, hash).lo)
 	for id := it.next(); id != 0; id = it.next() {
 		inf := b.info(id)
 		if tagClassOf(infoKind(inf), infoFlag(inf)) != c {
@@ -226,6 +227,30 @@ func (b *Base) withTag(c tagClass, name []byte, to []uint32) []uint32 {
 		}
 	}
 	return to
+}
+
+// sharesTag tells whether the base may have other definitions of a type's tag, or declarations of it. hash is that of the tag.
+func (b *Base) sharesTag(id uint32, hash Hash) bool {
+	it := b.byTag.find(hash.lo)
+	for other := it.next(); other != 0; other = it.next() {
+		if other != id && b.sameString(le32(b.Types[b.off[other]:]), le32(b.Types[b.off[id]:])) {
+			return true
+		}
+	}
+	return false
+}
+
+// sameString compares two strings, which most bases have only once.
+func (b *Base) sameString(x, y uint32) bool {
+	if x == y {
+		return true
+	}
+	s, err := b.str(x)
+	if err != nil || !bytes.HasPrefix(b.Strings[y:], s) {
+		return false
+	}
+	rest := b.Strings[y:][len(s):]
+	return len(rest) > 0 && rest[0] == 0
 }
 
 // refsOf lists the references of a type, in the order of Module.refsOf.
@@ -365,8 +390,7 @@ func (h *baseHasher) visit(id uint32, depth int) error {
 			if err != nil {
 				return err
 			}
-			sum.add(n, uint64(le32(tail[8:])))
-			sum.addHash(r)
+			sum.addPart(n, uint64(le32(tail[8:])), r)
 		}
 	case KindEnum, KindEnum64:
 		wide := kind == KindEnum64
@@ -393,8 +417,7 @@ func (h *baseHasher) visit(id uint32, depth int) error {
 			if err != nil {
 				return err
 			}
-			sum.add(n, 0)
-			sum.addHash(r)
+			sum.addPart(n, 0, r)
 		}
 	}
 	h.base.hash[id] = sum

@@ -23,7 +23,7 @@ import (
 const (
 	baseFileMagic = "kbtf base file\n\x00"
 	// BaseFileVersion is that of the format. It changes with the contents too: with Dialect, with hashing.
-	BaseFileVersion = 3
+	BaseFileVersion = 6
 	baseFileAlign   = 64
 	baseFileStart   = (baseFileHeaderSize + baseFileAlign - 1) &^ (baseFileAlign - 1) // of the first section
 )
@@ -35,18 +35,29 @@ type baseFileHeader struct {
 	Dialect  uint32    // bits, in the order of the fields of Dialect
 	Size     uint64    // of the file, in bytes
 	Sections [7]uint64 // sizes in bytes
-	Contents uint32    // CRC-32C of types and strings
-	Index    uint32    // CRC-32C of what follows them
-	Header   uint32    // CRC-32C of all fields above
+	Contents checksums
+	Index    uint32 // CRC-32C of what follows types and strings
+	Header   uint32 // CRC-32C of all fields above
 }
 
-const baseFileHeaderSize = 16 + 4 + 4 + 8 + 7*8 + 3*4
+const baseFileHeaderSize = 16 + 4 + 4 + 8 + 7*8 + 4*4
+
+// checksums are the CRC-32C of each.
+type checksums struct{ Types, Strings uint32 }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // Fingerprint is a short name for the contents of BTF: equal contents have equal ones, others nearly never.
 func (b *Blob) Fingerprint() string {
-	return fmt.Sprintf("%08x%08x", crc32.Checksum(b.Types, castagnoli), crc32.Checksum(b.Strings, castagnoli))
+	sums := b.checksums()
+	return fmt.Sprintf("%08x%08x", sums.Types, sums.Strings)
+}
+
+func (b *Blob) checksums() checksums {
+	if b.sums == nil {
+		b.sums = &checksums{crc32.Checksum(b.Types, castagnoli), crc32.Checksum(b.Strings, castagnoli)}
+	}
+	return *b.sums
 }
 
 func (d *Dialect) fields() []*bool {
@@ -78,17 +89,13 @@ func (b *Base) File() ([]byte, error) {
 		out = append(out, make([]byte, -len(out)&(baseFileAlign-1))...)
 	}
 	h.Size = uint64(len(out))
-	h.Contents = contentsChecksum(b.Types, b.Strings)
+	h.Contents = b.checksums()
 	h.Index = crc32.Checksum(out[index:], castagnoli)
 	h.seal()
 	if _, err := binary.Encode(out, binary.LittleEndian, &h); err != nil {
 		return nil, err
 	}
 	return out, nil
-}
-
-func contentsChecksum(types, strings []byte) uint32 {
-	return crc32.Update(crc32.Checksum(types, castagnoli), castagnoli, strings)
 }
 
 // seal computes the checksum of the header, and returns what it was.
@@ -178,7 +185,7 @@ func OpenBaseFile(path string, file []byte) (*Base, error) {
 	base := f.newBase(path, &Blob{Order: binary.LittleEndian, Types: f.sections[0], Strings: f.sections[1]})
 	go func() {
 		defer close(base.indexed)
-		if contentsChecksum(f.sections[0], f.sections[1]) != f.Contents || !f.indexIsWhole() {
+		if base.checksums() != f.Contents || !f.indexIsWhole() {
 			base.indexErr = fmt.Errorf("base %s: damaged base file: %s", path, remedy)
 		}
 	}()
@@ -201,7 +208,7 @@ func NewIndexedBase(path string, b *Blob, file []byte) (*Base, error) {
 	base := f.newBase(path, b)
 	go func() {
 		defer close(base.indexed)
-		if !bytes.Equal(f.sections[0], b.Types) || !bytes.Equal(f.sections[1], b.Strings) || !f.indexIsWhole() {
+		if base.checksums() != f.Contents || !f.indexIsWhole() {
 			base.indexErr = base.rebuild()
 		}
 	}()

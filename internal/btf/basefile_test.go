@@ -63,7 +63,7 @@ func same(t *testing.T, got, want *Base) {
 			t.Errorf("type %d is found as %v", id, ids)
 		}
 	}
-	if ids := got.withTag(structTag, []byte("s"), nil); !slices.Equal(ids, []uint32{2}) {
+	if ids := got.withTag(structTag, []byte("s"), hashName([]byte("s")), nil); !slices.Equal(ids, []uint32{2}) {
 		t.Errorf("struct s is found as %v", ids)
 	}
 	if off, ok := got.FindString([]byte("double")); !ok || off != 9 {

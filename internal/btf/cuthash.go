@@ -33,6 +33,11 @@ func (h *Hash) add(name uint64, number uint64) {
 
 func (h *Hash) addHash(x Hash) { h.mix(x.lo, x.hi) }
 
+// addPart takes a member or parameter: its name's hash, its offset, and what its type contributes.
+func (h *Hash) addPart(name uint64, number uint64, x Hash) {
+	h.mix(name^bits.RotateLeft64(number, 40)^x.lo, (name+number*mix2)^bits.RotateLeft64(x.hi, 23))
+}
+
 // tagClass is the name space of a tag, and what a reference to it contributes besides the name. ENUM and ENUM64 are one class:
 // which it is only its definition tells.
 type tagClass uint8

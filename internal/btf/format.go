@@ -128,6 +128,8 @@ type Blob struct {
 	Order   binary.ByteOrder // of the file
 	Types   []byte
 	Strings []byte
+
+	sums *checksums // once they were asked for
 }
 
 // ParseBlob checks the header of a .BTF section and finds its parts (btf.rst, section 2).

@@ -15,11 +15,15 @@ func newIDTable(n int) idTable {
 	for size < 2*n {
 		size *= 2
 	}
-	t := idTable{make([]uint32, size)}
-	// Fresh memory is written before it is read: the first read of a page would map the shared page of zeros, and the first write
-	// after it fault once more and interrupt the other CPUs.
-	clear(t.slots)
-	return t
+	return idTable{zeroed[uint32](size)}
+}
+
+// zeroed makes memory that will be read here and there before it is written. It is written first: the first read of a fresh page would
+// map the shared page of zeros, and the first write after it fault once more and interrupt the other CPUs.
+func zeroed[T any](n int) []T {
+	s := make([]T, n)
+	clear(s)
+	return s
 }
 
 func (t *idTable) insert(hash uint64, id uint32) {

@@ -18,8 +18,7 @@ func (m *Module) Marshal(order binary.ByteOrder, layout bool) ([]byte, error) {
 		return nil, err
 	}
 	r := m.resolve()
-	w := &writer{m: m, r: r, nextID: uint32(m.base.NumTypes()) + 1, strOff: make([]uint32, m.Names.Len()),
-		ids: map[uint32]uint32{}}
+	w := &writer{m: m, r: r, nextID: uint32(m.base.NumTypes()) + 1, forwardID: map[uint32]uint32{}}
 	if len(m.base.Strings) == 0 { // BTF without a base begins its strings with the empty one (btf.rst, section 2.1)
 		w.strings = append(w.strings, 0)
 	}
@@ -32,7 +31,10 @@ func (m *Module) Marshal(order binary.ByteOrder, layout bool) ([]byte, error) {
 			return
 		}
 		c, _ := r.target(s, nodeRef(n))
-		if _, ok := w.ids[c]; !ok {
+		for int(c) >= len(w.ids) {
+			w.ids = append(w.ids, zeroed[uint32](len(m.types))...)
+		}
+		if w.ids[c] == 0 {
 			w.ids[c] = w.nextID
 			w.nextID++
 			list = append(list, emission{s, n})
@@ -46,7 +48,7 @@ func (m *Module) Marshal(order binary.ByteOrder, layout bool) ([]byte, error) {
 	var forwards []uint32
 	for k := range m.tags {
 		if len(m.tags[k].defs) == 0 && r.inBase(uint32(k)) == 0 {
-			w.ids[forward|uint32(k)] = w.nextID
+			w.forwardID[uint32(k)] = w.nextID
 			w.nextID++
 			forwards = append(forwards, uint32(k))
 		}
@@ -58,6 +60,7 @@ func (m *Module) Marshal(order binary.ByteOrder, layout bool) ([]byte, error) {
 
 	w.numberCompletions(list)
 	completions := w.completions
+	w.findNames(list, completions)
 
 	for _, e := range list[:beforeLate] {
 		w.write(e)
@@ -94,10 +97,13 @@ type writer struct {
 	r       *resolution
 	types   []byte
 	strings []byte
-	strOff  []uint32          // by Name: its offset, or 0 if not looked up yet
-	ids     map[uint32]uint32 // by copy, or forward|tag
-	nextID  uint32
-	err     error
+	strOff  []uint32 // by Name: its offset, or 0 if not looked up yet, or newString
+	named   []Name   // by index into Module.places
+
+	ids       []uint32          // by copy
+	forwardID map[uint32]uint32 // by tag
+	nextID    uint32
+	err       error
 
 	completions []emission
 	completed   map[copyKey]uint32 // what complete gave
@@ -111,25 +117,88 @@ func (w *writer) put(v ...uint32) {
 	}
 }
 
+// newString says that the base does not have a string, and that it is not written yet.
+const newString = ^uint32(0)
+
+// findNames interns the names of what is to be written and looks them up in the base: all at once, as in Unit.HashNames.
+func (w *writer) findNames(lists ...[]emission) {
+	m := w.m
+	w.named = zeroed[Name](len(m.places))
+	var names []Name
+	add := func(n Name) {
+		if n&later == 0 {
+			names = append(names, n)
+			return
+		}
+		if i := n &^ later; w.named[i] == 0 {
+			place := m.places[i]
+			tab, off := m.tables[place>>placeBits], uint64(place)&(1<<placeBits-1)
+			hash, length, _ := hashCString(tab, uint32(off)) // it has been hashed before
+			w.named[i] = m.Names.intern(tab[off:off+uint64(length)], hash)
+			names = append(names, w.named[i])
+		}
+	}
+	for _, list := range lists {
+		for _, e := range list {
+			t := &m.types[e.node]
+			add(t.Name)
+			switch t.Kind {
+			case KindStruct, KindUnion:
+				for _, x := range m.members[t.First : t.First+t.N] {
+					add(x.Name)
+				}
+			case KindEnum, KindEnum64:
+				for _, x := range m.enumerators[t.First : t.First+t.N] {
+					add(x.Name)
+				}
+			case KindFuncProto:
+				for _, x := range m.params[t.First : t.First+t.N] {
+					add(x.Name)
+				}
+			}
+		}
+	}
+	w.strOff = zeroed[uint32](m.Names.Len())
+	for _, n := range names {
+		if w.strOff[n] == 0 {
+			w.strOff[n] = w.lookUp(n)
+		}
+	}
+}
+
+// lookUp gives the offset of a name in the base.
+func (w *writer) lookUp(n Name) uint32 {
+	off, ok := w.m.base.findString(w.m.Names.Bytes(n), w.m.Names.hash[n])
+	if !ok {
+		return newString
+	}
+	return off
+}
+
 func (w *writer) name(n Name) uint32 {
 	if n == 0 {
 		return 0
 	}
-	if w.strOff[n] == 0 {
-		s := w.m.Names.Bytes(n)
-		off, ok := w.m.base.FindString(s)
-		if !ok {
-			off = uint32(len(w.m.base.Strings) + len(w.strings))
-			w.strings = append(append(w.strings, s...), 0)
-		}
-		w.strOff[n] = off
+	if n&later != 0 {
+		n = w.named[n&^later]
 	}
-	return w.strOff[n]
+	off := w.strOff[n]
+	if off == 0 {
+		off = w.lookUp(n)
+	}
+	if off == newString {
+		off = uint32(len(w.m.base.Strings) + len(w.strings))
+		w.strings = append(append(w.strings, w.m.Names.Bytes(n)...), 0)
+	}
+	w.strOff[n] = off
+	return off
 }
 
 func (w *writer) ref(scene int, ref Ref) uint32 {
 	id, inBase := w.r.target(scene, ref)
 	switch {
+	case !inBase && id&forward != 0:
+		return w.forwardID[id&^forward]
 	case !inBase:
 		return w.ids[id]
 	case !w.r.completes || id == 0 || ref.isTag() || !w.leadsToDeclaration(id):

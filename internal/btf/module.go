@@ -12,13 +12,16 @@ type Module struct {
 	Names *Names
 	base  *Base
 
-	types       []Type // by node; references are noderefs
-	hash        []Hash // by node: its cut hash
-	key         []Hash // by node: what it is found by; not its cut hash where it refers to a pinned definition (Unit.pin)
+	types       []Type  // by node; references are noderefs
+	hash        []Hash  // by node: its cut hash
+	key         []Hash  // by node: what it is found by; not its cut hash where it refers to a pinned definition (Unit.pin)
+	tag         []int32 // by node: the number of the tag that it defines, noTag if it has none
 	byKey       idTable
-	members     []Member
+	members     []Member // their names, and those of enumerators and params, may be marked as later
 	enumerators []Enumerator
 	params      []Param
+	places      []Place
+	tables      [4][]byte // that places are in
 
 	tags  []tag
 	tagOf [enumTag + 1][]uint32 // by class and name: number of the tag, counted from 1
@@ -27,7 +30,7 @@ type Module struct {
 	late  []lateNode // what AddFunc and AddDeclTag made, in that order
 	vars  []Variable
 
-	unitTags []int32 // by type of the unit at hand: the number of its tag, -1 if it has none
+	unitTags []int32 // by type of the unit at hand: the number of its tag, or noTag
 }
 
 // tag is a name of a struct, union or enum.
@@ -39,6 +42,8 @@ type tag struct {
 	inUnit int // the last unit that defines it, counted from 1,
 	inType int // and the number of the definition's type there
 }
+
+const noTag = -1
 
 // A noderef refers to a node or a tag: (number+1)<<1, plus 1 for a tag. 0 is void.
 func nodeRef(n uint32) Ref { return Ref(n+1) << 1 }
@@ -67,14 +72,7 @@ func (m *Module) tagNumber(c tagClass, name Name) uint32 {
 }
 
 // defines gives the tag that a node defines, if it defines one.
-func (m *Module) defines(n uint32) (k uint32, ok bool) {
-	t := &m.types[n]
-	c := t.tagged()
-	if c == notTag {
-		return 0, false
-	}
-	return m.tagOf[c][t.Name] - 1, true
-}
+func (m *Module) defines(n uint32) (k uint32, ok bool) { return uint32(m.tag[n]), m.tag[n] != noTag }
 
 // findNode finds a node by its key.
 func (m *Module) findNode(key Hash) (uint32, bool) {
@@ -87,11 +85,15 @@ func (m *Module) findNode(key Hash) (uint32, bool) {
 	return 0, false
 }
 
-func (m *Module) newNode(hash, key Hash, t Type) uint32 {
+func (m *Module) newNode(hash, key Hash, tag int32, t Type) uint32 {
 	n := uint32(len(m.types))
 	m.types = append(m.types, t)
 	m.hash = append(m.hash, hash)
 	m.key = append(m.key, key)
+	m.tag = append(m.tag, tag)
+	if tag != noTag {
+		m.tags[tag].defs = append(m.tags[tag].defs, n)
+	}
 	if 2*len(m.key) > len(m.byKey.slots) {
 		m.byKey = newIDTable(2 * len(m.key))
 		for i, key := range m.key {
@@ -103,11 +105,35 @@ func (m *Module) newNode(hash, key Hash, t Type) uint32 {
 	return n
 }
 
+// grow makes room for the types of the first unit and as many of others: often that is all.
+func (m *Module) grow(u *Unit) {
+	n := 2 * len(u.Types)
+	m.types, m.hash, m.key, m.tag = make([]Type, 0, n), make([]Hash, 0, n), make([]Hash, 0, n), make([]int32, 0, n)
+	m.byKey = newIDTable(n)
+	m.members = make([]Member, 0, 2*len(u.Members))
+	m.enumerators = make([]Enumerator, 0, 2*len(u.Enumerators))
+	m.params = make([]Param, 0, 2*len(u.Params))
+	m.places = make([]Place, 0, 2*(len(u.Members)+len(u.Enumerators)))
+}
+
+// newType says in Unit.nodes that the module does not know a type yet.
+const newType = ^uint32(0)
+
 // AddUnit takes the types of a unit that has been hashed. The result, valid until the unit is hashed again, gives for each of its
 // types, counted from 0, the reference to use in AddFunc and AddVar; unit is the unit's number.
+//
+// All units have the same Tables, which have to stay until the module is written.
 func (m *Module) AddUnit(u *Unit) (refs []Ref, unit int, err error) {
-	if err := m.findTags(u); err != nil {
-		return nil, 0, err
+	if len(m.units) == 0 {
+		m.tables = u.Tables
+		m.grow(u)
+	}
+	m.findNodes(u)
+	if m.findTags(u) {
+		if err := u.pin(m.definedTags(u)); err != nil {
+			return nil, 0, err
+		}
+		m.findNodes(u)
 	}
 	refs = u.refs
 	nodes := make([]uint32, 0, len(u.Types))
@@ -115,23 +141,23 @@ func (m *Module) AddUnit(u *Unit) (refs []Ref, unit int, err error) {
 	for i := range u.Types {
 		t := &u.Types[i]
 		k := m.unitTags[i]
-		if k >= 0 && t.declares() {
+		if k != noTag && t.declares() {
 			m.tags[k].size = t.Number
 			refs[i] = tagRef(uint32(k))
 			continue
 		}
-		n, ok := m.findNode(u.key[i])
-		if !ok {
-			fresh := *t
-			fresh.Name = m.Intern(u, t.Name)
-			fresh.First, fresh.Index = uint32(i), 0 // found again below, when all references are known
-			n = m.newNode(u.hash[i], u.key[i], fresh)
-			if k >= 0 {
-				m.tags[k].defs = append(m.tags[k].defs, n)
+		n := u.nodes[i]
+		if n == newType { // unless the unit says it twice
+			var ok bool
+			if n, ok = m.findNode(u.key[i]); !ok {
+				fresh := *t
+				fresh.Name = m.Intern(u, t.Name)
+				fresh.First, fresh.Index = uint32(i), 0 // found again below, when all references are known
+				n = m.newNode(u.hash[i], u.key[i], k, fresh)
 			}
 		}
 		nodes = append(nodes, n)
-		if k >= 0 && (u.pinned == nil || !u.pinned[i]) {
+		if k != noTag && (u.pinned == nil || !u.pinned[i]) {
 			refs[i] = tagRef(uint32(k))
 		} else {
 			refs[i] = nodeRef(n)
@@ -144,21 +170,34 @@ func (m *Module) AddUnit(u *Unit) (refs []Ref, unit int, err error) {
 	return refs, len(m.units) - 1, nil
 }
 
-// findTags fills unitTags, and pins definitions if the unit defines a tag in several ways.
-func (m *Module) findTags(u *Unit) error {
+// findNodes finds the nodes that the module has for the types of a unit.
+func (m *Module) findNodes(u *Unit) {
+	for i, key := range u.key {
+		n, ok := m.findNode(key)
+		if !ok {
+			n = newType
+		}
+		u.nodes[i] = n
+	}
+}
+
+// findTags fills unitTags, and tells whether the unit defines a tag in several ways.
+func (m *Module) findTags(u *Unit) (several bool) {
 	m.unitTags = m.unitTags[:0]
 	unit := len(m.units) + 1
-	several := false
 	for i := range u.Types {
-		t := &u.Types[i]
-		c := t.tagged()
-		if c == notTag {
-			m.unitTags = append(m.unitTags, -1)
-			continue
+		k := int32(noTag)
+		declares := false
+		if n := u.nodes[i]; n != newType {
+			k = m.tag[n]
+		} else if t := &u.Types[i]; t.Name != 0 {
+			if c := t.tagged(); c != notTag {
+				k = int32(m.tagNumber(c, m.Intern(u, t.Name)))
+				declares = t.declares()
+			}
 		}
-		k := m.tagNumber(c, m.Intern(u, t.Name))
-		m.unitTags = append(m.unitTags, int32(k))
-		if t.declares() {
+		m.unitTags = append(m.unitTags, k)
+		if k == noTag || declares {
 			continue
 		}
 		if tag := &m.tags[k]; tag.inUnit == unit {
@@ -167,16 +206,18 @@ func (m *Module) findTags(u *Unit) error {
 			tag.inUnit, tag.inType = unit, i
 		}
 	}
-	if !several {
-		return nil
-	}
+	return several
+}
+
+// definedTags gives for each type of the unit at hand the number of the tag that it defines.
+func (m *Module) definedTags(u *Unit) []int32 {
 	defines := slices.Clone(m.unitTags)
 	for i := range u.Types {
 		if u.Types[i].declares() {
-			defines[i] = -1
+			defines[i] = noTag
 		}
 	}
-	return u.pin(defines)
+	return defines
 }
 
 // fill completes a new node from the unit's type that it was made for.
@@ -192,19 +233,19 @@ func (m *Module) fill(to *Type, u *Unit, from *Type) {
 	case KindStruct, KindUnion:
 		to.First = uint32(len(m.members))
 		for _, e := range u.Members[from.First : from.First+from.N] {
-			e.Name, e.Type = m.Intern(u, e.Name), ref(e.Type)
+			e.Name, e.Type = m.internLater(u, e.Name), ref(e.Type)
 			m.members = append(m.members, e)
 		}
 	case KindEnum, KindEnum64:
 		to.First = uint32(len(m.enumerators))
 		for _, e := range u.Enumerators[from.First : from.First+from.N] {
-			e.Name = m.Intern(u, e.Name)
+			e.Name = m.internLater(u, e.Name)
 			m.enumerators = append(m.enumerators, e)
 		}
 	case KindFuncProto:
 		to.First = uint32(len(m.params))
 		for _, p := range u.Params[from.First : from.First+from.N] {
-			p.Name, p.Type = m.Intern(u, p.Name), ref(p.Type)
+			p.Name, p.Type = m.internLater(u, p.Name), ref(p.Type)
 			m.params = append(m.params, p)
 		}
 	}
@@ -255,28 +296,23 @@ func (m *Module) hashRef(r Ref) (hash, key Hash) {
 func (m *Module) add(unit int, t Type, params []Param) Ref {
 	hash := begin(info(t.Kind, len(params), t.KindFlag), m.Names.hash[t.Name], t.Number)
 	key := hash
-	addRef := func(r Ref) {
-		h, k := m.hashRef(r)
-		hash.addHash(h)
-		key.addHash(k)
-	}
-	add := func(name, number uint64) {
-		hash.add(name, number)
-		key.add(name, number)
-	}
-	addRef(t.To)
+	h, k := m.hashRef(t.To)
+	hash.addHash(h)
+	key.addHash(k)
 	if t.Kind == KindDeclTag {
-		add(0, uint64(t.Extra))
+		hash.add(0, uint64(t.Extra))
+		key.add(0, uint64(t.Extra))
 	}
 	for _, p := range params {
-		add(m.Names.hash[p.Name], 0)
-		addRef(p.Type)
+		h, k := m.hashRef(p.Type)
+		hash.addPart(m.Names.hash[p.Name], 0, h)
+		key.addPart(m.Names.hash[p.Name], 0, k)
 	}
 	n, ok := m.findNode(key)
 	if !ok {
 		t.First, t.N = uint32(len(m.params)), uint32(len(params))
 		m.params = append(m.params, params...)
-		n = m.newNode(hash, key, t)
+		n = m.newNode(hash, key, noTag, t)
 	}
 	m.late = append(m.late, lateNode{unit, n})
 	return nodeRef(n)

@@ -21,7 +21,7 @@ type Names struct {
 
 // NewNames makes a table that holds the empty string only.
 func NewNames() *Names {
-	return &Names{end: make([]uint32, 1, 1<<12), hash: append(make([]uint64, 0, 1<<12), hashName(nil)), slots: make([]Name, 1<<13)}
+	return &Names{end: make([]uint32, 1, 1<<12), hash: append(make([]uint64, 0, 1<<12), hashName(nil)), slots: zeroed[Name](1 << 13)}
 }
 
 // Bytes gives a string.
@@ -42,17 +42,11 @@ func (n *Names) Len() int { return len(n.end) }
 func (n *Names) Intern(s []byte) Name { return n.intern(s, hashName(s)) }
 
 func (n *Names) intern(s []byte, h uint64) Name {
-	if len(s) == 0 {
-		return 0
+	id, i := n.find(s, h)
+	if id != 0 || len(s) == 0 {
+		return id
 	}
-	mask := uint64(len(n.slots) - 1)
-	i := h & mask
-	for ; n.slots[i] != 0; i = (i + 1) & mask {
-		if id := n.slots[i]; n.hash[id] == h && bytes.Equal(n.Bytes(id), s) {
-			return id
-		}
-	}
-	id := Name(len(n.end))
+	id = Name(len(n.end))
 	n.bytes = append(n.bytes, s...)
 	n.end = append(n.end, uint32(len(n.bytes)))
 	n.hash = append(n.hash, h)
@@ -63,8 +57,25 @@ func (n *Names) intern(s []byte, h uint64) Name {
 	return id
 }
 
+// Find gives the number of a string, 0 if it is empty or not there.
+func (n *Names) Find(s []byte) Name {
+	id, _ := n.find(s, hashName(s))
+	return id
+}
+
+// find gives the number of a string, or 0 and the slot that is free for it.
+func (n *Names) find(s []byte, h uint64) (id Name, slot uint64) {
+	mask := uint64(len(n.slots) - 1)
+	for slot = h & mask; n.slots[slot] != 0; slot = (slot + 1) & mask {
+		if id := n.slots[slot]; n.hash[id] == h && bytes.Equal(n.Bytes(id), s) {
+			return id, slot
+		}
+	}
+	return 0, slot
+}
+
 func (n *Names) grow() {
-	n.slots = make([]Name, 2*len(n.slots))
+	n.slots = zeroed[Name](2 * len(n.slots))
 	mask := uint64(len(n.slots) - 1)
 	for id := 1; id < len(n.hash); id++ {
 		i := n.hash[id] & mask
@@ -79,46 +90,115 @@ func (n *Names) grow() {
 // interned when a type that is new to the module needs it. A string may have several numbers: few are used twice by one unit
 // (18 % in i915.ko), too few to look them up.
 type unitNames struct {
-	list []unitName
+	list      []unitName
+	low, high uint64
+	sum       byte
 }
 
 type unitName struct {
 	hash   uint64
 	place  Place
-	length uint32
-	global Name // in the module's Names, 0 if not interned yet
+	length uint32 // bytes; 0 until it is hashed
+	global Name   // in the module's Names, 0 if not interned yet
 }
 
-// Place says where a string stands: Unit.Strings gives the section and the offset.
+// Place says where a string stands: the number of a table (2 bits, the upper ones) and the offset in it.
 type Place uint64
+
+const placeBits = 62
+
+// at gives the table that a string stands in, and the offset there.
+func (u *Unit) at(p Place) (tab []byte, off uint64) {
+	return u.Tables[p>>placeBits], uint64(p) & (1<<placeBits - 1)
+}
 
 func (n *unitNames) reset() {
 	n.list = append(n.list[:0], unitName{hash: hashName(nil)})
+	n.low, n.high = 0, 0
 }
 
-// NameAt gives a number to the NUL-terminated string at place; ok is false if there is none.
+// NameAt gives a number to the NUL-terminated string at place, 0 if it is empty; ok is false if the place does not exist.
 func (u *Unit) NameAt(place Place) (id Name, ok bool) {
-	tab, off := u.Strings(place)
+	tab, off := u.at(place)
 	if off >= uint64(len(tab)) || off >= 1<<32 {
 		return 0, false
 	}
-	h, n, ok := hashCString(tab, uint32(off))
-	if !ok || n == 0 {
-		return 0, ok
+	if u.OwnStrings && place>>placeBits == 0 && (off < u.names.low || off >= u.names.high) {
+		u.touch(tab, off)
 	}
-	id = Name(len(u.names.list))
-	u.names.list = append(u.names.list, unitName{hash: h, place: place, length: n})
-	return id, true
+	if tab[off] == 0 {
+		return 0, true
+	}
+	u.names.list = append(u.names.list, unitName{place: place})
+	return Name(len(u.names.list) - 1), true
 }
 
-// Text gives the bytes of a string.
+// touch reads the lines of memory between the strings that were met and one that is new. The compiler wrote the strings of a unit one
+// after the other, but in another order than DIEs refer to them: memory is much faster to read from end to end.
+func (u *Unit) touch(tab []byte, off uint64) {
+	const line, far = 64, 128 << 10 // bytes; what is farther away belongs to other units
+	n := &u.names
+	switch {
+	case n.high == 0:
+		n.low, n.high = off, off
+	case off < n.low && n.low-off < far:
+		for at := n.low; at > off; at -= min(line, at-off) {
+			n.sum += tab[at]
+		}
+		n.low = off
+	case off >= n.high && off-n.high < far:
+		for at := n.high; at < off; at += line {
+			n.sum += tab[at]
+		}
+		n.high = off + line
+	}
+}
+
+// HashNames finds the ends of all names and hashes them: before Hash. All at once is faster than one by one, as none has to wait for the
+// memory of the one before. It returns the place of the first string that has no end, if ok is false.
+func (u *Unit) HashNames() (unended Place, ok bool) {
+	list := u.names.list
+	for i := 1; i < len(list); i++ {
+		if x := &list[i]; !u.hashName(x) {
+			return x.place, false
+		}
+	}
+	return 0, true
+}
+
+func (u *Unit) hashName(x *unitName) (ok bool) {
+	tab, off := u.at(x.place)
+	x.hash, x.length, ok = hashCString(tab, uint32(off))
+	return ok
+}
+
+// FindName gives the number that a string of the unit has in a table, 0 if it is not there.
+func (u *Unit) FindName(in *Names, n Name) Name {
+	if n == 0 {
+		return 0
+	}
+	x := &u.names.list[n]
+	if x.length == 0 && !u.hashName(x) {
+		return 0
+	}
+	id, _ := in.find(u.Text(n), x.hash)
+	return id
+}
+
+// Text gives the bytes of a string, nil if it has no end.
 func (u *Unit) Text(n Name) []byte {
 	if n == 0 {
 		return nil
 	}
 	x := &u.names.list[n]
-	tab, off := u.Strings(x.place)
-	return tab[off : off+uint64(x.length)]
+	tab, off := u.at(x.place)
+	if x.length > 0 {
+		return tab[off : off+uint64(x.length)]
+	}
+	if end := bytes.IndexByte(tab[off:], 0); end >= 0 {
+		return tab[off : off+uint64(end)]
+	}
+	return nil
 }
 
 // Intern gives the module's number of a unit's string.
@@ -127,8 +207,25 @@ func (m *Module) Intern(u *Unit, n Name) Name {
 		return 0
 	}
 	x := &u.names.list[n]
-	if x.global == 0 {
+	if x.global == 0 || x.global&later != 0 {
 		x.global = m.Names.intern(u.Text(n), x.hash)
+	}
+	return x.global
+}
+
+// later marks the name of a part that is not interned until it is written: most types turn out to be the base's. The rest of it is an
+// index into Module.places.
+const later = Name(1) << 31
+
+// internLater gives a name for a part of a type.
+func (m *Module) internLater(u *Unit, n Name) Name {
+	if n == 0 {
+		return 0
+	}
+	x := &u.names.list[n]
+	if x.global == 0 {
+		x.global = later | Name(len(m.places))
+		m.places = append(m.places, x.place)
 	}
 	return x.global
 }
@@ -146,36 +243,43 @@ func fold(x, by uint64) uint64 {
 	return hi ^ lo
 }
 
-// hashName hashes the bytes of a name, the same on every machine: the hashes of a base may be kept in a file.
+// hashName hashes the bytes of a name, the same on every machine: the hashes of a base may be kept in a file. It takes 16 bytes at a
+// time; the last ones, fewer, are filled up with zeros.
 func hashName(s []byte) uint64 {
-	h, n := uint64(mix2), uint64(len(s))
-	for ; len(s) >= 8; s = s[8:] {
-		h = fold(h^binary.LittleEndian.Uint64(s), mix0)
+	h, n := uint64(mix2), len(s)
+	for ; len(s) >= 16; s = s[16:] {
+		h = fold2(binary.LittleEndian.Uint64(s)^h, binary.LittleEndian.Uint64(s[8:])^mix0)
 	}
-	var last uint64
-	for i, c := range s {
-		last |= uint64(c) << (8 * i)
-	}
-	return finishName(h, last, n)
+	var last [16]byte
+	copy(last[:], s)
+	h = fold2(binary.LittleEndian.Uint64(last[:])^h, binary.LittleEndian.Uint64(last[8:])^mix0)
+	return fold(h^uint64(n), mix1)
 }
 
-func finishName(h, last, n uint64) uint64 { return fold(fold(h^last, mix0)^n, mix1) }
+// fold2 is fold of two numbers that both vary.
+func fold2(x, y uint64) uint64 {
+	hi, lo := bits.Mul64(x, y)
+	return hi ^ lo
+}
 
-// hashCString is hashName of the NUL-terminated string at off, found and hashed in one go: eight bytes at a time, until one of
-// them is zero. n is the string's length; ok is false if no NUL follows.
+// hashCString is hashName of the NUL-terminated string at off, found and hashed in one go. n is the string's length; ok is false if no
+// NUL follows. Nearly all names are shorter than 16 bytes: for those it does not branch, as lengths cannot be predicted.
 func hashCString(tab []byte, off uint32) (h uint64, n uint32, ok bool) {
-	const low, high = 0x0101010101010101, 0x8080808080808080
 	h = mix2
-	for at := uint64(off); at+8 <= uint64(len(tab)); at += 8 {
-		w := binary.LittleEndian.Uint64(tab[at:])
-		zero := (w - low) &^ w & high // the lowest bit set marks the first zero byte
-		if zero == 0 {
-			h = fold(h^w, mix0)
+	for at := uint64(off); at+16 <= uint64(len(tab)); at += 16 {
+		w0, w1 := binary.LittleEndian.Uint64(tab[at:]), binary.LittleEndian.Uint64(tab[at+8:])
+		zero0, zero1 := zeroByte(w0), zeroByte(w1)
+		if zero0|zero1 == 0 {
+			h = fold2(w0^h, w1^mix0)
 			continue
 		}
-		k := uint64(bits.TrailingZeros64(zero)) &^ 7 // bits before it
-		n = uint32(at+k/8) - off
-		return finishName(h, w&(1<<k-1), uint64(n)), n, true
+		n0, n1 := uint32(bits.TrailingZeros64(zero0)/8), uint32(bits.TrailingZeros64(zero1)/8) // 8 if there is none
+		second := uint64(int64(zero0|-zero0)>>63) ^ ^uint64(0)                                 // all ones if it ends in w1
+		w0 &= zero0 ^ (zero0 - 1)
+		w1 &= (zero1 ^ (zero1 - 1)) & second
+		n = uint32(at) - off + n0 + n1&uint32(second)
+		h = fold2(w0^h, w1^mix0)
+		return fold(h^uint64(n), mix1), n, true
 	}
 	if off >= uint32(len(tab)) {
 		return 0, 0, false
@@ -186,3 +290,6 @@ func hashCString(tab []byte, off uint32) (h uint64, n uint32, ok bool) {
 	}
 	return hashName(tab[off : off+uint32(k)]), uint32(k), true
 }
+
+// zeroByte is 0 if no byte of w is 0; else its lowest bit that is set is the highest of the first such byte.
+func zeroByte(w uint64) uint64 { return (w - 0x0101010101010101) &^ w & 0x8080808080808080 }

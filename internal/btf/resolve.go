@@ -30,11 +30,12 @@ type resolution struct {
 	completes bool // the module defines a tag that the base only declares
 
 	scenes  []scene
-	sceneOf []int              // by unit
-	home    map[uint32]copyKey // by tag: its first definition, and the scene that has it
+	sceneOf []int     // by unit
+	home    []copyKey // by tag: its first definition, and the scene that has it, or nowhere; none if there is one scene
 
 	instance []uint32           // by node: number of its only copy; 0 if it is not new; splitNode if it has several
-	copies   map[copyKey]uint32 // number of a copy
+	copies   map[copyKey]uint32 // which of class a copy is
+	class    []uint32           // by copy: its number, which those that turn out the same share; the first one is none
 	tagBase  map[uint32]uint32  // tag without definition here: what it is in the base, 0 if nothing
 	scratch  struct {
 		refs []Ref
@@ -46,7 +47,8 @@ const splitNode = ^uint32(0)
 
 // scene is what a group of units agrees on.
 type scene struct {
-	defs     map[uint32]uint32 // by tag: the node that defines it here; absent: it is not defined here
+	defines  []uint64          // a bit by tag: it is defined here, not only declared; nil: as in the module
+	several  map[uint32]uint32 // by tag with several definitions: the one here
 	disputed string            // what it says of the disputed tags: scenes that agree on these are mapped alike
 	mapped   []uint32          // by node: type of the base, or 0
 }
@@ -93,8 +95,11 @@ func (r *resolution) disputedTags() (disputed, several []uint32) {
 		if len(t.defs) > 1 {
 			several = append(several, uint32(k))
 		}
+		if def := r.first[t.defs[0]]; len(t.defs) == 1 && def != 0 && !r.base.sharesTag(def, tagHash(t.class, r.m.Names.hash[t.name])) {
+			continue // the usual case
+		}
 		inBase := 0
-		r.scratch.ids = r.base.withTag(t.class, r.m.Names.Bytes(t.name), r.scratch.ids[:0])
+		r.scratch.ids = r.withTag(t)
 		for _, id := range r.scratch.ids {
 			if !r.base.declares(id) {
 				inBase++
@@ -108,67 +113,82 @@ func (r *resolution) disputedTags() (disputed, several []uint32) {
 	return disputed, several
 }
 
+// withTag lists what the base has under a tag.
+func (r *resolution) withTag(t *tag) []uint32 {
+	names := r.m.Names
+	return r.base.withTag(t.class, names.Bytes(t.name), names.hash[t.name], r.scratch.ids[:0])
+}
+
 // makeScenes groups the units by the meaning that they give to the tags in question.
 func (r *resolution) makeScenes(disputed, several []uint32) {
 	m := r.m
 	r.sceneOf = make([]int, len(m.units))
-	question := map[uint32]int{}
+	question := make([]int, len(m.tags)) // by tag: its number among those in question, counted from 1
+	questions := 0
 	for _, list := range [][]uint32{disputed, several} {
 		for _, k := range list {
-			if _, ok := question[k]; !ok {
-				question[k] = len(question)
+			if question[k] == 0 {
+				questions++
+				question[k] = questions
 			}
 		}
 	}
-	r.home = map[uint32]copyKey{}
-	if len(question) == 0 {
+	if questions == 0 || len(m.units) == 0 {
 		r.scenes = []scene{{}}
 		return
 	}
+	r.home = make([]copyKey, len(m.tags))
+	for k := range r.home {
+		r.home[k].scene = nowhere
+	}
 	byMeaning := map[string]int{}
-	vector := make([]byte, 4*len(question))
+	vector := make([]byte, 4*questions)
 	for u, nodes := range m.units {
 		clear(vector)
 		for _, n := range nodes {
-			if k, ok := m.defines(n); ok {
-				if i, ok := question[k]; ok {
-					binary.LittleEndian.PutUint32(vector[4*i:], n+1)
-				}
+			if k, ok := m.defines(n); ok && question[k] > 0 {
+				binary.LittleEndian.PutUint32(vector[4*(question[k]-1):], n+1)
 			}
 		}
-		s, ok := byMeaning[string(vector)]
+		i, ok := byMeaning[string(vector)]
 		if !ok {
-			s = len(r.scenes)
-			byMeaning[string(vector)] = s
-			r.scenes = append(r.scenes, scene{defs: map[uint32]uint32{}, disputed: string(vector[:4*len(disputed)])})
+			i = len(r.scenes)
+			byMeaning[string(vector)] = i
+			r.scenes = append(r.scenes, scene{defines: make([]uint64, len(m.tags)/64+1), several: map[uint32]uint32{},
+				disputed: string(vector[:4*len(disputed)])})
 		}
-		r.sceneOf[u] = s
+		r.sceneOf[u] = i
+		s := &r.scenes[i]
 		for _, n := range nodes {
-			if k, ok := m.defines(n); ok {
-				r.scenes[s].defs[k] = n
-				if _, ok := r.home[k]; !ok {
-					r.home[k] = copyKey{s, n}
-				}
+			k, ok := m.defines(n)
+			if !ok {
+				continue
+			}
+			s.defines[k/64] |= 1 << (k % 64)
+			if len(m.tags[k].defs) > 1 {
+				s.several[k] = n
+			}
+			if r.home[k].scene == nowhere {
+				r.home[k] = copyKey{i, n}
 			}
 		}
-	}
-	if len(r.scenes) == 0 {
-		r.scenes = []scene{{}}
 	}
 	r.indexReferrers()
 }
 
+// nowhere is the scene of a tag that no unit defines.
+const nowhere = -1
+
 // definition gives the node that defines a tag in a scene. ok is false where the scene only declares it.
 func (r *resolution) definition(s *scene, k uint32) (node uint32, ok bool) {
-	if s.defs != nil {
-		node, ok = s.defs[k]
-		return node, ok
-	}
-	// The only scene, and nothing has several meanings.
-	if defs := r.m.tags[k].defs; len(defs) > 0 {
+	defs := r.m.tags[k].defs
+	switch {
+	case len(defs) == 0, s.defines != nil && s.defines[k/64]&(1<<(k%64)) == 0:
+		return 0, false
+	case len(defs) == 1:
 		return defs[0], true
 	}
-	return 0, false
+	return s.several[k], true
 }
 
 // indexReferrers builds the reverse of all references between nodes and tags: tag k is target len(types)+k.
@@ -376,8 +396,8 @@ func (r *resolution) split(several []uint32) {
 		key := copyKey{r.sceneOf[unit], n}
 		if leads[n] && r.scenes[key.scene].mapped[n] == 0 {
 			if _, ok := r.copies[key]; !ok {
-				r.copies[key] = 0
 				list = append(list, key)
+				r.copies[key] = uint32(len(list))
 			}
 		}
 	}
@@ -395,77 +415,132 @@ func (r *resolution) split(several []uint32) {
 // refine joins copies that no reader could tell apart. It begins with one class for each cut hash and tells apart, round by round,
 // those whose references lead to different classes, until a round tells nothing new apart.
 func (r *resolution) refine(list []copyKey, used uint32) {
-	number := map[Hash]uint32{}
-	for _, key := range list {
-		h := r.m.hash[key.node]
-		if number[h] == 0 {
-			number[h] = used + uint32(len(number)) + 1
+	r.class = make([]uint32, len(list)+1)
+	classes := newClasses(len(list))
+	first := used + 1
+	// What the references of each copy mean: the same in all rounds, but for the classes of other copies.
+	var refs []Ref
+	var means []meaning
+	end := make([]int, len(list))
+	for i, key := range list {
+		r.class[i+1] = first + classes.of(r.m.hash[key.node])
+		refs = r.m.refsOf(key.node, refs[:0])
+		for _, ref := range refs {
+			means = append(means, r.settle(key.scene, ref))
 		}
-		r.copies[key] = number[h]
+		end[i] = len(means)
 	}
-	classes := len(number)
+	next := make([]uint32, len(r.class))
 	for {
-		bySignature := map[string]uint32{}
-		next := make([]uint32, len(list))
-		var sig []byte
-		for i, key := range list {
-			sig = binary.LittleEndian.AppendUint32(sig[:0], r.copies[key])
-			for _, ref := range r.m.refsOf(key.node, nil) {
-				class, inBase := r.target(key.scene, ref)
-				sig = binary.LittleEndian.AppendUint32(sig, class)
+		before := len(classes.hash)
+		classes.clear()
+		begin := 0
+		for i := range list {
+			h := Hash{mix0, uint64(r.class[i+1])}
+			for _, m := range means[begin:end[i]] {
+				id, inBase := r.read(m)
+				x := uint64(id) << 1
 				if inBase {
-					sig = append(sig, 1)
-				} else {
-					sig = append(sig, 0)
+					x |= 1
 				}
+				h.mix(x, x)
 			}
-			c, ok := bySignature[string(sig)]
-			if !ok {
-				c = used + uint32(len(bySignature)) + 1
-				bySignature[string(sig)] = c
-			}
-			next[i] = c
+			next[i+1] = first + classes.of(h)
+			begin = end[i]
 		}
-		for i, key := range list {
-			r.copies[key] = next[i]
-		}
-		if len(bySignature) == classes {
+		r.class, next = next, r.class
+		if len(classes.hash) == before {
 			return
 		}
-		classes = len(bySignature)
 	}
 }
+
+// classes numbers hashes from 0.
+type classes struct {
+	hash  []Hash
+	table idTable
+}
+
+func newClasses(n int) *classes { return &classes{make([]Hash, 0, n), newIDTable(n)} }
+
+func (c *classes) clear() {
+	c.hash = c.hash[:0]
+	clear(c.table.slots)
+}
+
+func (c *classes) of(h Hash) uint32 {
+	it := c.table.find(h.lo)
+	for n := it.next(); n != 0; n = it.next() {
+		if c.hash[n-1] == h {
+			return n - 1
+		}
+	}
+	c.hash = append(c.hash, h)
+	c.table.insert(h.lo, uint32(len(c.hash)))
+	return uint32(len(c.hash) - 1)
+}
+
+// meaning of a reference in a scene: id is a type of the base, the number of a copy, forward plus the number of a tag that stays a
+// forward declaration, or a copy in resolution.class.
+type meaning struct {
+	kind meaningKind
+	id   uint32
+}
+
+type meaningKind uint8
+
+const (
+	baseType meaningKind = iota
+	onlyCopy
+	stays
+	oneOfCopies
+)
 
 // forward is set in what target gives for a tag that stays a forward declaration.
 const forward = 1 << 31
 
 // target says what a reference means in a scene: a type of the base, the number of a copy, or forward plus the number of a tag.
-func (r *resolution) target(sceneNo int, ref Ref) (id uint32, inBase bool) {
+func (r *resolution) target(scene int, ref Ref) (id uint32, inBase bool) {
+	return r.read(r.settle(scene, ref))
+}
+
+func (r *resolution) read(m meaning) (id uint32, inBase bool) {
+	switch m.kind {
+	case stays:
+		return m.id | forward, false
+	case oneOfCopies:
+		return r.class[m.id], false
+	}
+	return m.id, m.kind == baseType
+}
+
+// settle finds the meaning of a reference.
+func (r *resolution) settle(sceneNo int, ref Ref) meaning {
 	if ref == 0 {
-		return 0, true
+		return meaning{baseType, 0}
 	}
 	s := &r.scenes[sceneNo]
 	n := ref.index()
 	if ref.isTag() {
 		def, ok := r.definition(s, n)
 		if !ok {
-			if home, ok := r.home[n]; ok {
-				return r.target(home.scene, nodeRef(home.node))
+			if r.home != nil && r.home[n].scene != nowhere {
+				return r.settle(r.home[n].scene, nodeRef(r.home[n].node))
 			}
 			if id := r.inBase(n); id != 0 {
-				return id, true
+				return meaning{baseType, id}
 			}
-			return forward | n, false
+			return meaning{stays, n}
 		}
 		n = def
 	}
 	if id := s.mapped[n]; id != 0 {
-		return id, true
+		return meaning{baseType, id}
 	}
 	if c := r.instance[n]; c != splitNode {
-		return c, false
+		return meaning{onlyCopy, c}
 	}
-	return r.copies[copyKey{sceneNo, n}], false
+	return meaning{oneOfCopies, r.copies[copyKey{sceneNo, n}]}
 }
 
 // inBase gives the meaning in the base of a tag that has no definition here: its only definition; of several, the one that the
@@ -477,7 +552,7 @@ func (r *resolution) inBase(k uint32) uint32 {
 	t := &r.m.tags[k]
 	var def, decl uint32
 	defs := 0
-	r.scratch.ids = r.base.withTag(t.class, r.m.Names.Bytes(t.name), r.scratch.ids[:0])
+	r.scratch.ids = r.withTag(t)
 	for _, id := range r.scratch.ids {
 		if r.base.declares(id) {
 			decl = id

@@ -4,7 +4,6 @@ package btf
 
 import (
 	"fmt"
-	"slices"
 )
 
 // Ref refers to a type: in a Unit it is the number of one of its types, counted from 1. 0 is void.
@@ -60,26 +59,38 @@ type Unit struct {
 	Enumerators []Enumerator
 	Params      []Param
 
-	// Strings gives the section that a string stands in and its offset there.
-	Strings func(Place) (tab []byte, off uint64)
+	// Tables hold the strings that Places say.
+	Tables [4][]byte
+	// OwnStrings says that table 0 has the strings of each unit for itself, as in a relocatable file.
+	OwnStrings bool
 
 	names unitNames
 
 	hash   []Hash // cut hashes
 	key    []Hash // the same, unless pinned is in use: see pin
 	pinned []bool // definitions of a tag that this unit defines in several ways
-	state  []byte
+	cut    []Hash // what a reference to the type contributes
+	state  []hashState
 	refs   []Ref
+	nodes  []uint32
 }
 
-// Grow makes room for a unit whose DIEs take n bytes, so that little is copied while it is read. The proportions are those of
+// Grow empties the unit and makes room for one whose DIEs take n bytes, so that little is copied while it is read. The proportions are those of
 // kernel modules; memory that is not used is not touched.
 func (u *Unit) Grow(n int) {
-	u.Types = slices.Grow(u.Types, n/30)
-	u.Members = slices.Grow(u.Members, n/18)
-	u.Enumerators = slices.Grow(u.Enumerators, n/40)
-	u.Params = slices.Grow(u.Params, n/60)
-	u.names.list = slices.Grow(u.names.list, n/20)
+	u.Types = room(u.Types, n/30)
+	u.Members = room(u.Members, n/18)
+	u.Enumerators = room(u.Enumerators, n/40)
+	u.Params = room(u.Params, n/60)
+	u.names.list = room(u.names.list, n/20)
+}
+
+// room is slices.Grow for a slice whose elements do not matter: that would touch the new memory.
+func room[T any](s []T, n int) []T {
+	if cap(s) >= n {
+		return s
+	}
+	return make([]T, 0, n)
 }
 
 // Reset empties the unit and keeps its memory.
@@ -101,39 +112,110 @@ func (t *Type) declares() bool {
 	return t.Kind == KindFwd || (t.Kind == KindEnum || t.Kind == KindEnum64) && t.N == 0 && t.Name != 0
 }
 
-// Hash computes the cut hash of every type.
+// Hash computes the cut hash of every type. HashNames has been called.
 func (u *Unit) Hash() error {
 	n := len(u.Types)
 	if cap(u.hash) < n {
-		u.hash, u.state, u.refs = make([]Hash, n, n+n/2), make([]byte, n, n+n/2), make([]Ref, n, n+n/2)
+		room := n + n/2
+		u.hash, u.cut, u.state = make([]Hash, n, room), make([]Hash, n, room), make([]hashState, n, room)
+		u.refs, u.nodes = make([]Ref, n, room), make([]uint32, n, room)
 	}
-	u.hash, u.state, u.refs = u.hash[:n], u.state[:n], u.refs[:n]
+	u.hash, u.cut, u.state, u.refs, u.nodes = u.hash[:n], u.cut[:n], u.state[:n], u.refs[:n], u.nodes[:n]
 	u.pinned, u.key = nil, u.hash
 	return u.rehash()
 }
 
+type hashState uint8
+
+const (
+	notHashed hashState = iota
+	hashing
+	hashed // cut is known
+)
+
+// rehash hashes types in an order in which the references of each are known: tags contribute their names, types without a tag
+// follow, depth first, and then those with one.
 func (u *Unit) rehash() error {
-	clear(u.state)
 	for i := range u.Types {
-		if u.state[i] == 0 {
-			if err := u.hashOne(i, 0); err != nil {
+		t := &u.Types[i]
+		c := t.tagged()
+		if c == notTag {
+			u.state[i] = notHashed
+			continue
+		}
+		u.cut[i], u.state[i] = tagHash(c, u.names.list[t.Name].hash), hashed
+		if u.pinned != nil && u.pinned[i] {
+			u.cut[i].addHash(u.key[i])
+		}
+	}
+	for i := range u.Types {
+		if u.state[i] == notHashed {
+			if err := u.hashCut(i, 0); err != nil {
 				return err
 			}
 		}
 	}
+	for i := range u.Types {
+		if t := &u.Types[i]; t.Name != 0 && t.tagged() != notTag {
+			u.hash[i] = u.hashType(t)
+		}
+	}
+	return nil
+}
+
+// hashCut hashes a type without a tag, and before it those that it refers to.
+func (u *Unit) hashCut(i int, depth int) error {
+	if u.state[i] == hashing {
+		return fmt.Errorf("a type refers to itself without passing through a name")
+	}
+	if depth > maxNesting {
+		return fmt.Errorf("types nest more than %d deep", maxNesting)
+	}
+	u.state[i] = hashing
+	t := &u.Types[i]
+	need := func(to Ref) error {
+		if to == 0 || u.state[to-1] == hashed {
+			return nil
+		}
+		return u.hashCut(int(to-1), depth+1)
+	}
+	err := need(t.To)
+	switch t.Kind {
+	case KindArray:
+		if err == nil {
+			err = need(t.Index)
+		}
+	case KindStruct, KindUnion:
+		for _, m := range u.Members[t.First : t.First+t.N] {
+			if err == nil {
+				err = need(m.Type)
+			}
+		}
+	case KindFuncProto:
+		for _, p := range u.Params[t.First : t.First+t.N] {
+			if err == nil {
+				err = need(p.Type)
+			}
+		}
+	}
+	if err != nil {
+		return err
+	}
+	h := u.hashType(t)
+	u.hash[i], u.cut[i], u.state[i] = h, h, hashed
 	return nil
 }
 
 // pin prepares a unit that defines a tag in several ways, as C allows in different functions, and link-time optimisation between
 // files. The name of such a tag does not tell what a reference means: its definitions are pinned, which makes references to them
 // contribute the definition's hash to the key. Where that gives several keys to the definitions of another tag, those are
-// pinned too. tags gives for each type the number of the tag that it defines, -1 for none.
+// pinned too. tags gives for each type the number of the tag that it defines, or noTag.
 func (u *Unit) pin(tags []int32) error {
 	plain := u.hash
 	defer func() { u.hash = plain }()
 	byTag := map[int32][]int{}
 	for i, k := range tags {
-		if k >= 0 {
+		if k != noTag {
 			byTag[k] = append(byTag[k], i)
 		}
 	}
@@ -161,81 +243,42 @@ func (u *Unit) pin(tags []int32) error {
 	}
 }
 
-// refHash is what a reference contributes.
-func (u *Unit) refHash(to Ref, depth int) (Hash, error) {
+// reference is what a reference contributes.
+func (u *Unit) reference(to Ref) Hash {
 	if to == 0 {
-		return voidHash, nil
+		return voidHash
 	}
-	i := int(to - 1)
-	t := &u.Types[i]
-	if c := t.tagged(); c != notTag {
-		h := tagHash(c, u.names.list[t.Name].hash)
-		if u.pinned != nil && u.pinned[i] {
-			h.addHash(u.key[i])
-		}
-		return h, nil
-	}
-	if u.state[i] != 2 {
-		if err := u.hashOne(i, depth+1); err != nil {
-			return Hash{}, err
-		}
-	}
-	return u.hash[i], nil
+	return u.cut[to-1]
 }
 
-// hashOne computes what baseHasher.visit computes for the same type.
-func (u *Unit) hashOne(i int, depth int) error {
-	if u.state[i] == 1 {
-		return fmt.Errorf("a type refers to itself without passing through a name")
-	}
-	if depth > maxNesting {
-		return fmt.Errorf("types nest more than %d deep", maxNesting)
-	}
-	u.state[i] = 1
-	t := &u.Types[i]
-	sum := begin(info(t.Kind, int(t.N), t.KindFlag), u.names.list[t.Name].hash, t.Number)
-	var r Hash
-	var err error
+// hashType computes what baseHasher.visit computes for the same type. What it refers to contributes what is known.
+func (u *Unit) hashType(t *Type) Hash {
+	names := u.names.list
+	sum := begin(info(t.Kind, int(t.N), t.KindFlag), names[t.Name].hash, t.Number)
 	switch t.Kind {
 	case KindPtr, KindTypedef, KindVolatile, KindConst, KindRestrict, KindFunc, KindFuncProto, KindDeclTag, KindTypeTag, KindArray:
-		if r, err = u.refHash(t.To, depth); err != nil {
-			return err
-		}
-		sum.addHash(r)
+		sum.addHash(u.reference(t.To))
 	}
 	switch t.Kind {
 	case KindInt, KindDeclTag:
 		sum.add(0, uint64(t.Extra))
 	case KindArray:
-		if r, err = u.refHash(t.Index, depth); err != nil {
-			return err
-		}
-		sum.addHash(r)
+		sum.addHash(u.reference(t.Index))
 		sum.add(0, uint64(t.Extra))
 	case KindStruct, KindUnion:
 		members := u.Members[t.First : t.First+t.N]
 		for j := range members {
 			m := &members[j]
-			if r, err = u.refHash(m.Type, depth); err != nil {
-				return err
-			}
-			sum.add(u.names.list[m.Name].hash, uint64(m.Offset))
-			sum.addHash(r)
+			sum.addPart(names[m.Name].hash, uint64(m.Offset), u.reference(m.Type))
 		}
 	case KindEnum, KindEnum64:
 		for _, e := range u.Enumerators[t.First : t.First+t.N] {
-			sum.add(u.names.list[e.Name].hash, e.Value)
+			sum.add(names[e.Name].hash, e.Value)
 		}
 	case KindFuncProto:
 		for _, p := range u.Params[t.First : t.First+t.N] {
-			if r, err = u.refHash(p.Type, depth); err != nil {
-				return err
-			}
-			sum.add(u.names.list[p.Name].hash, 0)
-			sum.addHash(r)
+			sum.addPart(names[p.Name].hash, 0, u.reference(p.Type))
 		}
 	}
-	u.hash[i] = sum
-	u.state[i] = 2
-	return nil
+	return sum
 }

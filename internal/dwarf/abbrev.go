@@ -63,7 +63,9 @@ type abbrev struct {
 	tag      Tag
 	children bool
 	wanted   bool // the reader stops at this DIE
+	pass     bool // over its children: see PassOver
 	ops      []op
+	part     partLayout
 }
 
 // op reads or skips attributes.
@@ -73,11 +75,21 @@ type op struct {
 	arg  int64 // opSkip: bytes; formImplicitCon: the value
 }
 
-// abbrevTable is one unit's abbreviations. Codes are dense in practice: byCode[code].
+// abbrevTable is one unit's abbreviations. Codes are dense in practice: byCode[code]. A reader compiles one after the other into the
+// same memory: in a module, each unit has a table of its own.
 type abbrevTable struct {
+	key    tableKey
 	byCode []abbrev
 	sparse map[uint64]*abbrev
 	ops    []op // of all abbreviations, one after the other
+}
+
+// tableKey is what a compiled table depends on.
+type tableKey struct {
+	d                 *Data
+	off               uint64 // in .debug_abbrev
+	addrSize, offSize int    // bytes
+	version           uint16
 }
 
 // sparseGap is how far a code may lie beyond the number of bytes read so far to index a slice. Producers number from 1, and each
@@ -93,61 +105,65 @@ func (t *abbrevTable) find(code uint64) *abbrev {
 	return t.sparse[code]
 }
 
-// compileAbbrevs reads the table at off of .debug_abbrev (DWARF 5, section 7.5.3) for units with these sizes of addresses and
-// offsets, in bytes.
-func compileAbbrevs(data []byte, off uint64, wanted Wanted, addrSize, offSize int, version uint16) (*abbrevTable, error) {
-	fail := func(at int) (*abbrevTable, error) {
-		return nil, fmt.Errorf(".debug_abbrev: truncated table at offset %#x", at)
+// compile reads the table of a unit, unless it is at hand (DWARF 5, section 7.5.3).
+func (t *abbrevTable) compile(d *Data, u *Unit) error {
+	key := tableKey{d, u.abbrevOff, u.AddrSize, u.OffSize, u.Version}
+	if t.key == key {
+		return nil
 	}
-	if off >= uint64(len(data)) {
-		return nil, fmt.Errorf(".debug_abbrev: table at offset %#x of %#x bytes", off, len(data))
+	*t = abbrevTable{byCode: t.byCode[:0], ops: t.ops[:0]}
+	if err := t.read(d, key); err != nil {
+		return fmt.Errorf(".debug_info: unit at offset %#x: %w", u.Off, err)
 	}
-	t := &abbrevTable{}
-	pos := int(off)
+	t.key = key
+	return nil
+}
+
+func (t *abbrevTable) read(d *Data, key tableKey) error {
+	data := d.abbrev
+	if key.off >= uint64(len(data)) {
+		return fmt.Errorf(".debug_abbrev: table at offset %#x of %#x bytes", key.off, len(data))
+	}
+	in := lebReader{data: data, pos: int(key.off)}
+	truncated := func() error { return fmt.Errorf(".debug_abbrev: truncated table at offset %#x", in.pos) }
 	for {
-		code, n := uleb(data[pos:])
-		if n == 0 {
-			return fail(pos)
+		code := in.uleb()
+		if in.truncated {
+			return truncated()
 		}
-		pos += n
 		if code == 0 {
-			return t, nil
+			return nil
 		}
-		tag, n := uleb(data[pos:])
-		pos += n
-		if n == 0 || pos >= len(data) {
-			return fail(pos)
+		tag := in.uleb()
+		if in.truncated || in.pos >= len(data) {
+			return truncated()
 		}
-		want, isWanted := wanted[Tag(tag)]
-		a := abbrev{tag: Tag(tag), children: data[pos] != 0, wanted: isWanted && tag <= 0xffff}
+		want := d.wanted.of(tag)
+		a := abbrev{tag: Tag(tag), children: data[in.pos] != 0}
+		a.pass = a.children && want.attrs == PassOver
+		a.wanted = want.stop && want.attrs != PassOver
+		attrs := AttrSet(0)
+		if a.pass || a.wanted {
+			attrs = want.attrs
+		}
 		first := len(t.ops)
-		pos++
+		in.pos++
 		for {
-			name, n := uleb(data[pos:])
-			pos += n
-			form, m := uleb(data[pos:])
-			pos += m
-			if n == 0 || m == 0 {
-				return fail(pos)
-			}
-			var implicit int64
+			name, form := in.uleb(), in.uleb()
+			implicit := int64(0)
 			if form == formImplicitCon {
-				v, n := sleb(data[pos:])
-				if n == 0 {
-					return fail(pos)
-				}
-				implicit = v
-				pos += n
+				implicit = in.sleb()
+			}
+			if in.truncated {
+				return truncated()
 			}
 			if name == 0 && form == 0 {
 				break
 			}
 			slot := attrOf(name)
-			if !a.wanted || want&(1<<slot) == 0 { // never set for NumAttrs
+			if attrs&(1<<slot) == 0 { // never set for NumAttrs
 				slot = NumAttrs
-			}
-			if slot == NumAttrs {
-				if size, ok := fixedSize(form, addrSize, offSize, version); ok {
+				if size, ok := fixedSize(form, key.addrSize, key.offSize, key.version); ok {
 					if k := len(t.ops); k > first && t.ops[k-1].form == opSkip {
 						t.ops[k-1].arg += int64(size)
 					} else if size > 0 {
@@ -157,14 +173,17 @@ func compileAbbrevs(data []byte, off uint64, wanted Wanted, addrSize, offSize in
 				}
 			}
 			if form > 0xfffe {
-				return nil, fmt.Errorf(".debug_abbrev: unknown form %#x at offset %#x", form, pos)
+				return fmt.Errorf(".debug_abbrev: unknown form %#x at offset %#x", form, in.pos)
 			}
 			t.ops = append(t.ops, op{form: uint16(form), attr: slot, arg: implicit})
 		}
 		a.ops = t.ops[first:len(t.ops):len(t.ops)]
-		if _, isSparse := t.sparse[code]; !isSparse && code < uint64(pos)-off+sparseGap {
-			if code >= uint64(len(t.byCode)) {
-				t.byCode = append(t.byCode, make([]abbrev, code+1-uint64(len(t.byCode)))...)
+		if a.wanted && !a.children && key.offSize == 4 {
+			a.part = layOut(a.ops)
+		}
+		if _, isSparse := t.sparse[code]; !isSparse && code < uint64(in.pos)-key.off+sparseGap {
+			for code >= uint64(len(t.byCode)) {
+				t.byCode = append(t.byCode, abbrev{})
 			}
 			t.byCode[code] = a
 		} else {

@@ -21,6 +21,7 @@ const (
 	TagUnionType             Tag = 0x17
 	TagUnspecifiedParameters Tag = 0x18
 	TagInheritance           Tag = 0x1c
+	TagInlinedSubroutine     Tag = 0x1d
 	TagPtrToMemberType       Tag = 0x1f
 	TagSubrangeType          Tag = 0x21
 	TagBaseType              Tag = 0x24
@@ -36,7 +37,9 @@ const (
 	TagTypeUnit              Tag = 0x41
 	TagRvalueReferenceType   Tag = 0x42
 	TagAtomicType            Tag = 0x47
+	TagCallSite              Tag = 0x48
 	TagSkeletonUnit          Tag = 0x4a
+	TagGNUCallSite           Tag = 0x4109
 	TagLLVMAnnotation        Tag = 0x6000
 	TagGNUAnnotation         Tag = 0x6001
 )
@@ -72,12 +75,14 @@ const (
 	AttrDwoName
 	AttrInline
 	AttrCallingConvention
+	AttrSibling
 	NumAttrs
 )
 
 // attrByCode maps DW_AT_* (DWARF 5, table 7.5) to Attr plus 1; 0: not wanted. GNU's are beyond.
 var attrByCode = [...]Attr{
-	0x02: 1 + AttrLocation, 0x03: 1 + AttrName, 0x0b: 1 + AttrByteSize, 0x0c: 1 + AttrBitOffset, 0x0d: 1 + AttrBitSize,
+	0x01: 1 + AttrSibling, 0x02: 1 + AttrLocation, 0x03: 1 + AttrName, 0x0b: 1 + AttrByteSize, 0x0c: 1 + AttrBitOffset,
+	0x0d: 1 + AttrBitSize,
 	0x11: 1 + AttrLowPC, 0x13: 1 + AttrLanguage, 0x1c: 1 + AttrConstValue, 0x20: 1 + AttrInline, 0x25: 1 + AttrProducer, 0x2f: 1 + AttrUpperBound,
 	0x31: 1 + AttrAbstractOrigin, 0x34: 1 + AttrArtificial, 0x36: 1 + AttrCallingConvention, 0x37: 1 + AttrCount, 0x38: 1 + AttrMemberLocation,
 	0x3c: 1 + AttrDeclaration, 0x3e: 1 + AttrEncoding, 0x3f: 1 + AttrExternal, 0x47: 1 + AttrSpecification, 0x49: 1 + AttrType,
@@ -113,6 +118,10 @@ func Attrs(list ...Attr) AttrSet {
 	}
 	return s
 }
+
+// PassOver, as what is wanted of a tag, makes the reader pass over such DIEs and, where DW_AT_sibling tells where they end, over
+// their children (DWARF 5, section 2.3).
+const PassOver = AttrSet(1 << AttrSibling)
 
 // Class says how an attribute's value is to be read (DWARF 5, section 7.5.5).
 type Class uint8

@@ -14,7 +14,6 @@ import (
 	"debug/elf"
 	"errors"
 	"fmt"
-	"sync"
 
 	"github.com/kbtf/kbtf/internal/elfimage"
 )
@@ -39,16 +38,37 @@ type Data struct {
 	loc        *elfimage.Relocated // .debug_loc, DWARF 2 to 4
 	loclists   *elfimage.Relocated // .debug_loclists, DWARF 5
 
-	wanted   Wanted
-	tablesMu sync.Mutex
-	tables   map[tableKey]*abbrevTable
-
+	wanted wantedTags
 	signed map[uint64]uint64 // by signature: the offset of a type in a type unit
 }
 
-type tableKey struct {
-	off                   uint64
-	addrSize, offSize, v2 uint8
+// wantedTags is Wanted for fast look-up.
+type wantedTags struct {
+	low  [0x80]want // by tag
+	rest Wanted
+}
+
+type want struct {
+	stop  bool
+	attrs AttrSet
+}
+
+func (w Wanted) tags() (t wantedTags) {
+	t.rest = w
+	for tag, attrs := range w {
+		if int(tag) < len(t.low) {
+			t.low[tag] = want{true, attrs}
+		}
+	}
+	return t
+}
+
+func (w *wantedTags) of(tag uint64) want {
+	if tag < uint64(len(w.low)) {
+		return w.low[tag]
+	}
+	attrs, ok := w.rest[Tag(tag)]
+	return want{ok && tag <= 0xffff, attrs}
 }
 
 // Load opens the debugging sections of img.
@@ -58,7 +78,7 @@ func Load(img *elfimage.Image, wanted Wanted) (*Data, error) {
 	if len(info) == 0 {
 		return nil, fmt.Errorf("%s: %w", img.Path, ErrNoDWARF)
 	}
-	d := &Data{Image: img, wanted: wanted, tables: map[tableKey]*abbrevTable{}}
+	d := &Data{Image: img, wanted: wanted.tags()}
 	var err error
 	if d.info, err = img.Relocate(append(info, types...)...); err != nil {
 		return nil, err
@@ -115,31 +135,31 @@ func debugSections(img *elfimage.Image, name string) []*elfimage.Section {
 type StrRef uint64
 
 const (
-	strInDebugStr StrRef = iota << 62
+	strInDebugStr StrRef = iota << strOffBits
 	strInLineStr
 	strInInfo
 	StrElsewhere // from here on: no string of the file, free for the caller's use
 
-	strOffMask StrRef = 1<<62 - 1
+	strOffBits        = 62
+	strOffMask StrRef = 1<<strOffBits - 1
 )
 
-// Strings gives the section that a string stands in, and its offset there.
-func (d *Data) Strings(ref StrRef) (tab []byte, off uint64) {
-	switch ref &^ strOffMask {
-	case strInLineStr:
-		tab = d.lineStr
-	case strInInfo:
-		tab = d.info.Data
-	default:
-		tab = d.str
-	}
-	return tab, uint64(ref & strOffMask)
+// StringTables are what StrRefs refer to, by their upper two bits. The last one is the caller's own.
+func (d *Data) StringTables(own []byte) [4][]byte {
+	return [...][]byte{strInDebugStr >> strOffBits: d.str, strInLineStr >> strOffBits: d.lineStr, strInInfo >> strOffBits: d.info.Data,
+		StrElsewhere >> strOffBits: own}
+}
+
+// String gives the string at a place in the file, without its NUL.
+func (d *Data) String(ref StrRef) (s []byte, ok bool) {
+	tab := d.StringTables(nil)[ref>>strOffBits]
+	return elfimage.CString(tab, uint64(ref&strOffMask))
 }
 
 // NoString is the error of a reference to a string that is not there.
 func (d *Data) NoString(ref StrRef) error {
 	names := [...]string{".debug_str", ".debug_line_str", ".debug_info"}
-	return fmt.Errorf("%s: no string at offset %#x", names[ref>>62], uint64(ref&strOffMask))
+	return fmt.Errorf("%s: no string at offset %#x", names[ref>>strOffBits], uint64(ref&strOffMask))
 }
 
 // Block says where bytes stand in .debug_info: offset (40 bits) and length (24 bits).

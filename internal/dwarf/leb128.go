@@ -35,3 +35,30 @@ func sleb(b []byte) (v int64, n int) {
 	}
 	return 0, 0
 }
+
+// lebReader reads numbers one after the other.
+type lebReader struct {
+	data      []byte
+	pos       int
+	truncated bool // some number was
+}
+
+func (r *lebReader) uleb() uint64 {
+	if r.pos < len(r.data) && r.data[r.pos] < 0x80 {
+		r.pos++
+		return uint64(r.data[r.pos-1])
+	}
+	return r.longUleb()
+}
+
+func (r *lebReader) longUleb() uint64 {
+	v, n := uleb(r.data[r.pos:])
+	r.pos, r.truncated = r.pos+n, r.truncated || n == 0
+	return v
+}
+
+func (r *lebReader) sleb() int64 {
+	v, n := sleb(r.data[r.pos:])
+	r.pos, r.truncated = r.pos+n, r.truncated || n == 0
+	return v
+}

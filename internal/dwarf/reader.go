@@ -25,6 +25,8 @@ type Reader struct {
 	Val      [NumAttrs]uint64
 	FieldOff [NumAttrs]uint64 // where an address stands, ClassAddr only
 
+	abbrevs abbrevTable
+
 	d    *Data
 	u    *Unit
 	info []byte
@@ -45,11 +47,17 @@ func (d *Data) Read(u *Unit) *Reader {
 
 // Reset makes the reader walk another unit.
 func (r *Reader) Reset(d *Data, u *Unit) {
-	*r = Reader{d: d, u: u, info: d.info.Data[:u.End], rel: d.info.Cursor(u.DIEs), pos: u.DIEs, end: u.End,
+	*r = Reader{abbrevs: r.abbrevs, d: d, u: u, info: d.info.Data[:u.End], rel: d.info.Cursor(u.DIEs), pos: u.DIEs, end: u.End,
 		be: d.Image.BigEndian()}
-	if r.err = d.compile(u); r.err != nil {
+	if r.err = r.abbrevs.compile(d, u); r.err != nil {
 		r.pos = r.end
 	}
+}
+
+// Forget drops the file, and keeps the memory for another one.
+func (r *Reader) Forget() {
+	r.abbrevs.key = tableKey{}
+	*r = Reader{abbrevs: r.abbrevs}
 }
 
 // Unit is the unit that is walked.
@@ -116,7 +124,7 @@ func (r *Reader) StringAttr(a Attr) ([]byte, error) {
 		return nil, nil
 	}
 	ref := StrRef(r.Val[a])
-	s, ok := elfimage.CString(r.d.Strings(ref))
+	s, ok := r.d.String(ref)
 	if !ok {
 		return nil, r.d.NoString(ref)
 	}
@@ -155,7 +163,7 @@ func (r *Reader) Next() bool {
 			}
 			continue
 		}
-		a := r.u.abbrevs.find(code)
+		a := r.abbrevs.find(code)
 		if a == nil {
 			return r.fail(off, "abbreviation %d does not exist", code)
 		}
@@ -164,16 +172,24 @@ func (r *Reader) Next() bool {
 			r.next++
 		}
 		if !a.wanted {
+			end := uint64(0) // of its children
 			for i := range a.ops {
 				o := &a.ops[i]
-				if o.form == opSkip {
+				switch {
+				case o.form == opSkip:
 					r.pos += uint64(o.arg)
-				} else if !r.skip(o.form) {
+				case o.attr == AttrSibling && o.form == formRef4:
+					v, _ := r.u32()
+					end = v + r.u.Off
+				case !r.skip(o.form):
 					return r.fail(off, "truncated, or a form of %#x that is not known", o.form)
 				}
 			}
 			if r.pos > r.end {
 				return r.fail(off, "truncated")
+			}
+			if end > r.pos && end <= r.end && depth > 0 {
+				r.pos, r.next = end, depth
 			}
 			if depth == 0 && !a.children { // a unit without children ends with its own DIE
 				r.pos = r.end
@@ -186,6 +202,10 @@ func (r *Reader) Next() bool {
 			switch {
 			case o.form == opSkip:
 				r.pos += uint64(o.arg)
+			case o.form == formRef4 && o.attr != NumAttrs && r.pos+4 <= r.end: // as read does it: nearly every DIE has a type
+				r.Have |= 1 << o.attr
+				r.Class[o.attr], r.Val[o.attr] = ClassRef, uint64(r.get32(r.pos))+r.u.Off
+				r.pos += 4
 			case o.attr == NumAttrs:
 				if !r.skip(o.form) {
 					return r.fail(off, "truncated, or a form of %#x that is not known", o.form)

@@ -314,7 +314,7 @@ func (b *builder) data() *Data {
 	rel := func(data []byte) *elfimage.Relocated { return &elfimage.Relocated{Data: data} }
 	return &Data{Image: &elfimage.Image{Path: "x.ko", Class: elf.ELFCLASS64, Order: binary.LittleEndian}, info: rel(b.info),
 		abbrev: b.abbrev, str: b.str, loc: rel(b.loc), loclists: rel(b.loclists), strOffsets: rel(b.strOffsets), addr: rel(b.addr),
-		wanted: everything(), tables: map[tableKey]*abbrevTable{}}
+		wanted: everything().tags()}
 }
 
 // readAll reads all DIEs and all that can be asked of them.
@@ -347,6 +347,13 @@ func readAll(d *Data) (dies int, err error) {
 		}
 		if r.Err() != nil {
 			return dies, r.Err()
+		}
+		r.Reset(d, &units[i])
+		for more := true; more; more = r.Next() {
+			var p Part
+			for r.NextPart(r.Tag, &p) || r.NextPart(TagMember, &p) || r.Leave() {
+				d.String(p.Name)
+			}
 		}
 	}
 	return dies, nil
@@ -423,8 +430,9 @@ func TestAbbreviationCodes(t *testing.T) {
 	for i, code := range codes {
 		data = append(data, entry(code, Tag(i+1))...)
 	}
-	table, err := compileAbbrevs(append(data, 0), 0, Wanted{}, 8, 4, 5)
-	if err != nil {
+	var table abbrevTable
+	d, u := &Data{abbrev: append(data, 0)}, &Unit{Version: 5, AddrSize: 8, OffSize: 4}
+	if err := table.compile(d, u); err != nil {
 		t.Fatal(err)
 	}
 	for i, code := range codes {
@@ -473,7 +481,7 @@ func FuzzRead(f *testing.F) {
 		}
 		d = b.data()
 		d.Image.Order = binary.BigEndian
-		d.wanted = Wanted{TagFormalParameter: Attrs(AttrLocation)}
+		d.wanted = Wanted{TagFormalParameter: Attrs(AttrLocation)}.tags()
 		_, _ = readAll(d)
 	})
 }

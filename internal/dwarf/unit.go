@@ -26,7 +26,6 @@ type Unit struct {
 	OffSize  int // 4: 32-bit DWARF, 8: 64-bit DWARF
 
 	abbrevOff uint64
-	abbrevs   *abbrevTable // compiled when the unit is first read
 
 	// Bases of the unit's index forms, from its first DIE (section 3.1.3); defaults skip the header of the only table.
 	strOffsetsBase, addrBase, loclistsBase uint64
@@ -112,29 +111,4 @@ func (d *Data) Units() ([]Unit, error) {
 		off = u.End
 	}
 	return units, nil
-}
-
-// compile prepares a unit for reading. Units may be compiled by several threads; those with one table share it.
-func (d *Data) compile(u *Unit) error {
-	if u.abbrevs != nil {
-		return nil
-	}
-	key := tableKey{off: u.abbrevOff, addrSize: uint8(u.AddrSize), offSize: uint8(u.OffSize)}
-	if u.Version == 2 {
-		key.v2 = 1
-	}
-	d.tablesMu.Lock()
-	t := d.tables[key]
-	d.tablesMu.Unlock()
-	if t == nil {
-		var err error
-		if t, err = compileAbbrevs(d.abbrev, u.abbrevOff, d.wanted, u.AddrSize, u.OffSize, u.Version); err != nil {
-			return fmt.Errorf(".debug_info: unit at offset %#x: %w", u.Off, err)
-		}
-		d.tablesMu.Lock()
-		d.tables[key] = t
-		d.tablesMu.Unlock()
-	}
-	u.abbrevs = t
-	return nil
 }

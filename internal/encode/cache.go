@@ -50,18 +50,22 @@ func (c BaseCache) open(path string, b *btf.Blob) *btf.Base {
 	if c.Dir == "" {
 		return nil
 	}
-	for _, file := range []string{BesideBase(path), c.file(b)} {
+	try := func(file string) *btf.Base {
 		data, err := elfimage.MapFile(file)
 		if err != nil {
-			continue
+			return nil
 		}
 		base, err := btf.NewIndexedBase(path, b, data)
-		if err == nil {
-			return base
+		if err != nil {
+			elfimage.Unmap(data)
+			return nil
 		}
-		elfimage.Unmap(data)
+		return base
 	}
-	return nil
+	if base := try(BesideBase(path)); base != nil {
+		return base
+	}
+	return try(c.file(b))
 }
 
 // WriteBaseFile writes a base file, unless the file has these contents already: make takes a file that is written for one that has

@@ -49,7 +49,7 @@ func File(img *elfimage.Image, base *btf.Base, opt Options) (blob []byte, err er
 			blob, err = nil, fmt.Errorf("%s: %w", img.Path, internalError(p))
 		}
 	}()
-	d, err := dwarf.Load(img, wanted)
+	d, err := dwarf.Load(img, wantedIn(img, &opt))
 	if err != nil {
 		return nil, err
 	}
@@ -94,7 +94,17 @@ func encodeUnits(d *dwarf.Data, groups [][]dwarf.Unit, base *btf.Base, opt *Opti
 	}
 	m := btf.NewModule(base)
 	foreign := 0
-	err = inOrder(len(groups), opt.Threads, func() *unitReader { return newUnitReader(d, table, opt) },
+	var readers []*unitReader
+	defer func() {
+		for _, r := range readers {
+			r.release()
+		}
+	}()
+	err = inOrder(len(groups), opt.Threads,
+		func() *unitReader {
+			readers = append(readers, newUnitReader(d, table, opt))
+			return readers[len(readers)-1]
+		},
 		func(r *unitReader, i int) { r.read(groups[i]) },
 		func(r *unitReader) error {
 			foreign += r.foreign

@@ -5,6 +5,7 @@ package encode
 import (
 	"bytes"
 	"debug/elf"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -31,13 +32,20 @@ const (
 
 // functionTable is the functions of .symtab.
 type functionTable struct {
-	entry map[string]int // number of a function
-	funcs []function
+	names *btf.Names
+	funcs []function // by Name; the first one is none
+}
+
+// find gives the function that a name of a unit belongs to, nil if .symtab does not have it.
+func (t *functionTable) find(u *btf.Unit, n btf.Name) *function {
+	if id := u.FindName(t.names, n); id != 0 {
+		return &t.funcs[id]
+	}
+	return nil
 }
 
 // function is one entry of the table: everything that has been seen of one name.
 type function struct {
-	name    string
 	symbols []symbol // in the order of .symtab
 	kfunc   bool
 	flags   uint32 // of a kfunc
@@ -76,7 +84,7 @@ type funcTag struct {
 }
 
 func readFunctionTable(img *elfimage.Image, opt *Options) (*functionTable, error) {
-	t := &functionTable{entry: map[string]int{}}
+	t := &functionTable{names: btf.NewNames(), funcs: make([]function, 1)}
 	syms, err := img.SymbolTable()
 	if err != nil || syms == nil {
 		return t, err
@@ -95,18 +103,16 @@ func readFunctionTable(img *elfimage.Image, opt *Options) (*functionTable, error
 			opt.Rules == Rules130 && opt.ExactNames && len(suffix) > 0:
 			continue
 		}
-		n, known := t.entry[string(name)]
-		if !known {
-			n = len(t.funcs)
-			t.entry[string(name)] = n
-			t.funcs = append(t.funcs, function{name: string(name)})
+		n := t.names.Intern(name)
+		if int(n) == len(t.funcs) {
+			t.funcs = append(t.funcs, function{})
 		}
 		f := &t.funcs[n]
 		f.symbols = append(f.symbols, symbol{s.Value, string(suffix)})
 	}
 	kfuncs, err := readKfuncs(img)
 	for name, flags := range kfuncs {
-		if n, known := t.entry[name]; known {
+		if n := t.names.Find([]byte(name)); n != 0 {
 			t.funcs[n].kfunc, t.funcs[n].flags = true, flags
 		}
 	}
@@ -115,13 +121,13 @@ func readFunctionTable(img *elfimage.Image, opt *Options) (*functionTable, error
 
 // emit adds the functions that may be traced to the module, in the order of their names.
 func (t *functionTable) emit(m *btf.Module, opt *Options) error {
-	order := make([]int, 0, len(t.funcs))
+	order := make([]btf.Name, 0, len(t.funcs))
 	for i := range t.funcs {
 		if len(t.funcs[i].states) > 0 {
-			order = append(order, i)
+			order = append(order, btf.Name(i))
 		}
 	}
-	slices.SortFunc(order, func(a, b int) int { return strings.Compare(t.funcs[a].name, t.funcs[b].name) })
+	slices.SortFunc(order, func(a, b btf.Name) int { return bytes.Compare(t.names.Bytes(a), t.names.Bytes(b)) })
 	for _, i := range order {
 		f := &t.funcs[i]
 		s := f.choose(opt.Rules)
@@ -132,10 +138,10 @@ func (t *functionTable) emit(m *btf.Module, opt *Options) error {
 		if f.kfunc && opt.Dialect.Attributes {
 			var err error
 			if ret, params, err = f.inArena(s, m); err != nil {
-				return err
+				return fmt.Errorf("kfunc %s: %w", t.names.Bytes(i), err)
 			}
 		}
-		fn := m.AddFunc(s.unit, m.Names.Intern([]byte(f.name)), ret, params)
+		fn := m.AddFunc(s.unit, m.Names.Intern(t.names.Bytes(i)), ret, params)
 		if f.kfunc && opt.Dialect.KfuncTags {
 			m.AddDeclTag(s.unit, m.Names.Intern([]byte("bpf_kfunc")), fn, btf.WholeDecl)
 			if f.flags&kfuncFastcall != 0 {

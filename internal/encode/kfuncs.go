@@ -32,7 +32,7 @@ func (f *function) inArena(s *state, m *btf.Module) (ret btf.Ref, params []btf.P
 	mark := func(ref btf.Ref, what string) btf.Ref {
 		to, ok := m.Pointee(ref)
 		if !ok {
-			err = fmt.Errorf("kfunc %s: %s is marked as a pointer into an arena, but is no pointer", f.name, what)
+			err = fmt.Errorf("%s is marked as a pointer into an arena, but is no pointer", what)
 			return ref
 		}
 		return m.AddPtr(s.unit, m.AddAttribute(s.unit, m.Names.Intern([]byte(arenaAttribute)), to))

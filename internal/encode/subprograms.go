@@ -50,6 +50,12 @@ type parameter struct {
 	loc         dwarf.Location
 }
 
+// begin prepares for the units of a file.
+func (f *unitFunctions) begin(table *functionTable, rules Rules, regs registers, linked bool) {
+	f.table, f.rules, f.regs, f.linked = table, rules, regs, linked
+	clear(f.list[:cap(f.list)]) // which refers to units
+}
+
 func (f *unitFunctions) reset() {
 	f.list, f.params, f.open = f.list[:0], f.params[:0], -1
 }
@@ -74,10 +80,8 @@ func (f *unitFunctions) visit(r *dwarf.Reader, t *unitTypes) error {
 		if n == 0 && s.origin == 0 {
 			return nil
 		}
-		if n != 0 {
-			if _, known := f.table.entry[string(t.unit.Text(n))]; !known {
-				return nil
-			}
+		if n != 0 && f.table.find(&t.unit, n) == nil {
+			return nil
 		}
 		if f.linked {
 			s.addr = r.Address(dwarf.AttrLowPC)
@@ -236,8 +240,8 @@ func (f *unitFunctions) merge(m *btf.Module, t *unitTypes, refs []btf.Ref, unit 
 		if s.declared || s.name == 0 {
 			continue
 		}
-		n, known := f.table.entry[string(t.unit.Text(s.name))]
-		if !known {
+		fn := f.table.find(&t.unit, s.name)
+		if fn == nil {
 			continue
 		}
 		params := f.paramsOf(s)
@@ -257,7 +261,6 @@ func (f *unitFunctions) merge(m *btf.Module, t *unitTypes, refs []btf.Ref, unit 
 		for _, tag := range s.tags {
 			st.tags = append(st.tags, funcTag{tag.component, m.Intern(&t.unit, tag.value)})
 		}
-		fn := &f.table.funcs[n]
 		fn.states = append(fn.states, st)
 	}
 }

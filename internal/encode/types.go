@@ -4,16 +4,29 @@ package encode
 
 import (
 	"cmp"
+	"debug/elf"
 	"fmt"
+	"maps"
 	"math/bits"
 	"slices"
 
 	"github.com/kbtf/kbtf/internal/btf"
 	"github.com/kbtf/kbtf/internal/dwarf"
+	"github.com/kbtf/kbtf/internal/elfimage"
 )
 
 const unitAttrs = 1<<dwarf.AttrLanguage | 1<<dwarf.AttrProducer | 1<<dwarf.AttrStrOffsetsBase | 1<<dwarf.AttrAddrBase |
 	1<<dwarf.AttrLoclistsBase | 1<<dwarf.AttrDwoName
+
+// wantedIn is what BTF needs of the DWARF of a file: see wanted.
+func wantedIn(img *elfimage.Image, opt *Options) dwarf.Wanted {
+	if variableSections(img, opt) != nil {
+		return wanted
+	}
+	w := maps.Clone(wanted)
+	w[dwarf.TagVariable] = 0 // annotations are its own, and nobody else's: do not pass over it
+	return w
+}
 
 // wanted is what BTF needs of DWARF: the tags to stop at, and the attributes to read there.
 var wanted = dwarf.Wanted{
@@ -51,6 +64,11 @@ var wanted = dwarf.Wanted{
 	dwarf.TagVariable: dwarf.Attrs(dwarf.AttrName, dwarf.AttrType, dwarf.AttrDeclaration, dwarf.AttrSpecification,
 		dwarf.AttrExternal, dwarf.AttrArtificial, dwarf.AttrLocation),
 
+	// A function's copies in its callers, and its calls: what types it has stand in its abstract instance (DWARF 5, section 3.3.8.2).
+	dwarf.TagInlinedSubroutine: dwarf.PassOver,
+	dwarf.TagCallSite:          dwarf.PassOver,
+	dwarf.TagGNUCallSite:       dwarf.PassOver,
+
 	dwarf.TagLLVMAnnotation: dwarf.Attrs(dwarf.AttrName, dwarf.AttrConstValue),
 	dwarf.TagGNUAnnotation:  dwarf.Attrs(dwarf.AttrName, dwarf.AttrConstValue),
 
@@ -75,8 +93,7 @@ type unitTypes struct {
 	length  uint64   // of the units read, in bytes from base
 	linked  bool     // some reference leads out of them
 	room    int      // for DIEs of so many bytes, at least
-	die     []uint32 // by type: offset of its DIE from base, ascending
-	buckets []uint32 // by offset>>bucketBits: the first type at or after it
+	dies    []dieRun // by offset of a DIE from base / 64
 
 	open      []open
 	members   []btf.Member
@@ -138,22 +155,39 @@ type subject struct {
 	component uint32
 }
 
-const bucketBits = 3
+// dieRun says which of 64 bytes begin the DIE of a type, and how many types begin before them.
+type dieRun struct {
+	starts uint64
+	before uint32
+}
 
 // maxGrowth bounds the room that is made at once, in bytes of DIEs.
 const maxGrowth = 1 << 20
 
+// begin prepares for the units of a file; nil: for none.
+func (t *unitTypes) begin(d *dwarf.Data, dialect btf.Dialect) {
+	t.d, t.dialect = d, dialect
+	t.unit.Tables = [4][]byte{}
+	if d != nil {
+		t.addrSize, t.bigEndian = uint64(d.Image.AddrSize()), d.Image.BigEndian()
+		t.unit.Tables, t.unit.OwnStrings = d.StringTables(madeUpNames), d.Image.Type == elf.ET_REL
+	}
+}
+
 // reset prepares for units of n bytes of DIEs from base on.
 func (t *unitTypes) reset(base, n uint64) {
 	t.base, t.length, t.linked = base, n, false
-	t.unit.Strings = t.strings
-	t.unit.Reset()
-	t.die = t.die[:0]
 	if room := int(min(n, maxGrowth)); room > t.room {
 		t.room = room
 		t.unit.Grow(room)
-		t.die = slices.Grow(t.die, room/30)
 	}
+	t.unit.Reset()
+	runs := int(n/64) + 1
+	if cap(t.dies) < runs {
+		t.dies = make([]dieRun, runs, runs+runs/2)
+	}
+	t.dies = t.dies[:runs]
+	clear(t.dies) // also fresh ones: memory is best written before it is read
 	t.open, t.members, t.enums, t.params, t.dims = t.open[:0], t.members[:0], t.enums[:0], t.params[:0], t.dims[:0]
 	clear(t.aliases)
 	clear(t.alignments)
@@ -163,7 +197,8 @@ func (t *unitTypes) reset(base, n uint64) {
 
 // add appends a type for the DIE at the reader.
 func (t *unitTypes) add(r *dwarf.Reader, typ btf.Type) uint32 {
-	t.die = append(t.die, uint32(r.Off-t.base))
+	off := r.Off - t.base
+	t.dies[off/64].starts |= 1 << (off % 64)
 	t.unit.Types = append(t.unit.Types, typ)
 	return uint32(len(t.unit.Types) - 1)
 }
@@ -173,28 +208,23 @@ func (t *unitTypes) name(r *dwarf.Reader, a dwarf.Attr) (btf.Name, error) {
 	if !r.Has(a) || r.Class[a] != dwarf.ClassString {
 		return 0, nil
 	}
-	n, ok := t.unit.NameAt(btf.Place(r.Val[a]))
-	if !ok {
-		return 0, t.d.NoString(dwarf.StrRef(r.Val[a]))
-	}
-	return n, nil
+	return t.nameAt(dwarf.StrRef(r.Val[a]))
 }
 
-// Names that are not in the file, and their places: no string of a file has these.
+func (t *unitTypes) nameAt(ref dwarf.StrRef) (btf.Name, error) {
+	if n, ok := t.unit.NameAt(btf.Place(ref)); ok {
+		return n, nil
+	}
+	return 0, t.d.NoString(ref)
+}
+
+// Names that are not in the file: a string table of our own.
 var (
 	madeUpNames = []byte("int\x00__SANITIZED_FAKE_INT__\x00")
 
 	plainInt = btf.Place(dwarf.StrElsewhere)
 	fakeInt  = btf.Place(dwarf.StrElsewhere + 4)
 )
-
-// strings finds the strings of names.
-func (t *unitTypes) strings(place btf.Place) (tab []byte, off uint64) {
-	if ref := dwarf.StrRef(place); ref < dwarf.StrElsewhere {
-		return t.d.Strings(ref)
-	}
-	return madeUpNames, uint64(dwarf.StrRef(place) - dwarf.StrElsewhere)
-}
 
 func (t *unitTypes) madeUp(place btf.Place) btf.Name {
 	n, _ := t.unit.NameAt(place)
@@ -204,8 +234,10 @@ func (t *unitTypes) madeUp(place btf.Place) btf.Name {
 // ref gives DW_AT_type, void if it is absent.
 func (t *unitTypes) ref(r *dwarf.Reader) btf.Ref { return t.refAttr(r, dwarf.AttrType) }
 
-func (t *unitTypes) refAttr(r *dwarf.Reader, a dwarf.Attr) btf.Ref {
-	off := r.Ref(a)
+func (t *unitTypes) refAttr(r *dwarf.Reader, a dwarf.Attr) btf.Ref { return t.refTo(r.Ref(a)) }
+
+// refTo refers to the DIE at an offset in .debug_info; 0 is none.
+func (t *unitTypes) refTo(off uint64) btf.Ref {
 	switch {
 	case off == 0:
 		return 0
@@ -232,6 +264,12 @@ func (t *unitTypes) closeTo(depth int) {
 	if t.last.depth >= depth {
 		t.last.depth = -1
 	}
+	if n := len(t.open); n > 0 && t.open[n-1].depth >= depth {
+		t.closeOpen(depth)
+	}
+}
+
+func (t *unitTypes) closeOpen(depth int) {
 	for n := len(t.open); n > 0 && t.open[n-1].depth >= depth; n-- {
 		t.close(&t.open[n-1])
 		t.open = t.open[:n-1]
@@ -292,7 +330,9 @@ func (t *unitTypes) visit(r *dwarf.Reader) (bool, error) {
 	switch r.Tag {
 	case dwarf.TagPointerType:
 		i := t.add(r, btf.Type{Kind: btf.KindPtr, To: t.ref(r)})
-		t.open = append(t.open, open{tag: r.Tag, depth: r.Depth, typ: i}) // may have annotations
+		if r.HasChildren() { // annotations
+			t.open = append(t.open, open{tag: r.Tag, depth: r.Depth, typ: i})
+		}
 	case dwarf.TagConstType:
 		t.add(r, btf.Type{Kind: btf.KindConst, To: t.ref(r)})
 	case dwarf.TagVolatileType:
@@ -346,8 +386,7 @@ func (t *unitTypes) visit(r *dwarf.Reader) (bool, error) {
 			typ.Kind = btf.KindEnum64
 			t.enum64s = append(t.enum64s, enum64{uint32(len(t.unit.Types)), t.ref(r)})
 		}
-		i := t.add(r, typ)
-		t.open = append(t.open, open{tag: r.Tag, depth: r.Depth, typ: i, from: len(t.enums)})
+		return true, t.enumerators(r, t.add(r, typ))
 	case dwarf.TagEnumerator:
 		o := t.container(r)
 		if o == nil || o.tag != dwarf.TagEnumerationType {
@@ -358,20 +397,14 @@ func (t *unitTypes) visit(r *dwarf.Reader) (bool, error) {
 			return true, err
 		}
 		v, _ := r.Uint(dwarf.AttrConstValue)
-		switch typ := &t.unit.Types[o.typ]; {
-		case typ.Kind == btf.KindEnum64:
-		case !t.dialect.Enum64:
-			v = uint64(uint32(v))
-		case int64(v) < -1<<31 || int64(v) >= 1<<32:
-			return true, dieError(r, "enumerator value %#x does not fit an enum of %d bytes", v, typ.Number)
-		default:
-			o.wide = o.wide || int64(v) < 0
-			v = uint64(uint32(v))
+		wide := false
+		if v, wide, err = t.enumerator(r, o.typ, v); err != nil {
+			return true, err
 		}
+		o.wide = o.wide || wide
 		t.enums = append(t.enums, btf.Enumerator{Name: n, Value: v})
 	case dwarf.TagSubroutineType:
-		i := t.add(r, btf.Type{Kind: btf.KindFuncProto, To: t.ref(r)})
-		t.open = append(t.open, open{tag: r.Tag, depth: r.Depth, typ: i, from: len(t.params)})
+		return true, t.parameters(r, t.add(r, btf.Type{Kind: btf.KindFuncProto, To: t.ref(r)}))
 	case dwarf.TagFormalParameter:
 		o := t.container(r)
 		if o == nil || o.tag != dwarf.TagSubroutineType {
@@ -485,9 +518,7 @@ func (t *unitTypes) composite(r *dwarf.Reader) error {
 	if union {
 		typ.Kind = btf.KindUnion
 	}
-	i := t.add(r, typ)
-	t.open = append(t.open, open{tag: dwarf.TagStructureType, depth: r.Depth, typ: i, from: len(t.members)})
-	return nil
+	return t.plainMembers(r, t.add(r, typ))
 }
 
 func (t *unitTypes) member(r *dwarf.Reader, o *open) error {
@@ -523,8 +554,8 @@ func (t *unitTypes) member(r *dwarf.Reader, o *open) error {
 			offset = bitfieldOffset(location, storage, bitOffset, size, t.bigEndian)
 		}
 	}
-	if size != 0 && offset > 0xffffff || offset > 1<<32-1 {
-		return dieError(r, "a member at bit %d: too far for BTF", offset)
+	if size != 0 && offset > 0xffffff || offset > maxOffset {
+		return dieError(r, tooFar, offset)
 	}
 	if offset%8 != 0 && size == 0 {
 		return dieError(r, "a member at bit %d that is not a bit field", offset)
@@ -587,20 +618,11 @@ func (t *unitTypes) finish() error {
 	t.closeTo(0)
 	types := t.unit.Types
 
-	// The types' DIEs ascend: a reference is found by a bucket and a step or two.
-	n := int(t.length>>bucketBits) + 2
-	if cap(t.buckets) < n {
-		t.buckets = make([]uint32, n)
-	}
-	t.buckets = t.buckets[:n]
-	b := 0
-	for i, off := range t.die {
-		for ; b <= int(off>>bucketBits); b++ {
-			t.buckets[b] = uint32(i)
-		}
-	}
-	for ; b < n; b++ {
-		t.buckets[b] = uint32(len(t.die))
+	before := uint32(0)
+	for i := range t.dies {
+		run := &t.dies[i]
+		run.before = before
+		before += uint32(bits.OnesCount64(run.starts))
 	}
 
 	var index btf.Ref
@@ -679,13 +701,10 @@ func (t *unitTypes) resolve(ref btf.Ref) btf.Ref {
 			return 0
 		}
 		off := uint32(ref - 1)
-		if b := off >> bucketBits; int(b) < len(t.buckets) {
-			i := t.buckets[b]
-			for int(i) < len(t.die) && t.die[i] < off {
-				i++
-			}
-			if int(i) < len(t.die) && t.die[i] == off {
-				return btf.Ref(i + 1)
+		if i := int(off / 64); i < len(t.dies) {
+			run, bit := &t.dies[i], uint64(1)<<(off%64)
+			if run.starts&bit != 0 {
+				return btf.Ref(run.before) + btf.Ref(bits.OnesCount64(run.starts&(bit-1))) + 1
 			}
 		}
 		ref = t.aliases[off]

@@ -7,6 +7,7 @@ import (
 	"debug/elf"
 	"fmt"
 	"slices"
+	"sync"
 
 	"github.com/kbtf/kbtf/internal/btf"
 	"github.com/kbtf/kbtf/internal/dwarf"
@@ -25,16 +26,29 @@ type unitReader struct {
 	err     error
 }
 
+// idleReaders are between two files: their memory is worth keeping.
+var idleReaders sync.Pool
+
+// newUnitReader gives a reader of a file's units. release it when the file is done.
 func newUnitReader(d *dwarf.Data, table *functionTable, opt *Options) *unitReader {
-	img := d.Image
-	return &unitReader{
-		d:       d,
-		exclude: opt.Exclude,
-		types:   unitTypes{d: d, dialect: opt.Dialect, addrSize: uint64(img.AddrSize()), bigEndian: img.BigEndian()},
-		funcs: unitFunctions{table: table, rules: opt.Rules, regs: parameterRegisters(img.Machine),
-			linked: img.Type != elf.ET_REL},
-		vars: newUnitVariables(img, opt),
+	u, _ := idleReaders.Get().(*unitReader)
+	if u == nil {
+		u = &unitReader{}
 	}
+	img := d.Image
+	u.d, u.exclude = d, opt.Exclude
+	u.types.begin(d, opt.Dialect)
+	u.funcs.begin(table, opt.Rules, parameterRegisters(img.Machine), img.Type != elf.ET_REL)
+	u.vars = newUnitVariables(img, opt)
+	return u
+}
+
+func (u *unitReader) release() {
+	u.d, u.vars = nil, unitVariables{}
+	u.r.Forget()
+	u.types.begin(nil, btf.Dialect{})
+	u.funcs.begin(nil, 0, registers{}, false)
+	idleReaders.Put(u)
 }
 
 // read reads units that are to be seen as one.
@@ -64,6 +78,10 @@ func (u *unitReader) read(units []dwarf.Unit) {
 		return
 	}
 	if u.err = u.types.finish(); u.err != nil {
+		return
+	}
+	if place, ok := u.types.unit.HashNames(); !ok {
+		u.err = u.d.NoString(dwarf.StrRef(place))
 		return
 	}
 	u.funcs.finish(&u.types, u.clang)

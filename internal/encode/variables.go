@@ -64,16 +64,20 @@ type objectSymbol struct {
 }
 
 func newUnitVariables(img *elfimage.Image, opt *Options) unitVariables {
-	v := unitVariables{img: img, strict: opt.Strict}
+	return unitVariables{img: img, sections: variableSections(img, opt), strict: opt.Strict}
+}
+
+// variableSections tells for each section whether its variables are wanted; nil: none are.
+func variableSections(img *elfimage.Image, opt *Options) (sections []bool) {
 	for i := range img.Sections {
 		if opt.Variables == AllVariables || opt.Variables == PerCPU && img.Sections[i].Name == perCPU {
-			if v.sections == nil {
-				v.sections = make([]bool, len(img.Sections))
+			if sections == nil {
+				sections = make([]bool, len(img.Sections))
 			}
-			v.sections[i] = true
+			sections[i] = true
 		}
 	}
-	return v
+	return sections
 }
 
 func (v *unitVariables) reset() {

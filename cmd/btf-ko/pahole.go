@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"github.com/kbtf/kbtf/internal/encode"
+)
+
+// Under the name pahole, btf-ko takes what the build files of kernels 5.10 to 7.2 give pahole, and answers as they read it:
+// make PAHOLE=/usr/lib/kbtf/pahole needs no patch. All else that pahole does is refused.
+
+// paholeVersion is the newest version of pahole whose behaviour is implemented: build files decide by it what to ask for. Function
+// rules are those of this version (encode.Rules132), and all words of --btf_features that it knows are known.
+const paholeVersion = "1.32"
+
+// calledPahole tells whether a program is started under the name pahole.
+func calledPahole(program string) bool { return filepath.Base(program) == "pahole" }
+
+const notEncoding = "this is btf-ko, which encodes BTF (-J) and does nothing else that pahole does: for that, install pahole (Debian, Ubuntu) or dwarves (Fedora, openSUSE, Arch)"
+
+// runPahole is run for pahole's command line.
+func runPahole(args []string, stdout, stderr io.Writer) int {
+	var opt options
+	flags := newFlagSet("pahole", stderr)
+	encodes := flags.BoolP("btf_encode", "J", false, "")
+	flags.StringVar(&opt.base, "btf_base", "", "")
+	flags.StringVar(&opt.detached, "btf_encode_detached", "", "")
+	flags.VarPF(&opt.jobs, "jobs", "j", "").NoOptDefVal = "0"
+	flags.BoolVarP(&opt.verbose, "verbose", "V", false, "")
+	exclude := flags.String("lang_exclude", os.Getenv("PAHOLE_LANG_EXCLUDE"), "")
+	opt.features.addFlags(flags)
+	version := flags.Bool("version", false, "")
+	numeric := flags.Bool("numeric_version", false, "")
+	supported := flags.Bool("supported_btf_features", false, "")
+	flags.Usage = func() { fmt.Fprintf(stdout, "%s\n", notEncoding) }
+
+	fail := func(format string, args ...any) int {
+		fmt.Fprintf(stderr, "btf-ko (as pahole): "+format+"\n", args...)
+		return exitUsage
+	}
+	err := flags.Parse(spellJobs(args))
+	switch {
+	case errors.Is(err, pflag.ErrHelp):
+		return exitDone
+	case err != nil:
+		return fail("%v: %s", err, notEncoding)
+	case *version:
+		fmt.Fprintf(stdout, "v%s\n", paholeVersion)
+		return exitDone
+	case *numeric:
+		fmt.Fprintf(stdout, "%s\n", strings.ReplaceAll(paholeVersion, ".", ""))
+		return exitDone
+	case *supported:
+		fmt.Fprintf(stdout, "%s\n", strings.Join(slices.Concat(defaultFeatures, otherFeatures), ","))
+		return exitDone
+	case !*encodes && opt.detached == "":
+		return fail("%s", notEncoding)
+	case flags.NArg() == 0:
+		return fail("no file to encode")
+	}
+	if opt.exclude, err = encode.ParseLanguages(*exclude); err != nil {
+		return fail("--lang_exclude: %v", err)
+	}
+	opt.baseCache = os.Getenv("KBTF_BASE_CACHE")
+	return encodeFiles(flags.Args(), &opt, stdout, stderr)
+}
