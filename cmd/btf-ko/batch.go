@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/kbtf/kbtf/internal/fault"
 )
 
 // A batch encodes files, several at a time, the largest first so that none is left over at the end. What goes wrong with one has no
@@ -99,7 +101,7 @@ func (b *batch) one() bool {
 	b.next++
 	b.mu.Unlock()
 
-	err := b.encode(file)
+	err := fault.Survive(func() error { return b.encode(file) })
 	if err != nil {
 		b.say("btf-ko: %v", err)
 	}

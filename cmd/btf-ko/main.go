@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/kbtf/kbtf/internal/encode"
+	"github.com/kbtf/kbtf/internal/fault"
 )
 
 // Version is set by the linker for releases.
@@ -31,7 +32,14 @@ func main() {
 	if calledPahole(os.Args[0]) {
 		command = runPahole
 	}
-	os.Exit(command(os.Args[1:], os.Stdout, os.Stderr))
+	status := exitFailed
+	if err := fault.Survive(func() error {
+		status = command(os.Args[1:], os.Stdout, os.Stderr)
+		return nil
+	}); err != nil {
+		fmt.Fprintf(os.Stderr, "btf-ko: %v\n", err)
+	}
+	os.Exit(status)
 }
 
 type options struct {

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/kbtf/kbtf/internal/btfverify"
+	"github.com/kbtf/kbtf/internal/fault"
 )
 
 const verifyUsage = `usage: btf-ko verify [--btf_base FILE] [--kernel VERSION] FILE...
@@ -109,7 +110,12 @@ func (v *verification) files(paths []string, opt *verifyOptions, stdout, stderr 
 	for range min(opt.jobs.threads(), len(paths)) {
 		wg.Go(func() {
 			for i := int(next.Add(1)) - 1; i < len(paths); i = int(next.Add(1)) - 1 {
-				verdicts[i] = v.file(paths[i])
+				if err := fault.Survive(func() error {
+					verdicts[i] = v.file(paths[i])
+					return nil
+				}); err != nil {
+					verdicts[i] = verdict{problems: []string{err.Error()}}
+				}
 			}
 		})
 	}

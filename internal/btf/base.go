@@ -5,8 +5,11 @@ package btf
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"sync"
+
+	"github.com/kbtf/kbtf/internal/fault"
 )
 
 // Base is the BTF that a module is split against, read in place, with what it takes to find things in it by content.
@@ -29,7 +32,7 @@ type Base struct {
 	byTag    idTable // structs, unions and enums with a tag, and forwards to them, by tagHash
 
 	strings     idTable // offsets in Strings, by hashName
-	stringsOnce sync.Once
+	findStrings func()  // fills it, once
 }
 
 // Dialect is how the base's encoder wrote what can be written in several ways. Split BTF only shares types with a base that was
@@ -62,12 +65,23 @@ func NewBase(path string, b *Blob) (*Base, error) {
 		return nil, err
 	}
 	base.survey()
-	go func() {
-		base.indexErr = base.index()
-		close(base.indexed)
-		base.stringsOnce.Do(base.indexStrings)
-	}()
+	base.findStrings = sync.OnceFunc(base.indexStrings)
+	base.inBackground(base.index, base.findStrings)
 	return base, nil
+}
+
+// inBackground makes or checks the index, and then does what nobody waits for.
+func (b *Base) inBackground(index func() error, then func()) {
+	go func() {
+		if b.indexErr = fault.Survive(index); errors.Is(b.indexErr, fault.ErrCutShort) {
+			b.indexErr = fmt.Errorf("base %s: %w", b.Path, b.indexErr)
+		}
+		close(b.indexed)
+		_ = fault.Survive(func() error { // who asks for strings afterwards meets the same
+			then()
+			return nil
+		})
+	}()
 }
 
 // Ready waits for the index.
@@ -182,7 +196,7 @@ func (b *Base) findString(s []byte, hash uint64) (uint32, bool) {
 	if len(s) == 0 {
 		return 0, true
 	}
-	b.stringsOnce.Do(b.indexStrings)
+	b.findStrings()
 	it := b.strings.find(hash)
 	for off := it.next(); off != 0; off = it.next() {
 		if rest := b.Strings[off:]; len(rest) > len(s) && rest[len(s)] == 0 && bytes.Equal(rest[:len(s)], s) {

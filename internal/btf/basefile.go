@@ -69,7 +69,7 @@ func (b *Base) File() ([]byte, error) {
 	if err := b.Ready(); err != nil {
 		return nil, err
 	}
-	b.stringsOnce.Do(b.indexStrings)
+	b.findStrings()
 	h := baseFileHeader{Version: BaseFileVersion}
 	copy(h.Magic[:], baseFileMagic)
 	for i, f := range b.Dialect.fields() {
@@ -165,7 +165,7 @@ func (f *baseFile) newBase(path string, b *Blob) *Base {
 	base.byHash.slots = fromLittleEndian[uint32](f.sections[4])
 	base.byTag.slots = fromLittleEndian[uint32](f.sections[5])
 	base.strings.slots = fromLittleEndian[uint32](f.sections[6])
-	base.stringsOnce.Do(func() {})
+	base.findStrings = func() {}
 	for i, field := range base.Dialect.fields() {
 		*field = f.Dialect>>i&1 != 0
 	}
@@ -183,12 +183,12 @@ func OpenBaseFile(path string, file []byte) (*Base, error) {
 		return nil, fmt.Errorf("base %s: %w: %s", path, err, remedy)
 	}
 	base := f.newBase(path, &Blob{Order: binary.LittleEndian, Types: f.sections[0], Strings: f.sections[1]})
-	go func() {
-		defer close(base.indexed)
+	base.inBackground(func() error {
 		if base.checksums() != f.Contents || !f.indexIsWhole() {
-			base.indexErr = fmt.Errorf("base %s: damaged base file: %s", path, remedy)
+			return fmt.Errorf("base %s: damaged base file: %s", path, remedy)
 		}
-	}()
+		return nil
+	}, base.findStrings)
 	return base, nil
 }
 
@@ -206,12 +206,12 @@ func NewIndexedBase(path string, b *Blob, file []byte) (*Base, error) {
 		return nil, ErrOtherBase
 	}
 	base := f.newBase(path, b)
-	go func() {
-		defer close(base.indexed)
+	base.inBackground(func() error {
 		if base.checksums() != f.Contents || !f.indexIsWhole() {
-			base.indexErr = base.rebuild()
+			return base.rebuild()
 		}
-	}()
+		return nil
+	}, base.findStrings)
 	return base, nil
 }
 

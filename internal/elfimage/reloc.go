@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"slices"
 	"sort"
+
+	"github.com/kbtf/kbtf/internal/fault"
 )
 
 // Relocated is a section together with its relocations.
@@ -122,10 +124,8 @@ func sortedRela(raw []byte) bool {
 		return sortedRun(raw)
 	}
 	middle := len(raw) / 2 / relaSize * relaSize
-	first := make(chan bool)
-	go func() { first <- sortedRun(raw[:middle+relaSize]) }() // both look at the entry in the middle
-	second := sortedRun(raw[middle:])
-	return <-first && second
+	first := fault.Beside(func() bool { return sortedRun(raw[:middle+relaSize]) }) // both look at the entry in the middle
+	return sortedRun(raw[middle:]) && first()
 }
 
 func sortedRun(raw []byte) bool {

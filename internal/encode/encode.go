@@ -10,16 +10,14 @@ package encode
 import (
 	"errors"
 	"fmt"
-	"path/filepath"
-	"runtime"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 
 	"github.com/kbtf/kbtf/internal/btf"
 	"github.com/kbtf/kbtf/internal/dwarf"
 	"github.com/kbtf/kbtf/internal/elfimage"
+	"github.com/kbtf/kbtf/internal/fault"
 )
 
 // Options say how to encode.
@@ -44,9 +42,10 @@ type Options struct {
 
 // File encodes an ELF file against a base: the contents of a .BTF section. The error of a file without DWARF is dwarf.ErrNoDWARF.
 func File(img *elfimage.Image, base *btf.Base, opt Options) (blob []byte, err error) {
+	fault.Catch()
 	defer func() {
 		if p := recover(); p != nil {
-			blob, err = nil, fmt.Errorf("%s: %w", img.Path, internalError(p))
+			blob, err = nil, fmt.Errorf("%s: %w", img.Path, fault.Error(p))
 		}
 	}()
 	d, err := dwarf.Load(img, wantedIn(img, &opt))
@@ -69,17 +68,6 @@ func File(img *elfimage.Image, base *btf.Base, opt Options) (blob []byte, err er
 		return nil, fmt.Errorf("%s: %w", img.Path, err)
 	}
 	return blob, nil
-}
-
-// internalError makes an error of a panic, with the place of it.
-func internalError(p any) error {
-	pc := make([]uintptr, 8)
-	frames := runtime.CallersFrames(pc[:runtime.Callers(3, pc)])
-	for f, more := frames.Next(); ; f, more = frames.Next() {
-		if !strings.HasPrefix(f.Function, "runtime.") || !more {
-			return fmt.Errorf("internal error at %s:%d: %v (please report it, with the file)", filepath.Base(f.File), f.Line, p)
-		}
-	}
 }
 
 // errLinked says that a unit refers to DIEs of another one, as link-time optimisation, dwz and type units make them: all units are to be

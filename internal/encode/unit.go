@@ -11,6 +11,7 @@ import (
 
 	"github.com/kbtf/kbtf/internal/btf"
 	"github.com/kbtf/kbtf/internal/dwarf"
+	"github.com/kbtf/kbtf/internal/fault"
 )
 
 // unitReader reads units and keeps what one says until it is merged.
@@ -54,10 +55,11 @@ func (u *unitReader) release() {
 // read reads units that are to be seen as one.
 func (u *unitReader) read(units []dwarf.Unit) {
 	u.clang, u.foreign, u.err = false, 0, nil
+	fault.Catch()
 	defer func() {
 		// A file that breaks a rule nobody checks must not take down the thread, and with it the other modules.
 		if p := recover(); p != nil {
-			u.err = internalError(p)
+			u.err = fault.Error(p)
 		}
 	}()
 	base, end := units[0].Off, units[len(units)-1].End

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+package encode
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/kbtf/kbtf/internal/elfimage"
+	"github.com/kbtf/kbtf/internal/elfimage/elftest"
+	"github.com/kbtf/kbtf/internal/fault"
+)
+
+// Who cuts a file short while it is mapped makes the kernel send SIGBUS: that is an error like others, in whatever thread it happens.
+func TestFileCutShort(t *testing.T) {
+	gcc := elftest.Targets[0]
+	dir := t.TempDir()
+	var objects []string
+	for _, source := range []string{"kinds.c", "params.c", "ring.c", "echo.c"} {
+		objects = append(objects, elftest.Object(t, gcc, source, "-gdwarf-5"))
+	}
+	elftest.Run(t, dir, "ld", append([]string{"-r", "-z", "muldefs", "-o", "module.ko"}, objects...)...)
+	path := filepath.Join(dir, "module.ko")
+	whole := elftest.Read(t, path)
+	for _, threads := range []int{1, 2} {
+		if err := os.WriteFile(path, whole, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		img, err := elfimage.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer img.Close()
+		if err := os.Truncate(path, 4096); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := File(img, NoBase(), Options{Threads: threads}); !errors.Is(err, fault.ErrCutShort) {
+			t.Errorf("%d threads: %v", threads, err)
+		}
+	}
+}
+
+// The same for a base, also one with an index, which other threads read first.
+func TestBaseCutShort(t *testing.T) {
+	raw := largeBase(t, minCachedTypes)
+	made, err := LoadBase(raw, BaseCache{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "base.btfbase")
+	if _, err := WriteBaseFile(file, made); err != nil {
+		t.Fatal(err)
+	}
+	img := gcc.build(t, "typedef int t77; struct s { t77 x; } v;")
+	for _, path := range []string{raw, file} {
+		base, err := LoadBase(path, BaseCache{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Truncate(path, 4096); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := File(img, base, Options{Dialect: base.Dialect, Threads: 2}); !errors.Is(err, fault.ErrCutShort) {
+			t.Errorf("%s: %v", filepath.Base(path), err)
+		}
+	}
+}
