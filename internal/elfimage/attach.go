@@ -16,11 +16,12 @@ import (
 
 // Attaching appends to the file and then makes what was appended visible by one small write to the ELF header:
 //
-//	the file as it was | contents, of each section | section names | section headers | record
+//	the file as it was | mark | contents, of each section | section names | section headers | record
 //
 // Nothing that was there moves or changes but e_shoff and e_shnum, so that a crash at any point leaves either the old file, with
-// bytes behind its end that no header mentions, or the new one; and a large module costs no more than a small one. The record
-// says what the header was before: attaching again begins there, which makes its result independent of what was attached before.
+// bytes behind its end that no header mentions, or the new one; and a large module costs no more than a small one. The mark says that
+// such bytes are ours: attaching again removes them. The record says what the header was before: attaching again begins there, which
+// makes its result independent of what was attached before.
 
 // record stands right after the section header table, in little endian whatever the file's order.
 type record struct {
@@ -43,9 +44,37 @@ func (r *record) bytes() []byte {
 	return binary.LittleEndian.AppendUint32(b, r.shstrndx)
 }
 
+// mark is what is attached at an offset begins with: the offset follows in little endian.
+func mark(at uint64) []byte {
+	return binary.LittleEndian.AppendUint64([]byte("kbtf attaching 1"), at)
+}
+
+const markSize = 24
+
+// wholeSize is the size of the file without what attaching left that was killed, in bytes.
+func (img *Image) wholeSize() uint64 {
+	end := img.end()
+	rest, m := img.Data[end:], mark(end)
+	if bytes.HasPrefix(rest, m) || len(rest) >= 4 && bytes.HasPrefix(m, rest) {
+		return end
+	}
+	return uint64(len(img.Data))
+}
+
+// end is where the last section or the section headers end, in bytes.
+func (img *Image) end() uint64 {
+	end := img.shoff + uint64(len(img.Sections))*img.layout().shdr
+	for i := range img.Sections {
+		if s := &img.Sections[i]; s.Type != elf.SHT_NOBITS && s.Size <= uint64(len(img.Data)) && s.Offset <= uint64(len(img.Data))-s.Size {
+			end = max(end, s.Offset+s.Size)
+		}
+	}
+	return end
+}
+
 // before tells what the file's header was before something was attached: what it is, if nothing was.
 func (img *Image) before() record {
-	now := record{recordMagic, uint64(len(img.Data)), img.shoff, uint32(len(img.Sections)), img.shstrndx}
+	now := record{recordMagic, img.wholeSize(), img.shoff, uint32(len(img.Sections)), img.shstrndx}
 	at := img.shoff + uint64(len(img.Sections))*img.layout().shdr
 	b := img.Data[at:]
 	if len(b) < recordSize || !bytes.HasPrefix(b, recordMagic[:]) {
@@ -179,7 +208,7 @@ func (img *Image) has(sections []NewSection) bool {
 func (img *Image) tight(before *record, first string) bool {
 	l := img.layout()
 	s := img.Section(first)
-	return img.shoff+uint64(len(img.Sections))*l.shdr+recordSize == uint64(len(img.Data)) && s != nil && s.Offset < before.size+16
+	return img.shoff+uint64(len(img.Sections))*l.shdr+recordSize == uint64(len(img.Data)) && s != nil && s.Offset < before.size+markSize+16
 }
 
 // headerOff is where the bytes that Attach changes begin in the ELF header: e_shoff.
@@ -207,6 +236,7 @@ func (img *Image) tail(before *record, at uint64, sections []NewSection) (tail, 
 		}
 	}
 
+	tail = append(tail, mark(at)...)
 	contentsAt := make([]uint64, len(sections))
 	for i, n := range sections {
 		align(8)

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -188,6 +189,28 @@ func TestAttachAgain(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Whoever was killed while attaching leaves bytes behind the end, which the next one removes.
+func TestAttachAfterKill(t *testing.T) {
+	contents := []byte("type information")
+	for _, target := range elftest.Targets[:3] {
+		path := elftest.Object(t, target, "ring.c")
+		before := elftest.Read(t, path)
+		mustAttach(t, path, ".BTF", contents)
+		want := elftest.Read(t, path)
+		tail := want[len(before):]
+		for n := range len(tail) + 1 {
+			if n > 0 && n < 4 {
+				continue // could be anybody's
+			}
+			path := writeFile(t, slices.Concat(before, tail[:n]))
+			mustAttach(t, path, ".BTF", contents)
+			if got := elftest.Read(t, path); !bytes.Equal(got, want) {
+				t.Fatalf("%s: %d bytes of %d had been written: other file", target.Name, n, len(tail))
+			}
+		}
 	}
 }
 
