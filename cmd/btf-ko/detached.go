@@ -7,7 +7,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
+
+	"github.com/kbtf/kbtf/internal/replace"
 )
 
 // writeDetached writes raw BTF: a regular file is replaced when all of it is there, so that a full disk leaves what was there before.
@@ -15,18 +16,7 @@ func writeDetached(path string, blob []byte) error {
 	if st, err := os.Stat(path); err == nil && !st.Mode().IsRegular() {
 		return writeError(path, os.WriteFile(path, blob, 0o644)) // /dev/stdout and the like
 	}
-	if target, err := filepath.EvalSymlinks(path); err == nil {
-		path = target
-	}
-	tmp := fmt.Sprintf("%s.tmp%d", path, os.Getpid())
-	err := os.WriteFile(tmp, blob, 0o644)
-	if err == nil {
-		err = os.Rename(tmp, path)
-	}
-	if err != nil {
-		_ = os.Remove(tmp)
-	}
-	return writeError(path, err)
+	return writeError(path, replace.File(path, blob))
 }
 
 // writeError puts the file's name in front of an error, instead of the operation's.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/kbtf/kbtf/internal/btf"
 	"github.com/kbtf/kbtf/internal/elfimage"
+	"github.com/kbtf/kbtf/internal/replace"
 )
 
 // A build runs one process per module, each with the same base. The first one leaves the base's index in a cache folder, as a base
@@ -78,29 +79,7 @@ func WriteBaseFile(path string, base *btf.Base) (written bool, err error) {
 	if old, err := os.ReadFile(path); err == nil && bytes.Equal(old, data) {
 		return false, nil
 	}
-	return true, replaceFile(path, data)
-}
-
-// replaceFile writes a file that others may read or write at the same time.
-func replaceFile(path string, data []byte) error {
-	tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	_, err = tmp.Write(data)
-	if e := tmp.Chmod(0o644); err == nil {
-		err = e
-	}
-	if e := tmp.Close(); err == nil {
-		err = e
-	}
-	if err == nil {
-		err = os.Rename(tmp.Name(), path)
-	}
-	if err != nil {
-		_ = os.Remove(tmp.Name())
-	}
-	return err
+	return true, replace.File(path, data)
 }
 
 // Save puts the base's index into the cache, if it is not there: atomically, so that processes side by side do not meet.
@@ -115,7 +94,7 @@ func (c BaseCache) Save(base *btf.Base) error {
 	if err := os.MkdirAll(c.Dir, 0o755); err != nil {
 		return err
 	}
-	if err := replaceFile(c.file(&base.Blob), data); err != nil {
+	if err := replace.File(c.file(&base.Blob), data); err != nil {
 		return fmt.Errorf("base cache: %w", err)
 	}
 	return c.prune()

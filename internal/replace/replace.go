@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+// Package replace writes files in one go: whoever reads one sees what was there before or all of what is there now.
+package replace
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+)
+
+// suffix is that of the file beside the target that is written first. The name is always the same, so that what a killed process left is
+// used by the next one, and does not stay.
+const suffix = ".kbtf-tmp"
+
+// File gives a file these contents; a symbolic link stays one. Processes that write the same file at the same time wait for each
+// other. After an error the file is as it was, and nothing is left beside it.
+func File(path string, contents []byte) error {
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		path = target
+	}
+	name := filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+suffix)
+	f, err := lock(name)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	err = f.Truncate(0)
+	if err == nil {
+		_, err = f.Write(contents)
+	}
+	if err == nil {
+		err = f.Chmod(0o644)
+	}
+	if err == nil {
+		err = os.Rename(name, path)
+	}
+	if err != nil {
+		_ = os.Remove(name)
+	}
+	return err
+}
+
+// lock makes a file, or takes the one that is there, for this process alone.
+func lock(name string) (*os.File, error) {
+	for {
+		f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|unix.O_NOFOLLOW, 0o644)
+		if err != nil {
+			return nil, err
+		}
+		for {
+			if err = unix.Flock(int(f.Fd()), unix.LOCK_EX); err != unix.EINTR {
+				break
+			}
+		}
+		if err != nil && !errors.Is(err, unix.ENOTSUP) && !errors.Is(err, unix.ENOLCK) { // a file system without locks has to do without
+			f.Close()
+			return nil, err
+		}
+		// Who held the lock has renamed the file, or removed it: then this is not the one of that name any more.
+		ours, err := f.Stat()
+		if err != nil {
+			f.Close()
+			return nil, err
+		}
+		if now, err := os.Lstat(name); err == nil && os.SameFile(ours, now) {
+			return f, nil
+		} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			f.Close()
+			return nil, err
+		}
+		f.Close()
+	}
+}

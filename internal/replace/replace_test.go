@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+package replace
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+)
+
+func contentsOf(t *testing.T, path string) string {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// alone checks that nothing else is in a file's directory.
+func alone(t *testing.T, path string) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(filepath.Dir(path), "*"))
+	hidden, _ := filepath.Glob(filepath.Join(filepath.Dir(path), ".*"))
+	if files = append(files, hidden...); err != nil || len(files) != 1 {
+		t.Errorf("%v in the directory of %s (%v)", files, path, err)
+	}
+}
+
+func TestFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "file")
+	leftover := filepath.Join(filepath.Dir(path), ".file"+suffix)
+	if err := os.WriteFile(leftover, []byte("what a killed process left, longer than the rest"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, contents := range []string{"first", "second"} {
+		if err := File(path, []byte(contents)); err != nil {
+			t.Fatal(err)
+		}
+		if got := contentsOf(t, path); got != contents {
+			t.Errorf("%q, want %q", got, contents)
+		}
+		alone(t, path)
+	}
+	if st, err := os.Stat(path); err != nil || st.Mode().Perm() != 0o644 {
+		t.Errorf("mode %v (%v)", st.Mode(), err)
+	}
+
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(path, link); err != nil {
+		t.Fatal(err)
+	}
+	if err := File(link, []byte("third")); err != nil {
+		t.Fatal(err)
+	}
+	if st, err := os.Lstat(link); err != nil || st.Mode()&os.ModeSymlink == 0 || contentsOf(t, path) != "third" {
+		t.Errorf("the link is %v (%v), its target says %q", st.Mode(), err, contentsOf(t, path))
+	}
+	alone(t, link)
+}
+
+// Nobody follows a link that somebody else left under the name of the file that is written first.
+func TestFileBesideLink(t *testing.T) {
+	dir := t.TempDir()
+	victim := filepath.Join(t.TempDir(), "victim")
+	if err := os.WriteFile(victim, []byte("as it was"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(victim, filepath.Join(dir, ".file"+suffix)); err != nil {
+		t.Fatal(err)
+	}
+	if err := File(filepath.Join(dir, "file"), []byte("x")); err == nil {
+		t.Error("no error")
+	}
+	if got := contentsOf(t, victim); got != "as it was" {
+		t.Errorf("the link's target says %q", got)
+	}
+}
+
+// A directory of that name: an error, and nothing is left.
+func TestFileOverDirectory(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "directory")
+	if err := os.Mkdir(path, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := File(path, []byte("x")); err == nil {
+		t.Error("no error")
+	}
+	alone(t, path)
+}
+
+// Many at a time: readers see one or the other, whole.
+func TestFileAtOnce(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "file")
+	var writers sync.WaitGroup
+	contents := func(i int) []byte { return []byte(strings.Repeat(string(rune('a'+i)), 100000+i)) }
+	for i := range 8 {
+		writers.Go(func() {
+			for range 20 {
+				if err := File(path, contents(i)); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	done := make(chan struct{})
+	go func() { writers.Wait(); close(done) }()
+	for open := true; open; {
+		select {
+		case <-done:
+			open = false
+		default:
+		}
+		if got, err := os.ReadFile(path); err == nil && (len(got) == 0 || !bytes.Equal(got, contents(int(got[0]-'a')))) {
+			t.Fatalf("%d bytes, torn", len(got))
+		}
+	}
+	alone(t, path)
+}
