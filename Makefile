@@ -30,6 +30,11 @@ test: ## run the tests
 	scripts/setup test
 	$(GO) test $(TESTFLAGS) ./...
 
+.PHONY: faults
+faults: ## make each system call fail, or kill the program at it
+	scripts/setup test
+	$(GO) test ./cmd/btf-ko -run TestFaults -count=1 -v -thorough
+
 .PHONY: lint
 lint: ## check the form of Go and shell code
 	scripts/setup lint

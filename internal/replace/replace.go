@@ -51,27 +51,36 @@ func lock(name string) (*os.File, error) {
 		if err != nil {
 			return nil, err
 		}
-		for {
-			if err = unix.Flock(int(f.Fd()), unix.LOCK_EX); err != unix.EINTR {
-				break
-			}
-		}
-		if err != nil && !errors.Is(err, unix.ENOTSUP) && !errors.Is(err, unix.ENOLCK) { // a file system without locks has to do without
-			f.Close()
-			return nil, err
-		}
-		// Who held the lock has renamed the file, or removed it: then this is not the one of that name any more.
-		ours, err := f.Stat()
-		if err != nil {
-			f.Close()
-			return nil, err
-		}
-		if now, err := os.Lstat(name); err == nil && os.SameFile(ours, now) {
+		ours, err := hold(f)
+		if ours {
 			return f, nil
-		} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			f.Close()
-			return nil, err
 		}
 		f.Close()
+		if err != nil {
+			_ = os.Remove(name)
+			return nil, err
+		}
 	}
+}
+
+// hold waits until no other process holds a file. ours is false if the one that did has renamed or removed it: then this is not the file
+// of that name any more.
+func hold(f *os.File) (ours bool, err error) {
+	for {
+		if err = unix.Flock(int(f.Fd()), unix.LOCK_EX); err != unix.EINTR {
+			break
+		}
+	}
+	if err != nil && !errors.Is(err, unix.ENOTSUP) && !errors.Is(err, unix.ENOLCK) { // a file system without locks has to do without
+		return false, err
+	}
+	held, err := f.Stat()
+	if err != nil {
+		return false, err
+	}
+	named, err := os.Lstat(f.Name())
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil && os.SameFile(held, named), err
 }
