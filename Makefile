@@ -14,6 +14,8 @@ TESTFLAGS ?=
 # own.
 EVERY           ?= 10
 EVERY_DISTILLED ?= 20
+# For make fuzz: how long each target runs.
+FUZZTIME ?= 20s
 
 .PHONY: all build
 all: build
@@ -34,6 +36,16 @@ test: ## run the tests
 faults: ## make each system call fail, or kill the program at it
 	scripts/setup test
 	$(GO) test ./cmd/btf-ko -run TestFaults -count=1 -v -thorough
+
+.PHONY: fuzz
+fuzz: ## hostile input: fuzz targets, and 20,000 damaged modules
+	scripts/setup test fetch
+	scripts/fuzz --time $(FUZZTIME)
+
+.PHONY: soak
+soak: ## encode all modules of a Debian kernel ten times in one process
+	scripts/setup fetch
+	scripts/soak
 
 .PHONY: lint
 lint: ## check the form of Go and shell code
