@@ -7,7 +7,6 @@ import (
 	"flag"
 	"fmt"
 	"hash/fnv"
-	"math"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -28,8 +27,11 @@ type round struct {
 	outputs uint64 // a hash of all outputs
 }
 
-// most is by how much memory may differ from round to round, after the first two, which fill what is kept.
-const most = 0.05
+// most is by how much memory may exceed what the first rounds took, which fill what is kept.
+const (
+	most        = 0.05
+	firstRounds = 3
+)
 
 func main() {
 	base := flag.String("base", "", "vmlinux")
@@ -58,6 +60,7 @@ func soak(basePath, directory string, rounds, every int) error {
 	}
 	fmt.Printf("%d modules, %d times\n%8s %10s %10s %6s %9s\n", len(chosen), rounds, "round", "heap MiB", "taken MiB", "files", "time")
 	var seen []round
+	var heap, mapped uint64
 	for i := range rounds {
 		began := time.Now()
 		r, err := encodeAll(chosen, base)
@@ -72,12 +75,16 @@ func soak(basePath, directory string, rounds, every int) error {
 		if r.files != seen[0].files {
 			return fmt.Errorf("round %d: %d files are open, not %d", i+1, r.files, seen[0].files)
 		}
-		if i > 2 && float64(r.mapped) > (1+most)*float64(seen[2].mapped) || i > 2 && math.Abs(float64(r.heap)/float64(seen[2].heap)-1) > most {
-			return fmt.Errorf("round %d: memory differs by more than %.0f %% from round 3", i+1, 100*most)
+		if i < firstRounds {
+			heap, mapped = max(heap, r.heap), max(mapped, r.mapped)
+		} else if exceeds(r.heap, heap) || exceeds(r.mapped, mapped) {
+			return fmt.Errorf("round %d: more than %.0f %% above the first %d rounds", i+1, 100*most, firstRounds)
 		}
 	}
 	return nil
 }
+
+func exceeds(memory, before uint64) bool { return float64(memory) > (1+most)*float64(before) }
 
 func encodeAll(paths []string, base *btf.Base) (r round, err error) {
 	sums := make([]uint64, len(paths))
