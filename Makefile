@@ -43,6 +43,11 @@ e2e: ## patch, configure and build a real 5.10 kernel, and check its modules' BT
 	scripts/setup e2e
 	scripts/e2e
 
+.PHONY: traps
+traps: ## try our wiring and upstream's on eight real trees: no module with stale or missing BTF
+	scripts/setup test
+	$(GO) test -count=1 -timeout 20m ./kbuild -run 'TestTraps|TestKconfig|TestRealTrees' -traps
+
 .PHONY: parity
 parity: ## compare with pahole's output on every EVERYth module of three Debian kernels
 	scripts/setup fetch
