@@ -11,7 +11,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -399,58 +401,90 @@ var rules = []struct {
 	{"pahole", Wiring{Pahole, InKbuildInclude}},
 }
 
+// try springs the trap in a tree of its own.
+func (tr trap) try(t *testing.T, kernel string, s sources) error {
+	tree := newTrapTree(t, kernel, s)
+	if !tr.fresh {
+		if err := after1(tree); err != nil {
+			return err
+		}
+	}
+	return tr.run(tree)
+}
+
+type trapKernel struct {
+	name, dir string
+	sources   sources
+	only      Encoder // the one to be tried with, where all would take long
+}
+
+// trapKernels are the trees to be tried: real ones, or some forms of the small
+// one.
+func trapKernels(t *testing.T) []trapKernel {
+	var kernels []trapKernel
+	if *allTraps {
+		for _, k := range realTrees {
+			dir := fetch(t, k.input)
+			s, err := readTree(dir)
+			must(t, err)
+			kernels = append(kernels, trapKernel{k.folder, dir, s, ""})
+		}
+		return kernels
+	}
+	small, err := filepath.Abs("testdata/small")
+	must(t, err)
+	for _, like := range []struct {
+		since, saved string
+		only         Encoder
+	}{{"5.4", "cmd_", BTFKo}, {"6.13a", "savedcmd_", Pahole}, {"7.2a", "savedcmd_", BTFKo}} {
+		f := forms[slices.IndexFunc(forms, func(f form) bool { return f.since == like.since })]
+		kernels = append(kernels, trapKernel{"like " + f.since, small, shapedTree(t, f, like.saved), like.only})
+	}
+	return kernels
+}
+
 // TestTraps prints a table of trees and traps. "make traps" runs it over real
 // kernels; without -traps it takes what testdata has of them.
 func TestTraps(t *testing.T) {
 	type column struct{ tree, rule string }
-	kernels := map[string]string{"small": "testdata/small"}
-	names := []string{"small"}
-	if *allTraps {
-		names = nil
-		for _, k := range realTrees {
-			names = append(names, k.folder)
-			kernels[k.folder] = fetch(t, k.input)
-		}
-	}
 	results := map[string]map[column]string{}
 	for _, tr := range traps {
 		results[tr.name] = map[column]string{}
 	}
-	for _, name := range names {
-		kernel, err := filepath.Abs(kernels[name])
-		must(t, err)
-		for _, rule := range rules {
-			s, err := readTree(kernel)
-			must(t, err)
-			encoder := Pahole
-			if rule.wiring.Encoder == "" && !strings.Contains(s[modfinal], "cmd_btf_ko") {
-				continue // before 5.11 upstream has none
-			}
-			if rule.wiring.Encoder != "" {
-				p, err := s.plan(kernel, rule.wiring)
-				must(t, err)
-				s, encoder = after(s, p), rule.wiring.Encoder
-			}
-			c := column{name, rule.name}
-			for _, tr := range traps {
-				tree := newTrapTree(t, kernel, s, encoder)
-				if !tr.fresh {
-					if err := after1(tree); err != nil {
-						t.Fatalf("%s, %s: %v", name, rule.name, err)
+	var lock sync.Mutex
+	var names []string
+	t.Run("trees", func(t *testing.T) {
+		for _, k := range trapKernels(t) {
+			names = append(names, k.name)
+			for _, rule := range rules {
+				if k.only != "" && k.only != rule.wiring.Encoder ||
+					rule.wiring.Encoder == "" && !strings.Contains(k.sources[modfinal], "cmd_btf_ko") {
+					continue // before 5.11 upstream has none
+				}
+				t.Run(k.name+"/"+rule.name, func(t *testing.T) {
+					t.Parallel()
+					s := k.sources
+					if rule.wiring.Encoder != "" {
+						p, err := s.plan(k.dir, rule.wiring)
+						must(t, err)
+						s = after(s, p)
 					}
-				}
-				err := tr.run(tree)
-				results[tr.name][c] = ""
-				if err != nil {
-					results[tr.name][c] = err.Error()
-				}
-				if err != nil && rule.wiring.Encoder != "" {
-					t.Errorf("%s, %s, %s: %v", tr.name, name, rule.name, err)
-				}
+					for _, tr := range traps {
+						why := ""
+						if err := tr.try(t, k.dir, s); err != nil {
+							why = err.Error()
+						}
+						if why != "" && rule.wiring.Encoder != "" {
+							t.Errorf("%s: %s", tr.name, why)
+						}
+						lock.Lock()
+						results[tr.name][column{k.name, rule.name}] = why
+						lock.Unlock()
+					}
+				})
 			}
 		}
-	}
-
+	})
 	printTable(names, func(trap, tree, rule string) (string, bool) {
 		why, ok := results[trap][column{tree, rule}]
 		return why, ok
@@ -469,7 +503,7 @@ func TestTraps(t *testing.T) {
 // printTable shows what became of each trap in each tree, by rule, and why.
 func printTable(trees []string, result func(trap, tree, rule string) (why string, tried bool)) {
 	var table, reasons strings.Builder
-	fmt.Fprintf(&table, "\nEach cell: upstream's rule, ours with btf-ko, ours with pahole (-: before 5.11 upstream has none)\n\n%-40s", "")
+	fmt.Fprintf(&table, "\nEach cell: upstream's rule, ours with btf-ko, ours with pahole (-: not tried; before 5.11 upstream has none)\n\n%-40s", "")
 	for _, tree := range trees {
 		fmt.Fprintf(&table, " %-13s", tree)
 	}
@@ -499,4 +533,49 @@ func printTable(trees []string, result func(trap, tree, rule string) (why string
 		table.WriteString("\n")
 	}
 	fmt.Printf("%s\nWhy, in the first tree that fails:\n%s", table.String(), reasons.String())
+}
+
+// The base for pahole is .BTF and nothing else, as the real objcopy has it,
+// and is left alone when it is the same.
+func TestPaholeBase(t *testing.T) {
+	dir := t.TempDir()
+	run := func(command string) {
+		t.Helper()
+		cmd := exec.Command("sh", "-e", "-c", command)
+		cmd.Dir = dir
+		if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {
+			t.Fatalf("%s: %v: %s", command, err, out)
+		}
+	}
+	base := strings.NewReplacer("$(OBJCOPY)", "objcopy", "$@", "vmlinux.btf").Replace(shape{form: forms[0]}.baseCommand(Pahole))
+	build := func(function, btf string) {
+		t.Helper()
+		must(t, os.WriteFile(filepath.Join(dir, "a.c"), []byte(function+`
+char data[100000] = { 1 };
+const char btf[] __attribute__((section(".BTF"))) = "`+btf+`";`), 0o644))
+		run("gcc -g -c -o a.o a.c && ld -e 0 -Ttext=0xffffff -o vmlinux a.o")
+	}
+	read := func() (string, time.Time) {
+		t.Helper()
+		text, err := os.ReadFile(filepath.Join(dir, "vmlinux.btf"))
+		must(t, err)
+		info, err := os.Stat(filepath.Join(dir, "vmlinux.btf"))
+		must(t, err)
+		return string(text), info.ModTime()
+	}
+	build("int f(void) { return 1; }", "one")
+	run(base)
+	first, made := read()
+	tick()
+	build("int f(int n) { return n ? f(n / 2) : 3; }", "one")
+	run(base)
+	second, later := read()
+	if first != "one\x00" || second != first || later != made {
+		t.Errorf("%q of %v, then %q of %v", first, made, second, later)
+	}
+	build("int f(void) { return 1; }", "two")
+	run(base)
+	if third, _ := read(); third != "two\x00" {
+		t.Errorf("then %q", third)
+	}
 }

@@ -26,7 +26,6 @@ type trapTree struct {
 	src     string   // the kernel's build files
 	obj     string   // what is built, src itself but for O=
 	ext     string   // the external modules' directory; empty without
-	encoder Encoder  // what the rule calls
 	vars    []string // for make's command line
 	modules []string // without .ko
 	cwdExt  bool     // make runs in the external modules' directory (since 6.13)
@@ -128,9 +127,9 @@ var savedName = regexp.MustCompile(`cmd-check = .*\$\((savedcmd_|cmd_)\$@\)`)
 
 // newTrapTree sets up a tree with the build files of kernel: its scripts, and
 // those of them that s has instead.
-func newTrapTree(t *testing.T, kernel string, s sources, encoder Encoder) *trapTree {
+func newTrapTree(t *testing.T, kernel string, s sources) *trapTree {
 	t.Helper()
-	tree := &trapTree{t: t, src: t.TempDir(), encoder: encoder}
+	tree := &trapTree{t: t, src: t.TempDir()}
 	tree.obj = tree.src
 	must(t, os.Mkdir(filepath.Join(tree.src, "scripts"), 0o755))
 	files, err := filepath.Glob(filepath.Join(kernel, "scripts", "*"))
@@ -374,12 +373,10 @@ func (tree *trapTree) whole() error {
 		}
 	}
 	for _, pattern := range []string{"*.BTF*", "*.btf", "*.tmp", "*.st", "*.new"} {
-		for _, dir := range []string{tree.dir()} {
-			left, _ := filepath.Glob(filepath.Join(dir, pattern))
-			left = slices.DeleteFunc(left, func(f string) bool { return filepath.Base(f) == "vmlinux.btf" })
-			if len(left) > 0 {
-				return fmt.Errorf("left behind: %s", filepath.Base(left[0]))
-			}
+		left, _ := filepath.Glob(filepath.Join(tree.dir(), pattern))
+		left = slices.DeleteFunc(left, func(f string) bool { return filepath.Base(f) == "vmlinux.btf" })
+		if len(left) > 0 {
+			return fmt.Errorf("left behind: %s", filepath.Base(left[0]))
 		}
 	}
 	return nil
