@@ -105,8 +105,11 @@ func (p *planner) kbuildInclude(s shape) string {
 		return p.refuse(kbuildInclude, v.line, "defines if_changed_except already")
 	}
 	v, ok := m.find("if_changed_rule")
-	if !ok || strings.HasSuffix(lines[v.line], "\\\n") {
-		return p.refuse(kbuildInclude, max(v.line, 0)-1, "expected one line that defines if_changed_rule, to put if_changed_except after it")
+	switch {
+	case !ok:
+		return p.refuse(kbuildInclude, -1, "does not define if_changed_rule, which if_changed_except goes after")
+	case strings.HasSuffix(lines[v.line], "\\\n"):
+		return p.refuse(kbuildInclude, v.line, "expected the definition of if_changed_rule, which if_changed_except goes after, in one line")
 	}
 	return edit(lines, v.line+1, 0, "\n"+s.helpers())
 }
@@ -185,6 +188,10 @@ func (p *planner) topMakefile(s shape) string {
 			return
 		}
 		text = text[:place[0]] + fragment + text[place[0]:]
+	}
+	m := parseMakefile(splitLines(text))
+	if p.Encoder == Pahole && !slices.Contains(m.exports, "PAHOLE") {
+		return p.refuse(topMakefile, -1, "does not export PAHOLE, which --encoder=pahole calls")
 	}
 	if strings.Contains(text, "PAHOLE_HAS_SPLIT_BTF") {
 		i := slices.IndexFunc(splitLines(text), func(l string) bool { return strings.Contains(l, "PAHOLE_HAS_SPLIT_BTF") })

@@ -323,6 +323,30 @@ func TestPlanRefuses(t *testing.T) {
 	}
 }
 
+// What only some wirings need.
+func TestPlanRefusesWiring(t *testing.T) {
+	for _, tt := range []struct {
+		wiring Wiring
+		edits  []string
+		err    string
+	}{
+		{pahole, []string{topMakefile, "export CC LD PAHOLE\n", ""},
+			"tree/Makefile: does not export PAHOLE, which --encoder=pahole calls"},
+		{Wiring{BTFKo, InKbuildInclude}, []string{kbuildInclude, "if_changed_rule =", "if_changed_rules ="},
+			"tree/scripts/Kbuild.include: does not define if_changed_rule, which if_changed_except goes after"},
+		{Wiring{BTFKo, InKbuildInclude}, []string{kbuildInclude, "if_changed_rule = ", "if_changed_rule = \\\n"},
+			"tree/scripts/Kbuild.include:18: expected the definition of if_changed_rule, which if_changed_except goes after, in one line"},
+	} {
+		s := smallTree(t, tt.edits...)
+		if _, err := s.plan("tree", tt.wiring); err == nil || err.Error() != tt.err {
+			t.Errorf("got %v, want %s", err, tt.err)
+		}
+		if _, err := s.plan("tree", btfKo); err != nil {
+			t.Errorf("btf-ko in Makefile.modfinal: %v", err)
+		}
+	}
+}
+
 // A tree with half of the patch, or with one line of it changed, is not taken
 // for patched.
 func TestAppliedNeedsAll(t *testing.T) {
