@@ -46,7 +46,7 @@ e2e: ## patch, configure and build a real 5.10 kernel, and check its modules' BT
 .PHONY: traps
 traps: ## try our wiring and upstream's on eight real trees: no module with stale or missing BTF
 	scripts/setup test
-	cd kbuild && $(GO) test -count=1 -timeout 20m -run 'TestTraps|TestKconfig|TestRealTrees' -traps
+	cd kbuild && $(GO) test -count=1 -timeout 20m -run 'TestTraps|TestKconfig|TestGenBTF|TestRealTrees' -traps
 
 .PHONY: rebuild
 rebuild: ## edit a function of a real 6.12 kernel: what make does then, by upstream's rule and ours

@@ -89,8 +89,9 @@ func (s shape) baseCommand(e Encoder) string {
 	if e == BTFKo {
 		return "btf-ko base -o $@ " + s.vmlinux
 	}
-	return "$(OBJCOPY) -O binary --only-section=.BTF " + s.vmlinux + " $@.tmp; \\\n" +
-		"\tif cmp -s $@.tmp $@; then rm -f $@.tmp; else mv -f $@.tmp $@; fi"
+	tmp := "$(dot-target).tmp"
+	return "$(OBJCOPY) -O binary --only-section=.BTF " + s.vmlinux + " " + tmp + "; \\\n" +
+		"\tif cmp -s " + tmp + " $@; then rm -f " + tmp + "; else mv -f " + tmp + " $@; fi"
 }
 
 // encode gives $@ its BTF.

@@ -69,8 +69,8 @@ BTF then.
 ` + how
 }
 
-// graphColumns is what git leaves for + and -, of 80 columns.
-const graphColumns = 80
+// columns is how wide git makes a diffstat that is not for a terminal.
+const columns = 80
 
 // stat is what git diff --stat prints.
 func (p *Plan) stat() string {
@@ -82,7 +82,7 @@ func (p *Plan) stat() string {
 		most = max(most, added+deleted)
 	}
 	digits := len(fmt.Sprint(most))
-	graph := min(most, graphColumns-width-digits-6)
+	graph := min(most, columns-width-digits-6)
 	var insertions, deletions int
 	for _, c := range p.Changes {
 		added, deleted := c.count()
@@ -102,12 +102,12 @@ func (p *Plan) stat() string {
 }
 
 // scale shortens a bar as git does: the sum is rounded, then the shorter part.
-func scale(added, deleted, columns, most int) (int, int) {
+func scale(added, deleted, width, most int) (int, int) {
 	linear := func(n int) int {
 		if n == 0 {
 			return 0
 		}
-		return 1 + n*(columns-1)/most
+		return 1 + n*(width-1)/most
 	}
 	total := linear(added + deleted)
 	if total < 2 && added > 0 && deleted > 0 {

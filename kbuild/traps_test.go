@@ -547,7 +547,7 @@ func TestPaholeBase(t *testing.T) {
 			t.Fatalf("%s: %v: %s", command, err, out)
 		}
 	}
-	base := strings.NewReplacer("$(OBJCOPY)", "objcopy", "$@", "vmlinux.btf").Replace(shape{form: forms[0]}.baseCommand(Pahole))
+	base := strings.NewReplacer("$(OBJCOPY)", "objcopy", "$@", "vmlinux.btf", "$(dot-target)", ".vmlinux.btf").Replace(shape{form: forms[0]}.baseCommand(Pahole))
 	build := func(function, btf string) {
 		t.Helper()
 		must(t, os.WriteFile(filepath.Join(dir, "a.c"), []byte(function+`
