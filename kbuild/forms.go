@@ -18,7 +18,7 @@ type form struct {
 	blank   string // lines before the comment on the rule
 	plain   bool   // modules are linked with if_changed, not if_changed_except
 	resolve bool   // resolve_btfids fills in .BTF_ids in place
-	genBTF  bool   // the encoder is called by scripts/gen-btf.sh
+	genBTF  string // how scripts/gen-btf.sh is called, which calls the encoder
 }
 
 const (
@@ -40,8 +40,9 @@ var forms = variants([]form{
 		"\t\t\t\t\t", " \t\t\t")},
 	{since: "6.13", vmlinux: "$(objtree)/vmlinux", resolve: true, command: withResolve("$(PAHOLE_FLAGS) $(MODULE_PAHOLE_FLAGS)", "$(objtree)/vmlinux",
 		"\t\t\t\t", "\t\t")},
-	{since: "7.0", vmlinux: "$(objtree)/vmlinux", genBTF: true, command: withScript},
-	{since: "7.2", vmlinux: "$(objtree)/vmlinux", genBTF: true, command: withScript, plain: true},
+	{since: "7.0", vmlinux: "$(objtree)/vmlinux", genBTF: bashScript, command: withScript(bashScript)},
+	{since: "7.1", vmlinux: "$(objtree)/vmlinux", genBTF: shellScript, command: withScript(shellScript)},
+	{since: "7.2", vmlinux: "$(objtree)/vmlinux", genBTF: shellScript, command: withScript(shellScript), plain: true},
 })
 
 // variants are the forms with each way of saying that modules depend on
@@ -85,10 +86,17 @@ func withResolve(flags, vmlinux, afterThen, afterResolve string) string {
 		"\t\t$(RESOLVE_BTFIDS) -b " + vmlinux + " $@;" + afterResolve + "\\\n\tfi;\n"
 }
 
-const withScript = quietBTFKo + continuedCommand +
-	"\tif [ ! -f $(objtree)/vmlinux ]; then\t\t\t\t\\\n" + skipping +
-	"\telse\t\\\n" +
-	"\t\t$(CONFIG_SHELL) $(srctree)/scripts/gen-btf.sh --btf_base $(objtree)/vmlinux $@; \\\n\tfi;\n"
+const (
+	bashScript  = "$(srctree)/scripts/gen-btf.sh"
+	shellScript = "$(CONFIG_SHELL) $(srctree)/scripts/gen-btf.sh"
+)
+
+func withScript(script string) string {
+	return quietBTFKo + continuedCommand +
+		"\tif [ ! -f $(objtree)/vmlinux ]; then\t\t\t\t\\\n" + skipping +
+		"\telse\t\\\n" +
+		"\t\t" + script + " --btf_base $(objtree)/vmlinux $@; \\\n\tfi;\n"
+}
 
 // upstreamHelpers is how these kernels define if_changed_except. The variable
 // that holds a saved command is cmd_$@ up to 6.3, then savedcmd_$@.

@@ -96,8 +96,8 @@ func (s shape) baseCommand(e Encoder) string {
 
 // encode gives $@ its BTF.
 func (s shape) encode(e Encoder) string {
-	if s.genBTF {
-		script := `PAHOLE_FLAGS="$(btf-flags)" $(CONFIG_SHELL) $(srctree)/scripts/gen-btf.sh `
+	if s.genBTF != "" {
+		script := `PAHOLE_FLAGS="$(btf-flags)" ` + s.genBTF + " "
 		if e == BTFKo {
 			// resolve_btfids reads vmlinux; btf-ko finds the base file beside it.
 			return "PAHOLE=btf-ko " + script + "--btf_base " + s.vmlinux + " $@"
@@ -184,7 +184,7 @@ endef
 		b.WriteString(s.helpers() + "\n")
 	}
 	except := "$(btf-base)"
-	if s.resolve || s.genBTF {
+	if s.resolve || s.genBTF != "" {
 		b.WriteString(`# The sets in .BTF_ids are sorted in place, which goes wrong the second time:
 # a module that has some is linked again
 btf-ids = $(if $(and $(wildcard $@),$(` + s.newer + `)),$(shell grep -lF .BTF_ids $<))

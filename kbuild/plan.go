@@ -41,7 +41,7 @@ func (s sources) plan(dir string, w Wiring) (*Plan, error) {
 	if w.Helper == InKbuildInclude {
 		after[kbuildInclude] = p.kbuildInclude(shape)
 	}
-	if shape.genBTF {
+	if shape.genBTF != "" {
 		after[genBTFScript] = p.genBTFScript()
 	}
 	if p.err != nil {

@@ -54,7 +54,7 @@ func shapedTree(t *testing.T, f form, saved string) sources {
 	s[modfinal] = strings.Replace(s[modfinal], none.text(saved, r), f.text(saved, r), 1)
 	s[modfinal] = strings.Replace(s[modfinal], "include $(srctree)", "include $(objtree)/include/config/auto.conf\ninclude $(srctree)", 1)
 	modules := "config DEBUG_INFO_BTF_MODULES\n\tbool \"BTF of modules\"\n\tdefault y\n" + modulesNeed
-	if f.genBTF {
+	if f.genBTF != "" {
 		modules += "\n"
 		script, err := os.ReadFile("testdata/gen-btf.sh")
 		must(t, err)
