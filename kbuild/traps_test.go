@@ -312,6 +312,18 @@ var traps = []trap{
 		}
 		return nil
 	}},
+	{name: "objcopy of gen-btf.sh killed", run: func(tree *trapTree) error {
+		if _, err := os.Stat(filepath.Join(tree.src, genBTFScript)); err != nil {
+			return nil // pahole calls objcopy before 7.0, and btf-ko does not
+		}
+		tick()
+		tree.write(filepath.Join(tree.dir(), "beta.o"), "another\n")
+		tree.write(tree.stub("objcopy-dies"), "")
+		if _, err := tree.make(); err == nil {
+			return errors.New("make did not fail")
+		}
+		return after1(tree)
+	}},
 	{name: "threads of encoders multiply", fresh: true, run: func(tree *trapTree) error {
 		if _, err := tree.make("PAHOLE_FLAGS_MORE=-j"); err != nil {
 			return err

@@ -86,22 +86,28 @@ else
 	mv "$module.new" "$module"
 fi
 `,
-	// objcopy [--remove-section S]... --add-section S=FILE MODULE; or out of vmlinux: -O binary ... IN OUT
+	// objcopy [--remove-section S]... --add-section S=FILE IN [OUT]; or -O binary ... IN OUT. In place, it works in a
+	// file whose name nobody knows.
 	"objcopy": `for arg; do
-	case $arg in
-	binary) binary=1;;
-	.BTF=alloc) ;;
-	.BTF.base=*) add=${arg#*=} name=BASE;;
-	.BTF=*) add=${arg#*=} name=BTF;;
-	.BTF) [ "$prev" != --remove-section ] || gone="$gone -e ^BTF";;
-	.BTF.base) [ "$prev" != --remove-section ] || gone="$gone -e ^BASE";;
+	case $prev,$arg in
+	-O,*) binary=1;;
+	--remove-section,.BTF) gone="$gone -e ^BTF";;
+	--remove-section,.BTF.base) gone="$gone -e ^BASE";;
+	--add-section,.BTF.base=*) add=${arg#*=} name=BASE;;
+	--add-section,.BTF=*) add=${arg#*=} name=BTF;;
+	*,-*) ;;
+	*) in=$out out=$arg;;
 	esac
-	before=$prev prev=$arg
+	prev=$arg
 done
-if [ -n "$binary" ]; then grep ^BTF "$before" >"$arg"; exit; fi
-if [ -n "$gone" ]; then grep -v $gone "$arg" >"$arg.st"; mv "$arg.st" "$arg"; fi
-if grep -q "^$name" "$arg"; then echo "objcopy: $arg: can't add section: file exists" >&2; exit 1; fi
-sed "s/^BTF/$name/;s/^half/$name half/" "$add" >>"$arg"
+if [ -n "$binary" ]; then grep ^BTF "$in" >"$out"; exit; fi
+result=$out
+if [ -z "$in" ]; then in=$out; out=$(dirname "$in")/st.$$; fi
+grep -v ${gone:--e ^NONE} "$in" >"$out"
+if [ -e "$STUBS/objcopy-dies" ]; then rm "$STUBS/objcopy-dies"; kill -9 $$; fi
+if grep -q "^$name" "$out"; then rm "$out"; echo "objcopy: $in: can't add section: file exists" >&2; exit 1; fi
+sed "s/^BTF/$name/;s/^half/$name half/" "$add" >>"$out"
+[ "$result" = "$out" ] || mv "$out" "$result"
 `,
 	// resolve_btfids -b BASE MODULE, or since 7.0 in two steps. Sorted sets cannot be resolved again.
 	"resolve_btfids": `for arg; do
@@ -372,7 +378,7 @@ func (tree *trapTree) whole() error {
 			return fmt.Errorf("%s.ko is %q", m, tree.lines(m))
 		}
 	}
-	for _, pattern := range []string{"*.BTF*", "*.btf", "*.tmp", "*.st", "*.new"} {
+	for _, pattern := range []string{"*.BTF*", "*.btf", "*.tmp", "st.*", "*.new"} {
 		left, _ := filepath.Glob(filepath.Join(tree.dir(), pattern))
 		left = slices.DeleteFunc(left, func(f string) bool { return filepath.Base(f) == "vmlinux.btf" })
 		if len(left) > 0 {

@@ -25,7 +25,10 @@ embed_btf_data()
 
 cleanup()
 {
-	rm -f ${ELF_FILE}.BTF.1 ${ELF_FILE}.BTF ${ELF_FILE}.BTF.base ${ELF_FILE}.BTF_ids
+	rm -f "${ELF_FILE}.BTF.1"
+	rm -f "${ELF_FILE}.BTF"
+	rm -f "${ELF_FILE}.BTF.base"
+	rm -f "${ELF_FILE}.BTF_ids"
 }
 trap cleanup EXIT
 
