@@ -60,6 +60,16 @@ e2e: ## patch, configure and build a real 5.10 kernel, and check its modules' BT
 	scripts/setup e2e
 	scripts/e2e
 
+.PHONY: traps
+traps: ## try our wiring and upstream's on eight real trees: no module with stale or missing BTF
+	scripts/setup test
+	cd kbuild && $(GO) test -count=1 -timeout 20m -run 'TestTraps|TestKconfig|TestGenBTF|TestRealTrees' -traps
+
+.PHONY: rebuild
+rebuild: ## edit a function of a real 6.12 kernel: what make does then, by upstream's rule and ours
+	scripts/setup e2e
+	scripts/rebuild
+
 .PHONY: parity
 parity: ## compare with pahole's output on every EVERYth module of three Debian kernels
 	scripts/setup fetch
