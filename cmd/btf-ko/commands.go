@@ -14,6 +14,7 @@ import (
 var commands = map[string]func(args []string, stdout, stderr io.Writer) int{
 	"base":   runBase,
 	"diff":   runDiff,
+	"dump":   runDump,
 	"verify": runVerify,
 }
 
