@@ -39,6 +39,7 @@ type options struct {
 	features  features
 	rules     rules
 	exclude   []encode.Language
+	onError   onError
 	jobs      jobs
 	quiet     bool
 	verbose   bool
@@ -48,7 +49,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	if len(args) > 0 && commands[args[0]] != nil {
 		return commands[args[0]](args[1:], stdout, stderr)
 	}
-	var opt options
+	opt := options{onError: onErrorFail}
 	flags := newFlagSet("btf-ko", stderr)
 	flags.StringVar(&opt.base, "btf_base", "", "split against the BTF of `FILE`: vmlinux, any ELF file with .BTF, raw BTF, or what btf-ko base made of one")
 	flags.StringVar(&opt.baseCache, "base_cache", os.Getenv("KBTF_BASE_CACHE"), "keep the base's index in `DIR` for the next process; \"off\": neither there nor beside it (default $KBTF_BASE_CACHE, or kbtf/bases in the user's cache folder)")
@@ -61,12 +62,13 @@ func run(args []string, stdout, stderr io.Writer) int {
 	flags.BoolP("btf_encode", "J", false, "accepted for pahole's command line: encoding is all that there is")
 	flags.VarPF(&opt.jobs, "jobs", "j", "modules at a time, or threads for one; without N, or without -j: one for each CPU; under make -j: 1, and as many modules more as make lets it").NoOptDefVal = "0"
 	exclude := flags.String("lang_exclude", cmp.Or(os.Getenv("PAHOLE_LANG_EXCLUDE"), "rust"), "leave out units in these languages, `LIST` as in rust,asm; C++ is left out anyway")
+	flags.Var(&opt.onError, "on_error", "what becomes of a module that cannot be encoded: fail; or warn and strip its BTF, or keep it as it was")
 	version := flags.Bool("version", false, "print the version and exit")
 	profile := flags.String("cpuprofile", "", "write a CPU profile to `FILE`")
 	flags.Lookup("cpuprofile").Hidden = true
 	flags.Usage = func() {
 		fmt.Fprintf(stdout, "usage: btf-ko [--btf_base FILE] [--btf_encode_detached FILE] FILE.ko...\n"+
-			"       btf-ko base|verify|diff --help\n\n"+
+			"       btf-ko base|diff|dump|strip|verify --help\n\n"+
 			"Encodes the DWARF of kernel modules as BTF and puts it into their .BTF section. With a base (vmlinux)\n"+
 			"only the types are written that the base does not have.\n\n%s", flags.FlagUsages())
 	}
@@ -115,6 +117,10 @@ func run(args []string, stdout, stderr io.Writer) int {
 	}
 	if st, err := os.Stat(opt.detached); opt.detached != "" && len(files) > 1 && (err != nil || !st.IsDir()) {
 		fmt.Fprintf(stderr, "btf-ko: --btf_encode_detached: for %d files it has to be a directory that exists\n", len(files))
+		return exitUsage
+	}
+	if opt.detached != "" && opt.onError != onErrorFail {
+		fmt.Fprintf(stderr, "btf-ko: --on_error=%s: not with --btf_encode_detached, whose file somebody waits for\n", opt.onError)
 		return exitUsage
 	}
 	return encodeFiles(files, &opt, stdout, stderr)
