@@ -15,6 +15,7 @@ var commands = map[string]func(args []string, stdout, stderr io.Writer) int{
 	"base":   runBase,
 	"diff":   runDiff,
 	"dump":   runDump,
+	"report": runReport,
 	"strip":  runStrip,
 	"verify": runVerify,
 }
