@@ -11,27 +11,29 @@ import (
 
 	"github.com/kbtf/kbtf/internal/btfdump"
 	"github.com/kbtf/kbtf/internal/btfverify"
+	"github.com/kbtf/kbtf/internal/cli"
 )
 
-const dumpUsage = `usage: btf-ko dump [--btf_base FILE] [--c NAME]... FILE
-
-Prints the BTF of a module, or of vmlinux: all types, in the raw format of bpftool; or with --c the C
-of some, with all that they need, so that it compiles. FILE is an ELF file with .BTF, or raw BTF. Of
-BTF that brings its own .BTF.base, that is the base.
-
-%s
-Exit status: 0 done, 1 there is no such type, 2 BTF cannot be read, or the command line is wrong.
-
-    btf-ko dump --btf_base vmlinux drivers/net/dummy.ko
-    btf-ko dump --c 'struct list_head' /sys/kernel/btf/vmlinux
-    btf-ko dump --btf_base vmlinux --c xfs_mount --c xfs_trans fs/xfs/xfs.ko > xfs-types.h
-`
+var dumpHelp = cli.Help{
+	Synopsis: "btf-ko dump [--btf_base FILE] [--c NAME]... FILE",
+	Text: `
+Prints the BTF of a module, or of vmlinux: all types, in the raw format of bpftool;
+or with --c the C of some, with all that they need, so that it compiles. FILE is an
+ELF file with .BTF, or raw BTF. Of BTF that brings its own .BTF.base, that is the
+base.`,
+	Exit: "0 done, 1 no such type, 2 BTF or command line is wrong",
+	Examples: []string{
+		"btf-ko dump --btf_base vmlinux drivers/net/dummy.ko",
+		"btf-ko dump --c 'struct list_head' /sys/kernel/btf/vmlinux",
+		"btf-ko dump --btf_base vmlinux --c xfs_mount fs/xfs/xfs.ko > xfs.h",
+	},
+}
 
 func runDump(args []string, stdout, stderr io.Writer) int {
 	flags := newFlagSet("btf-ko dump", stderr)
-	basePath := flags.String("btf_base", "", "FILE is split against the BTF of `BASE`: vmlinux, any ELF file with .BTF, or raw BTF")
-	names := flags.StringArray("c", nil, "print the C of the types called `NAME`, as in ring or 'struct ring'; may be repeated")
-	flags.Usage = func() { fmt.Fprintf(stdout, dumpUsage, flags.FlagUsages()) }
+	basePath := flags.String("btf_base", "", "FILE is split against the BTF of `BASE`: vmlinux, or raw BTF")
+	names := flags.StringArray("c", nil, "print C of the types called `NAME`: ring or 'struct ring'; repeatable")
+	flags.Usage = func() { fmt.Fprint(stdout, dumpHelp.Format(flags)) }
 	if err := flags.Parse(args); errors.Is(err, pflag.ErrHelp) {
 		return exitDone
 	} else if err != nil {

@@ -11,31 +11,32 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/kbtf/kbtf/internal/btfreport"
+	"github.com/kbtf/kbtf/internal/cli"
 )
 
-const reportUsage = `usage: btf-ko report --btf_base VMLINUX [--json | --html FILE] DIR|FILE.ko...
-
-Says what the BTF of modules takes: each on its own and split against vmlinux, by module, by subsystem
-and by kind, and which types are there though vmlinux has them. DIR is searched for modules, packed ones
-too. What a module would take on its own is encoded from its DWARF.
-
-%s
-Exit status: 0 done, 1 some modules cannot be read, the report is about the others, 2 the base or the
-command line is wrong.
-
-    btf-ko report --btf_base vmlinux .                     # in a kernel's build folder
-    btf-ko report --btf_base /sys/kernel/btf/vmlinux /lib/modules/$(uname -r)
-    btf-ko report --btf_base vmlinux --html report.html drivers/net
-`
+var reportHelp = cli.Help{
+	Synopsis: "btf-ko report --btf_base VMLINUX [--json | --html FILE] DIR|FILE.ko...",
+	Text: `
+Says what the BTF of modules takes: each on its own and split against vmlinux, by
+module, by subsystem and by kind, and which types are there though vmlinux has
+them. DIR is searched for modules, packed ones too. What a module would take on its
+own is encoded from its DWARF; where there is none, its types are counted.`,
+	Exit: "0 done, 1 a module cannot be read, 2 base or command line wrong",
+	Examples: []string{
+		"btf-ko report --btf_base vmlinux .             # where a kernel was built",
+		"btf-ko report --btf_base /sys/kernel/btf/vmlinux /lib/modules/$(uname -r)",
+		"btf-ko report --btf_base vmlinux --html report.html drivers/net",
+	},
+}
 
 func runReport(args []string, stdout, stderr io.Writer) int {
 	flags := newFlagSet("btf-ko report", stderr)
-	base := flags.String("btf_base", "", "the BTF that the modules are split against, of `VMLINUX`: ELF with .BTF, or raw BTF")
+	base := flags.String("btf_base", "", "what the modules are split against: `VMLINUX`, or raw BTF")
 	asJSON := flags.Bool("json", false, "print JSON, with all modules")
-	page := flags.String("html", "", "write a page to `FILE`: plots, and all modules; it needs no network")
+	page := flags.String("html", "", "write a page to `FILE`: plots and all modules, for any browser")
 	jobs := jobs(0)
-	flags.VarPF(&jobs, "jobs", "j", "modules at a time; without N, or without -j: one for each CPU").NoOptDefVal = "0"
-	flags.Usage = func() { fmt.Fprintf(stdout, reportUsage, flags.FlagUsages()) }
+	flags.VarPF(&jobs, "jobs", "j", "modules at a time (default: one for each CPU)").NoOptDefVal = "0"
+	flags.Usage = func() { fmt.Fprint(stdout, reportHelp.Format(flags)) }
 	err := flags.Parse(spellJobs(args))
 	switch {
 	case errors.Is(err, pflag.ErrHelp):

@@ -9,27 +9,29 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/kbtf/kbtf/internal/cli"
 	"github.com/kbtf/kbtf/internal/elfimage"
 )
 
-const stripUsage = `usage: btf-ko strip [-v] FILE.ko...
-
-Removes the BTF of modules: the sections .BTF and .BTF.base. What btf-ko has put there goes without a
-trace: the file has the bytes that it had before. BTF by others is cut out. A file without BTF stays as
-it is, and so does one that cannot be changed.
-
-%s
-Exit status: 0 done, 1 a file is as it was because it could not be changed, 2 the command line is wrong.
-
-    btf-ko strip drivers/net/dummy.ko
-    btf-ko strip -v *.ko
-    find /lib/modules/6.12 -name '*.ko' -exec btf-ko strip {} +
-`
+var stripHelp = cli.Help{
+	Synopsis: "btf-ko strip [-v] FILE.ko...",
+	Text: `
+Removes the BTF of modules: the sections .BTF and .BTF.base. What btf-ko has put
+there goes without a trace: the file has the bytes that it had before. BTF by others
+is cut out. A file without BTF stays as it is, and so does one that cannot be
+changed.`,
+	Exit: "0 done, 1 a file could not be changed, 2 wrong command line",
+	Examples: []string{
+		"btf-ko strip drivers/net/dummy.ko",
+		"btf-ko strip -v fs/xfs/xfs.ko drivers/net/dummy.ko",
+		"find build -name '*.ko' -exec btf-ko strip {} +",
+	},
+}
 
 func runStrip(args []string, stdout, stderr io.Writer) int {
 	flags := newFlagSet("btf-ko strip", stderr)
 	verbose := flags.BoolP("verbose", "v", false, "say what was done")
-	flags.Usage = func() { fmt.Fprintf(stdout, stripUsage, flags.FlagUsages()) }
+	flags.Usage = func() { fmt.Fprint(stdout, stripHelp.Format(flags)) }
 	if err := flags.Parse(args); errors.Is(err, pflag.ErrHelp) {
 		return exitDone
 	} else if err != nil {
