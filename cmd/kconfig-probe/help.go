@@ -32,6 +32,11 @@ var endings = map[string]ending{
 		"kconfig-probe version --numeric",
 		"kconfig-probe version --encoder btf-ko",
 	}},
+	"doctor": {"0 no problem (warnings may be), 1 problems, 2 cannot look", []string{
+		"kconfig-probe doctor",
+		"kconfig-probe doctor ~/linux-6.1 --encoder pahole",
+		"kconfig-probe doctor ~/linux-6.1 --against /boot/config-6.1.0",
+	}},
 	"patch": {"0 done, or nothing to do; 1 --check: not patched; 2 error", []string{
 		"kconfig-probe patch ~/linux-5.10 > split-btf.patch",
 		"kconfig-probe patch ~/linux-5.10 --apply",

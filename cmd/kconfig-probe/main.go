@@ -27,14 +27,15 @@ is asked is --encoder, else $PAHOLE, else pahole; words may follow, as in "ccach
 		"split-btf    can the encoder write split BTF?",
 		"btf-modules  can this configuration have BTF for modules?",
 		"version      the encoder's version; 1.24 as 124 with --numeric",
+		"doctor       what is there, what is wrong, and what to do about it",
 		"patch        the patch that wires a kernel tree",
 		"fragment     what patch inserts, to be merged by hand",
 	},
 	Exit: "0 for y, 1 for n, 2 for n because it cannot be told; others: 0 done, 1 no, 2 error",
 	Examples: []string{
-		"kconfig-probe split-btf -v",
+		"kconfig-probe doctor ~/linux-5.10",
 		"kconfig-probe patch ~/linux-5.10 --apply",
-		"kconfig-probe btf-modules --config ~/linux-5.10/.config",
+		"kconfig-probe split-btf -v",
 	},
 }
 
@@ -56,6 +57,7 @@ var commands = []command{
 	{"split-btf", splitBTFUsage, splitBTF},
 	{"btf-modules", btfModulesUsage, btfModules},
 	{"version", versionUsage, version},
+	{"doctor", doctorUsage, doctorCommand},
 	{"patch", patchUsage, patch},
 	{"fragment", fragmentUsage, fragment},
 }
@@ -106,13 +108,22 @@ func (in *invocation) flags() *pflag.FlagSet {
 // parse reads the flags and checks the number of other arguments. It reports
 // false, and the exit status, if the command is to go no further.
 func (in *invocation) parse(flags *pflag.FlagSet, nargs int) (int, bool) {
+	return in.parseArgs(flags, func(n int) bool { return n == nargs })
+}
+
+// parseUpTo is parse for commands with arguments that may be left out.
+func (in *invocation) parseUpTo(flags *pflag.FlagSet, most int) (int, bool) {
+	return in.parseArgs(flags, func(n int) bool { return n <= most })
+}
+
+func (in *invocation) parseArgs(flags *pflag.FlagSet, enough func(nargs int) bool) (int, bool) {
 	switch err := flags.Parse(in.args); {
 	case err == pflag.ErrHelp:
 		fmt.Fprint(in.stdout, in.command.help().Format(flags))
 		return exitYes, false
 	case err != nil:
 		return in.fail("%s, see kconfig-probe %s --help", err, in.command.name), false
-	case flags.NArg() != nargs:
+	case !enough(flags.NArg()):
 		synopsis, _, _ := strings.Cut(in.command.summary, "\n")
 		return in.fail("%d arguments given, usage: %s", flags.NArg(), synopsis), false
 	}

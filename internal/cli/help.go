@@ -26,14 +26,14 @@ type Help struct {
 // Format writes help, with the flags of the command but for those that are hidden.
 func (h *Help) Format(flags *pflag.FlagSet) string {
 	var s strings.Builder
-	fmt.Fprintf(&s, "%s\n%s\n", wrap("usage: "+h.Synopsis, len("usage: ")), wrap(h.Text, 0))
+	fmt.Fprintf(&s, "%s\n%s\n", Wrap("usage: "+h.Synopsis, len("usage: ")), Wrap(h.Text, 0))
 	if len(h.Commands) > 0 {
 		fmt.Fprintf(&s, "\n  %s\n", strings.Join(h.Commands, "\n  "))
 	}
 	if list := formatFlags(flags); list != "" {
 		fmt.Fprintf(&s, "\n%s", list)
 	}
-	fmt.Fprintf(&s, "\n%s\n", wrap("Exit status: "+h.Exit, 0))
+	fmt.Fprintf(&s, "\n%s\n", Wrap("Exit status: "+h.Exit, 0))
 	for _, e := range h.Examples {
 		fmt.Fprintf(&s, "    %s\n", e)
 	}
@@ -65,13 +65,13 @@ func formatFlags(flags *pflag.FlagSet) string {
 	})
 	var s strings.Builder
 	for i, name := range names {
-		fmt.Fprintf(&s, "%-*s  %s\n", width, name, wrap(usages[i], width+2))
+		fmt.Fprintf(&s, "%-*s  %s\n", width, name, Wrap(usages[i], width+2))
 	}
 	return s.String()
 }
 
-// wrap breaks text into lines that all but the first are indented.
-func wrap(text string, indent int) string {
+// Wrap breaks text into lines that all but the first are indented.
+func Wrap(text string, indent int) string {
 	var s strings.Builder
 	at := indent
 	for i, word := range strings.Fields(text) {
