@@ -30,7 +30,12 @@ const (
 // heapBound is how far the heap grows before it is collected, in bytes: less than pahole takes for the largest modules.
 const heapBound = 160 << 20
 
-func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+func main() {
+	if answerAsPahole(os.Args[0], os.Args[1:], os.Stdout) {
+		return
+	}
+	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
+}
 
 type options struct {
 	base      string
