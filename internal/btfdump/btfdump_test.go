@@ -144,7 +144,7 @@ func TestRawOfAllKinds(t *testing.T) {
 	for _, target := range []string{"x86_64-linux-gnu", "s390x-linux-gnu"} {
 		t.Run(target, func(t *testing.T) {
 			object := filepath.Join(dir, target+".o")
-			run(t, "clang", "--target="+target, "-g", "-O1", "-ffreestanding", "-c", "-o", object, source)
+			run(t, "clang", "--target="+target, "-g", "-O1", "-ffreestanding", "-fms-extensions", "-w", "-c", "-o", object, source)
 			blob := encoded(t, object)
 			file := filepath.Join(dir, target+".btf")
 			write(t, file, string(blob))
@@ -188,11 +188,14 @@ struct all {
 struct __attribute__((packed)) tight { char c; int i; short s:9; long l; };
 struct __attribute__((aligned(64))) line { int i; };
 struct gaps { char a; __attribute__((aligned(32))) int b; struct line c; int d:3; int :0; int e:30; int :7; unsigned char g:2; long h:40; long i:30; };
+struct unions { union { struct { char a; __attribute__((aligned(16))) int b; }; struct { char c; __attribute__((aligned(16))) int d; }; }; };
+struct tag { int x; enum { INSIDE } e; }; typedef struct tag by_typedef;
+struct extended { int a; struct tag; int b; }; struct more { int a; by_typedef; long b; };
 struct inner { struct tight t; int x; };
 struct __attribute__((packed)) holder { char c; struct gaps g; };
 struct tagged { int *p __attribute__((btf_decl_tag("member"))); int __attribute__((btf_type_tag("rcu"))) *q; };
 int per_cpu __attribute__((section(".data..percpu"))) = 3;
-struct all all; struct gaps gaps; struct inner inner; struct holder holder; struct tagged tagged;
+struct all all; struct gaps gaps; struct inner inner; struct holder holder; struct tagged tagged; struct unions unions; struct extended extended; struct more more;
 static __attribute__((noinline)) int hidden(int q) { return q + per_cpu; }
 int visible(struct all *a, unnamed *u, int unused, ...) { return hidden(a->a) + u->a; }
 `
@@ -250,10 +253,10 @@ func members(b *BTF, r record, prefix string, at uint32) (list []string) {
 		}
 		offset, width := r.bitOffset(i)
 		end := id
-		for k := b.kind(end); k == btf.KindConst || k == btf.KindVolatile; k = b.kind(end) {
+		for k := b.kind(end); k == btf.KindConst || k == btf.KindVolatile || k == btf.KindTypedef && name == ""; k = b.kind(end) {
 			end = b.record(end).third()
 		}
-		if k := b.kind(end); (k == btf.KindStruct || k == btf.KindUnion) && len(b.record(end).name()) == 0 {
+		if k := b.kind(end); (k == btf.KindStruct || k == btf.KindUnion) && (name == "" || len(b.record(end).name()) == 0) {
 			list = append(list, members(b, b.record(end), prefix+name+".", at+offset)...)
 			continue
 		}
@@ -262,13 +265,20 @@ func members(b *BTF, r record, prefix string, at uint32) (list []string) {
 	return list
 }
 
-// checkC writes C of the types of these names, compiles it, and compares all structs and unions that were written.
+// checkC writes C of the types of these names.
 func checkC(t *testing.T, b *BTF, names []string) (compared int) {
 	t.Helper()
 	w := newCWriter(b)
 	if err := w.write(names); err != nil {
 		t.Fatal(err)
 	}
+	return checkLayouts(t, w)
+}
+
+// checkLayouts compiles what was written, and compares all structs and unions in it.
+func checkLayouts(t *testing.T, w *cWriter) (compared int) {
+	t.Helper()
+	b := w.btf
 	again := compiled(t, string(w.out))
 	byName := map[string]record{}
 	for r := range again.own {
@@ -298,8 +308,8 @@ func TestCOfAllKinds(t *testing.T) {
 	dir := t.TempDir()
 	source, object := filepath.Join(dir, "kinds.c"), filepath.Join(dir, "kinds.o")
 	write(t, source, kindsSource)
-	run(t, "gcc", "-w", "-g", "-O1", "-ffreestanding", "-c", "-o", object, source)
-	if n := checkC(t, read(t, encoded(t, object), nil), []string{"struct all", "gaps", "inner", "holder", "tagged", "visible", "per_cpu"}); n < 8 {
+	run(t, "gcc", "-w", "-g", "-O1", "-ffreestanding", "-fms-extensions", "-c", "-o", object, source)
+	if n := checkC(t, read(t, encoded(t, object), nil), []string{"struct all", "gaps", "inner", "holder", "tagged", "unions", "extended", "more", "visible", "per_cpu"}); n < 8 {
 		t.Errorf("%d types compared", n)
 	}
 }
@@ -333,11 +343,36 @@ func TestCOfRealModulesCompilesToTheSameLayout(t *testing.T) {
 	}
 }
 
+// All types of vmlinux that have a name, in one text.
+func TestCOfVmlinux(t *testing.T) {
+	for _, kernel := range kernels {
+		t.Run(kernel, func(t *testing.T) {
+			vmlinux, _ := kernelFiles(t, kernel)
+			b := read(t, section(t, vmlinux, ".BTF"), nil)
+			w := newCWriter(b)
+			for r := range b.own {
+				switch r.kind() {
+				case btf.KindStruct, btf.KindUnion, btf.KindTypedef, btf.KindEnum, btf.KindEnum64, btf.KindFunc:
+					if len(r.name()) == 0 {
+						continue
+					}
+					if err := w.top(r.id); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			if n := checkLayouts(t, w); n < 5000 {
+				t.Errorf("%d structs and unions compared", n)
+			}
+		})
+	}
+}
+
 func TestReadRefusesWhatIsNotThere(t *testing.T) {
 	dir := t.TempDir()
 	source, object := filepath.Join(dir, "kinds.c"), filepath.Join(dir, "kinds.o")
 	write(t, source, kindsSource)
-	run(t, "gcc", "-w", "-g", "-O1", "-ffreestanding", "-c", "-o", object, source)
+	run(t, "gcc", "-w", "-g", "-O1", "-ffreestanding", "-fms-extensions", "-c", "-o", object, source)
 	whole := encoded(t, object)
 	for i := range 24 + len(whole)/2 { // each byte of the header and of the first types
 		damaged := bytes.Clone(whole)

@@ -110,6 +110,7 @@ type cWriter struct {
 	out     []byte
 	pointer int // bytes
 	indent  int // tabs
+	pads    int // members that are padding: members of structs without names share the names of what they are in
 	depth   int
 	err     error
 
@@ -203,7 +204,7 @@ func (w *cWriter) define(id uint32, whole bool) {
 		}
 		if t != nil && w.err == nil {
 			t.defined = true
-			body := w.composite(r)
+			body := w.composite(r, t.name)
 			w.out = bytes.TrimSuffix(w.out, []byte(t.forward())) // which the definition is, too
 			w.printf("%s;\n\n", body)
 		}
@@ -317,7 +318,7 @@ func (w *cWriter) declare(id uint32, name string, named bool) string {
 		if t := w.tag(r); t != nil {
 			return before(t.keyword + " " + t.name)
 		}
-		return before(w.composite(r))
+		return before(w.composite(r, ""))
 	case btf.KindEnum, btf.KindEnum64:
 		if t := w.tag(r); t != nil {
 			return before("enum " + t.name)

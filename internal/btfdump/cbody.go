@@ -157,14 +157,10 @@ func (w *cWriter) compositeLayout(r record) layout {
 	return l
 }
 
-// composite spells a struct or union with its members.
-func (w *cWriter) composite(r record) string {
+// composite spells a struct or union with its members. name is its tag's, or empty.
+func (w *cWriter) composite(r record, name string) string {
 	b := composer{cWriter: w, record: r, layout: w.layout(r.id)}
-	b.WriteString(cKeyword(r) + " ")
-	if t := w.tag(r); t != nil {
-		b.WriteString(t.name + " ")
-	}
-	b.WriteString("{\n")
+	b.WriteString(strings.TrimSuffix(cKeyword(r)+" "+name, " ") + " {\n")
 	w.indent++
 	for i := range r.vlen() {
 		b.member(i)
@@ -185,7 +181,6 @@ type composer struct {
 	record
 	layout layout
 	at     uint64 // bits
-	pads   int
 }
 
 func (b *composer) line(format string, args ...any) {
@@ -199,7 +194,13 @@ func (b *composer) member(i int) {
 	id, name := b.word(at+4), string(b.str(b.word(at)))
 	offset, width := b.bitOffset(i)
 	m := b.cWriter.layout(id)
-	declared := b.declare(id, name, false)
+	declared := ""
+	if r, qualifiers, ok := b.composed(id); ok && name == "" {
+		// With a tag this would declare nothing, but for -fms-extensions, which kernels from 7.0 on are built with.
+		declared = strings.TrimPrefix(qualifiers+" "+b.composite(r, ""), " ")
+	} else {
+		declared = b.declare(id, name, false)
+	}
 	if b.kind() == btf.KindUnion {
 		b.at = 0
 	}
@@ -225,6 +226,18 @@ func (b *composer) member(i int) {
 	}
 	b.line("%s;", declared)
 	b.at = begin + 8*m.size
+}
+
+// composed tells whether a type is a struct or union, perhaps by a typedef.
+func (b *composer) composed(id uint32) (r record, qualifiers string, ok bool) {
+	end, qualifiers := b.qualified(id)
+	for b.cWriter.btf.kind(end) == btf.KindTypedef {
+		end, _ = b.qualified(b.cWriter.btf.record(end).third())
+	}
+	if k := b.cWriter.btf.kind(end); k != btf.KindStruct && k != btf.KindUnion {
+		return r, "", false
+	}
+	return b.cWriter.btf.record(end), qualifiers, true
 }
 
 // pad fills up to a bit.
