@@ -5,6 +5,14 @@
 GO          ?= go
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
+NFPM        := github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.45.2
+
+VERSION ?= v0.1.0-dev
+# For make install.
+DESTDIR ?=
+PREFIX  ?= /usr/local
+ZSHDIR  ?= $(PREFIX)/share/zsh/site-functions
+
 # For make demo: a kernel tree of your own, and where it was built if not there.
 TREE    ?=
 OBJTREE ?=
@@ -20,7 +28,24 @@ FUZZTIME ?= 20s
 .PHONY: all build
 all: build
 build: ## build bin/btf-ko and bin/kconfig-probe, each one static binary
-	CGO_ENABLED=0 $(GO) build -o bin/ ./cmd/...
+	CGO_ENABLED=0 $(GO) build -ldflags '-X main.Version=$(VERSION)' -o bin/ ./cmd/...
+
+.PHONY: install
+install: build ## install programs, manual pages and completions: DESTDIR, PREFIX
+	scripts/install '$(DESTDIR)' '$(PREFIX)' '$(ZSHDIR)'
+
+.PHONY: static
+static: ## build build/static/ARCH/ for five architectures, the same bytes anywhere
+	scripts/static '$(VERSION)' build/static
+
+.PHONY: package
+package: ## build build/*.deb and build/*.rpm
+	VERSION='$(VERSION)' NFPM='$(NFPM)' scripts/package build
+
+.PHONY: package-test
+package-test: package ## install the .deb in a clean chroot and use it; build static twice
+	scripts/setup package
+	scripts/package-test build
 
 .PHONY: demo
 demo: ## show the main job on a miniature kernel tree, or with TREE=PATH on your own

@@ -9,29 +9,31 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/kbtf/kbtf/internal/cli"
 	"github.com/kbtf/kbtf/internal/encode"
 )
 
-const baseUsage = `usage: btf-ko base [-o FILE] VMLINUX
-
-Writes a base file: the BTF of vmlinux, of any ELF file with .BTF or raw BTF, with an index that is ready to
-use. It takes some megabytes and can be given to --btf_base in the place of vmlinux. Beside vmlinux it is
-found by itself. A file that says the same already is left alone, so that make takes what depends on it for
-up to date when vmlinux was linked again and its types are what they were.
-
-%s
-Exit status: 0 done, 1 vmlinux cannot be read or the file not written, 2 the command line is wrong.
-
-    btf-ko base vmlinux                                        # writes vmlinux.btfbase
-    btf-ko base -o 6.12.btfbase /sys/kernel/btf/vmlinux
-    btf-ko --btf_base 6.12.btfbase drivers/net/dummy.ko
-`
+var baseHelp = cli.Help{
+	Synopsis: "btf-ko base [-o FILE] VMLINUX",
+	Text: `
+Writes a base file: the BTF of VMLINUX, which is any ELF file with .BTF or raw
+BTF, with an index that is ready to use. It takes some megabytes and can be given
+to --btf_base in the place of vmlinux; beside vmlinux it is found by itself. A file
+that says the same already is left alone, so that make takes what depends on it
+for up to date when vmlinux was linked again and its types are what they were.`,
+	Exit: "0 done, 1 cannot be read or written, 2 wrong command line",
+	Examples: []string{
+		"btf-ko base vmlinux                           # writes vmlinux.btfbase",
+		"btf-ko base -o 6.12.btfbase /sys/kernel/btf/vmlinux",
+		"btf-ko --btf_base 6.12.btfbase drivers/net/dummy.ko",
+	},
+}
 
 func runBase(args []string, stdout, stderr io.Writer) int {
 	flags := newFlagSet("btf-ko base", stderr)
 	output := flags.StringP("output", "o", "", "write `FILE` (default VMLINUX.btfbase)")
 	verbose := flags.BoolP("verbose", "v", false, "say whether it was written")
-	flags.Usage = func() { fmt.Fprintf(stdout, baseUsage, flags.FlagUsages()) }
+	flags.Usage = func() { fmt.Fprint(stdout, baseHelp.Format(flags)) }
 	if err := flags.Parse(args); errors.Is(err, pflag.ErrHelp) {
 		return exitDone
 	} else if err != nil {

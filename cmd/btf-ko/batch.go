@@ -37,6 +37,14 @@ type batch struct {
 // tokenPause is how long a worker waits that got no token from make.
 const tokenPause = 10 * time.Millisecond
 
+// status encodes all files and returns the exit status.
+func (b *batch) status(j jobs) int {
+	if b.run(j) > 0 {
+		return exitFailed
+	}
+	return exitDone
+}
+
 // run encodes all files and returns how many failed.
 func (b *batch) run(j jobs) (failed int) {
 	b.progress = len(b.files) > 1 && !b.quiet && isTerminal(b.stderr)

@@ -14,6 +14,9 @@ import (
 var commands = map[string]func(args []string, stdout, stderr io.Writer) int{
 	"base":   runBase,
 	"diff":   runDiff,
+	"dump":   runDump,
+	"report": runReport,
+	"strip":  runStrip,
 	"verify": runVerify,
 }
 

@@ -14,22 +14,24 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/kbtf/kbtf/internal/btfdiff"
+	"github.com/kbtf/kbtf/internal/cli"
 )
 
-const diffUsage = `usage: btf-ko diff [--btf_base FILE] A B
-
-Says whether two files say the same in BTF: the same types, whatever their ids, order, repetition and
-strings. A and B are ELF files with .BTF, or raw BTF: of a module, with the base of both, or of vmlinux,
-without. Types of one name that differ are shown, with the place where they begin to; those that
-differ by themselves come before those that lead to others.
-
-%s
-Exit status: 0 the same, 1 not the same, 2 BTF cannot be read, or the command line is wrong.
-
-    btf-ko diff --btf_base vmlinux xfs.ko xfs-by-pahole.btf
-    btf-ko diff --all old/vmlinux new/vmlinux
-    btf-ko diff -v --btf_base vmlinux dummy.ko dummy.ko      # what dummy.ko says twice
-`
+var diffHelp = cli.Help{
+	Synopsis: "btf-ko diff [--btf_base FILE] A B",
+	Text: `
+Says whether two files say the same in BTF: the same types, whatever their ids,
+order, repetition and strings. A and B are ELF files with .BTF, or raw BTF: of a
+module, with the base of both, or of vmlinux, without. Types of one name that
+differ are shown, with the place where they begin to; those that differ by
+themselves come before those that lead to others.`,
+	Exit: "0 the same, 1 not the same, 2 BTF or command line is wrong",
+	Examples: []string{
+		"btf-ko diff --btf_base vmlinux xfs.ko xfs-by-pahole.btf",
+		"btf-ko diff --all old/vmlinux new/vmlinux",
+		"btf-ko diff -v --btf_base vmlinux dummy.ko dummy.ko # what it says twice",
+	},
+}
 
 // What is shown without --all: so many differences of each sort, and so many lines of a type.
 const (
@@ -46,10 +48,10 @@ type diffOptions struct {
 func runDiff(args []string, stdout, stderr io.Writer) int {
 	var opt diffOptions
 	flags := newFlagSet("btf-ko diff", stderr)
-	flags.StringVar(&opt.base, "btf_base", "", "both are split against the BTF of `FILE`: vmlinux, any ELF file with .BTF, or raw BTF")
+	flags.StringVar(&opt.base, "btf_base", "", "both are split against the BTF of `FILE`: vmlinux, or raw BTF")
 	flags.BoolVar(&opt.all, "all", false, fmt.Sprintf("show all differences, not only %d of each sort", maxDifferences))
 	flags.BoolVarP(&opt.verbose, "verbose", "v", false, "list the redundant types, each with the one that it repeats")
-	flags.Usage = func() { fmt.Fprintf(stdout, diffUsage, flags.FlagUsages()) }
+	flags.Usage = func() { fmt.Fprint(stdout, diffHelp.Format(flags)) }
 	if err := flags.Parse(args); errors.Is(err, pflag.ErrHelp) {
 		return exitDone
 	} else if err != nil {

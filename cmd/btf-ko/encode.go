@@ -16,19 +16,23 @@ import (
 // encodeFiles encodes all files, also after one has failed.
 func encodeFiles(files []string, opt *options, stdout, stderr io.Writer) int {
 	boundHeap(heapBound)
-	var base *btf.Base
+	base := encode.NoBase()
+	var baseErr error
 	var cache encode.BaseCache
-	if opt.base == "" {
-		base = encode.NoBase()
-	} else {
+	if opt.base != "" {
 		cache = opt.cache()
-		var err error
-		if base, err = encode.LoadBase(opt.base, cache); err != nil {
-			fmt.Fprintf(stderr, "btf-ko: %v\n", err)
+		if base, baseErr = encode.LoadBase(opt.base, cache); baseErr != nil && opt.onError == onErrorFail {
+			fmt.Fprintf(stderr, "btf-ko: %v\n", baseErr)
 			return exitFailed
 		}
 	}
 	b := batch{files: files, quiet: opt.quiet, stdout: stdout, stderr: stderr}
+	if baseErr != nil { // of each module, then
+		b.encode = func(file string) error {
+			return opt.onError.after(fmt.Errorf("%s: %w", file, baseErr), file, b.say)
+		}
+		return b.status(opt.jobs)
+	}
 	threads := opt.jobs.threads()
 	if len(files) > 1 {
 		threads = 1 // for one file: others are encoded at the same time
@@ -39,10 +43,15 @@ func encodeFiles(files []string, opt *options, stdout, stderr io.Writer) int {
 		dialect.NestedArrays = how.Rules != encode.Rules130
 	}
 	opt.features.apply(dialect, &how)
-	b.encode = func(file string) error { return encodeFile(file, base, opt, how, &b) }
-	failed := b.run(opt.jobs)
-	if failed > 0 {
-		return exitFailed
+	b.encode = func(file string) error {
+		err := encodeFile(file, base, opt, how, &b)
+		if err != nil {
+			err = opt.onError.after(err, file, b.say)
+		}
+		return err
+	}
+	if status := b.status(opt.jobs); status != exitDone {
+		return status
 	}
 	if err := cache.Save(base); err != nil && opt.verbose {
 		fmt.Fprintf(stderr, "btf-ko: %v\n", err)

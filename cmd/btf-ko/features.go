@@ -96,9 +96,9 @@ func (f *features) addFlags(flags *pflag.FlagSet) {
 	add := func(name, usage string, set func(string) error) {
 		flags.Var(action{set}, name, usage)
 	}
-	add("btf_features", "what to encode (float, enum64, type_tag, decl_tag, ...); without it, what the base has",
+	add("btf_features", "`LIST` of what to encode (default: as the base)",
 		func(s string) error { return f.list(s, false) })
-	add("btf_features_strict", "the same, and a word that is not known is an error",
+	add("btf_features_strict", "the same, and a word of `LIST` that is not known is an error",
 		func(s string) error { return f.list(s, true) })
 	legacy := func(name string, do func()) {
 		add(name, "", func(string) error {

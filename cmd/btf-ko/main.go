@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/kbtf/kbtf/internal/cli"
 	"github.com/kbtf/kbtf/internal/encode"
 	"github.com/kbtf/kbtf/internal/fault"
 )
@@ -20,7 +21,7 @@ import (
 // Version is set by the linker for releases.
 var Version = "v0.1.0-dev"
 
-// Exit status.
+// Exit status; --help says the same.
 const (
 	exitDone   = 0
 	exitFailed = 1 // encoding failed: the file is as it was
@@ -50,42 +51,73 @@ type options struct {
 	features  features
 	rules     rules
 	exclude   []encode.Language
+	onError   onError
 	jobs      jobs
 	quiet     bool
 	verbose   bool
+}
+
+var mainHelp = cli.Help{
+	Synopsis: "btf-ko [--btf_base VMLINUX] FILE.ko... | btf-ko COMMAND --help",
+	Text: `Encodes the DWARF of kernel modules as BTF and puts it into their section
+.BTF. With a base, only the types are written that the base does not have.`,
+	Commands: []string{
+		"base    make a base file of vmlinux: quicker to load, smaller to ship",
+		"diff    do two files say the same, and where do they differ?",
+		"dump    print BTF as bpftool does, or as C",
+		"report  what the BTF of modules takes: text, JSON or a page",
+		"strip   remove the BTF of modules",
+		"verify  does a kernel take it, and does it make sense?",
+	},
+	Exit: "0 done, 1 encoding failed and the file is as it was, 2 usage",
+	Examples: []string{
+		"btf-ko --btf_base vmlinux drivers/net/dummy.ko",
+		"btf-ko --btf_base vmlinux --modules_order modules.order",
+		"btf-ko --btf_base vmlinux --btf_encode_detached dummy.btf dummy.ko",
+	},
+}
+
+// shortFlags are the flags that people use, so that help fits a screen.
+func shortFlags(all *pflag.FlagSet) *pflag.FlagSet {
+	short := newFlagSet("btf-ko", io.Discard)
+	for _, name := range []string{"btf_base", "modules_order", "btf_encode_detached", "btf_features", "on_error", "jobs", "verbose", "help_all"} {
+		short.AddFlag(all.Lookup(name))
+	}
+	return short
 }
 
 func run(args []string, stdout, stderr io.Writer) int {
 	if len(args) > 0 && commands[args[0]] != nil {
 		return commands[args[0]](args[1:], stdout, stderr)
 	}
-	var opt options
+	opt := options{onError: onErrorFail}
 	flags := newFlagSet("btf-ko", stderr)
-	flags.StringVar(&opt.base, "btf_base", "", "split against the BTF of `FILE`: vmlinux, any ELF file with .BTF, raw BTF, or what btf-ko base made of one")
-	flags.StringVar(&opt.baseCache, "base_cache", os.Getenv("KBTF_BASE_CACHE"), "keep the base's index in `DIR` for the next process; \"off\": neither there nor beside it (default $KBTF_BASE_CACHE, or kbtf/bases in the user's cache folder)")
-	flags.StringVar(&opt.order, "modules_order", "", "encode all modules that `FILE`, kbuild's modules.order, lists")
-	flags.StringVar(&opt.detached, "btf_encode_detached", "", "write raw BTF to `FILE` and leave the input alone; of several modules to x.ko.btf and so on in a directory FILE")
-	flags.BoolVarP(&opt.quiet, "quiet", "q", false, "no notes on what was left out")
-	flags.BoolVarP(&opt.verbose, "verbose", "v", false, "say what was written")
+	flags.StringVar(&opt.base, "btf_base", "", "the base `FILE`: vmlinux, raw BTF, a base file")
+	flags.StringVar(&opt.order, "modules_order", "", "encode all modules of `FILE`, a modules.order")
+	flags.StringVar(&opt.detached, "btf_encode_detached", "", "raw BTF to `FILE`, or of several into it")
 	opt.features.addFlags(flags)
+	flags.Var(&opt.onError, "on_error", "what becomes of a module without BTF")
+	flags.VarPF(&opt.jobs, "jobs", "j", "modules at a time (default: all CPUs)").NoOptDefVal = "0"
+	flags.BoolVarP(&opt.verbose, "verbose", "v", false, "say what was written (-q: say less)")
+	flags.BoolVarP(&opt.quiet, "quiet", "q", false, "no notes on what was left out")
+	flags.StringVar(&opt.baseCache, "base_cache", os.Getenv("KBTF_BASE_CACHE"), "keep the base's index in `DIR` for the next process; off: neither there nor beside it (default $KBTF_BASE_CACHE, or kbtf/bases in the user's cache folder)")
 	flags.Var(&opt.rules, "compat", "leave out the functions that pahole of this version leaves out: 1.30 or 1.32 (the default)")
+	exclude := flags.String("lang_exclude", cmp.Or(os.Getenv("PAHOLE_LANG_EXCLUDE"), "rust"), "leave out units in these languages, `LIST` as in rust,asm; C++ is left out anyway (default $PAHOLE_LANG_EXCLUDE, or rust)")
 	flags.BoolP("btf_encode", "J", false, "accepted for pahole's command line: encoding is all that there is")
-	flags.VarPF(&opt.jobs, "jobs", "j", "modules at a time, or threads for one; without N, or without -j: one for each CPU; under make -j: 1, and as many modules more as make lets it").NoOptDefVal = "0"
-	exclude := flags.String("lang_exclude", cmp.Or(os.Getenv("PAHOLE_LANG_EXCLUDE"), "rust"), "leave out units in these languages, `LIST` as in rust,asm; C++ is left out anyway")
 	version := flags.Bool("version", false, "print the version and exit")
+	helpAll := flags.Bool("help_all", false, "list all flags")
 	profile := flags.String("cpuprofile", "", "write a CPU profile to `FILE`")
 	flags.Lookup("cpuprofile").Hidden = true
-	flags.Usage = func() {
-		fmt.Fprintf(stdout, "usage: btf-ko [--btf_base FILE] [--btf_encode_detached FILE] FILE.ko...\n"+
-			"       btf-ko base|verify|diff --help\n\n"+
-			"Encodes the DWARF of kernel modules as BTF and puts it into their .BTF section. With a base (vmlinux)\n"+
-			"only the types are written that the base does not have.\n\n%s", flags.FlagUsages())
-	}
+	flags.Usage = func() { fmt.Fprint(stdout, mainHelp.Format(shortFlags(flags))) }
 	if err := flags.Parse(spellJobs(args)); errors.Is(err, pflag.ErrHelp) {
 		return exitDone
 	} else if err != nil {
 		fmt.Fprintf(stderr, "btf-ko: %v\n", err)
 		return exitUsage
+	}
+	if *helpAll {
+		fmt.Fprint(stdout, mainHelp.Format(flags))
+		return exitDone
 	}
 	if *version {
 		fmt.Fprintf(stdout, "btf-ko %s\n", Version)
@@ -126,6 +158,10 @@ func run(args []string, stdout, stderr io.Writer) int {
 	}
 	if st, err := os.Stat(opt.detached); opt.detached != "" && len(files) > 1 && (err != nil || !st.IsDir()) {
 		fmt.Fprintf(stderr, "btf-ko: --btf_encode_detached: for %d files it has to be a directory that exists\n", len(files))
+		return exitUsage
+	}
+	if opt.detached != "" && opt.onError != onErrorFail {
+		fmt.Fprintf(stderr, "btf-ko: --on_error=%s: not with --btf_encode_detached, whose file somebody waits for\n", opt.onError)
 		return exitUsage
 	}
 	return encodeFiles(files, &opt, stdout, stderr)

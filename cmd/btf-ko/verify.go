@@ -14,23 +14,25 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/kbtf/kbtf/internal/btfverify"
+	"github.com/kbtf/kbtf/internal/cli"
 	"github.com/kbtf/kbtf/internal/fault"
 )
 
-const verifyUsage = `usage: btf-ko verify [--btf_base FILE] [--kernel VERSION] FILE...
-
-Says whether a kernel takes the BTF of modules, or of vmlinux, and whether it makes sense: that all it
-refers to is there and of the right kind, and that the base is the one that it was encoded against. FILE
-is an ELF file with .BTF, or raw BTF. BTF that brings its own .BTF.base is checked against that.
-
-%s
-Prints a line for each type that is wrong. Exit status: 0 nothing is wrong, 1 something is, 2 the base
-or the command line is.
-
-    btf-ko verify vmlinux
-    btf-ko verify --btf_base vmlinux drivers/net/dummy.ko fs/xfs/xfs.ko
-    btf-ko verify --btf_base /sys/kernel/btf/vmlinux --kernel 6.1 dummy.btf
-`
+var verifyHelp = cli.Help{
+	Synopsis: "btf-ko verify [--btf_base FILE] [--kernel VERSION] FILE...",
+	Text: `
+Says whether a kernel takes the BTF of modules, or of vmlinux, and whether it makes
+sense: that all it refers to is there and of the right kind, and that the base is
+the one that it was encoded against. FILE is an ELF file with .BTF, or raw BTF. BTF
+that brings its own .BTF.base is checked against that. Prints a line for each type
+that is wrong.`,
+	Exit: "0 nothing is wrong, 1 something is, 2 the base or command line is",
+	Examples: []string{
+		"btf-ko verify vmlinux",
+		"btf-ko verify --btf_base vmlinux drivers/net/dummy.ko fs/xfs/xfs.ko",
+		"btf-ko verify --btf_base /sys/kernel/btf/vmlinux --kernel 6.1 dummy.btf",
+	},
+}
 
 // maxProblems is how many problems of a file are printed, without --all.
 const maxProblems = 10
@@ -46,12 +48,12 @@ type verifyOptions struct {
 func runVerify(args []string, stdout, stderr io.Writer) int {
 	var opt verifyOptions
 	flags := newFlagSet("btf-ko verify", stderr)
-	flags.StringVar(&opt.base, "btf_base", "", "check against the BTF of `FILE`: vmlinux, any ELF file with .BTF, or raw BTF")
-	flags.StringVar(&opt.kernel, "kernel", "", "take what this `VERSION` takes: 6.1, 6.12 or 7.2 (default 7.2, which takes the most)")
+	flags.StringVar(&opt.base, "btf_base", "", "check against the BTF of `FILE`: vmlinux, or raw BTF")
+	flags.StringVar(&opt.kernel, "kernel", "", "the `VERSION` that it is for: 6.1, 6.12 or 7.2 (the default)")
 	flags.BoolVar(&opt.all, "all", false, fmt.Sprintf("print all problems, not only %d of a file", maxProblems))
 	flags.BoolVarP(&opt.verbose, "verbose", "v", false, "print a line for each file that is fine")
-	flags.VarPF(&opt.jobs, "jobs", "j", "files at a time; without N, or without -j: one for each CPU").NoOptDefVal = "0"
-	flags.Usage = func() { fmt.Fprintf(stdout, verifyUsage, flags.FlagUsages()) }
+	flags.VarPF(&opt.jobs, "jobs", "j", "files at a time (default: one for each CPU)").NoOptDefVal = "0"
+	flags.Usage = func() { fmt.Fprint(stdout, verifyHelp.Format(flags)) }
 	if err := flags.Parse(spellJobs(args)); errors.Is(err, pflag.ErrHelp) {
 		return exitDone
 	} else if err != nil {

@@ -12,24 +12,29 @@ import (
 	"strings"
 
 	"github.com/spf13/pflag"
+
+	"github.com/kbtf/kbtf/internal/cli"
 )
 
-const usage = `kconfig-probe decides whether kernel modules can have split BTF and wires it.
-
-Usage:
-  kconfig-probe split-btf            can the encoder write split BTF?
-  kconfig-probe btf-modules          can this configuration have BTF for modules?
-  kconfig-probe version [--numeric]  the encoder's version; 1.24 as 124
-  kconfig-probe patch TREE           the patch that wires a kernel tree
-  kconfig-probe fragment NAME        the fragment for kconfig, makefile or modfinal
-
-split-btf and btf-modules print y or n and exit with 0 for y, 1 for n, and 2
-for n because it cannot be told; the reason is on stderr for 2, and with -v
-always. The others exit with 0 when done, 1 for a no, and 2 on an error.
-
-The encoder is --encoder, else $PAHOLE, else pahole; words may follow, as in
-"ccache pahole". "kconfig-probe COMMAND --help" has the rest.
-`
+var mainHelp = cli.Help{
+	Synopsis: "kconfig-probe COMMAND [FLAG...]",
+	Text: `Decides whether kernel modules can have split BTF, for Kconfig, make and sh, and wires that into a kernel tree. The encoder that
+is asked is --encoder, else $PAHOLE, else pahole; words may follow, as in "ccache pahole".`,
+	Commands: []string{
+		"split-btf    can the encoder write split BTF?",
+		"btf-modules  can this configuration have BTF for modules?",
+		"version      the encoder's version; 1.24 as 124 with --numeric",
+		"doctor       what is there, what is wrong, and what to do about it",
+		"patch        the patch that wires a kernel tree",
+		"fragment     what patch inserts, to be merged by hand",
+	},
+	Exit: "0 for y, 1 for n, 2 for n because it cannot be told; others: 0 done, 1 no, 2 error",
+	Examples: []string{
+		"kconfig-probe doctor ~/linux-5.10",
+		"kconfig-probe patch ~/linux-5.10 --apply",
+		"kconfig-probe split-btf -v",
+	},
+}
 
 // Exit statuses. A no is not an error.
 const (
@@ -49,6 +54,7 @@ var commands = []command{
 	{"split-btf", splitBTFUsage, splitBTF},
 	{"btf-modules", btfModulesUsage, btfModules},
 	{"version", versionUsage, version},
+	{"doctor", doctorUsage, doctorCommand},
 	{"patch", patchUsage, patch},
 	{"fragment", fragmentUsage, fragment},
 }
@@ -64,12 +70,12 @@ func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
 func run(args []string, stdout, stderr io.Writer) int {
 	if len(args) == 0 {
-		fmt.Fprint(stderr, usage)
+		fmt.Fprintln(stderr, "kconfig-probe: no command, see kconfig-probe --help")
 		return exitError
 	}
 	switch args[0] {
 	case "help", "--help", "-h":
-		fmt.Fprint(stdout, usage)
+		fmt.Fprint(stdout, mainHelp.Format(pflag.NewFlagSet("kconfig-probe", pflag.ContinueOnError)))
 		return exitYes
 	}
 	i := slices.IndexFunc(commands, func(c command) bool { return c.name == args[0] })
@@ -91,13 +97,22 @@ func (in *invocation) flags() *pflag.FlagSet {
 // parse reads the flags and checks the number of other arguments. It reports
 // false, and the exit status, if the command is to go no further.
 func (in *invocation) parse(flags *pflag.FlagSet, nargs int) (int, bool) {
+	return in.parseArgs(flags, func(n int) bool { return n == nargs })
+}
+
+// parseUpTo is parse for commands with arguments that may be left out.
+func (in *invocation) parseUpTo(flags *pflag.FlagSet, most int) (int, bool) {
+	return in.parseArgs(flags, func(n int) bool { return n <= most })
+}
+
+func (in *invocation) parseArgs(flags *pflag.FlagSet, enough func(nargs int) bool) (int, bool) {
 	switch err := flags.Parse(in.args); {
 	case err == pflag.ErrHelp:
-		fmt.Fprintf(in.stdout, "%s\nFlags:\n%s", in.command.summary, flags.FlagUsages())
+		fmt.Fprint(in.stdout, in.command.help().Format(flags))
 		return exitYes, false
 	case err != nil:
 		return in.fail("%s, see kconfig-probe %s --help", err, in.command.name), false
-	case flags.NArg() != nargs:
+	case !enough(flags.NArg()):
 		synopsis, _, _ := strings.Cut(in.command.summary, "\n")
 		return in.fail("%d arguments given, usage: %s", flags.NArg(), synopsis), false
 	}

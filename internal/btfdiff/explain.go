@@ -53,6 +53,27 @@ func (b *Base) Explain(rawA, rawB []byte) (*Explanation, error) {
 	return e, nil
 }
 
+// Repeats lists the types of one split that say what the base or another type of the split says.
+func (b *Base) Repeats(raw []byte) ([]Repeat, error) {
+	s, _, err := b.compare(raw, nothing(raw))
+	if err != nil {
+		return nil, err
+	}
+	return s.repeats(), nil
+}
+
+// nothing is BTF without types and strings, in the byte order of some other.
+func nothing(raw []byte) []byte {
+	empty := make([]byte, headerSize)
+	copy(empty, raw[:min(len(raw), 4)]) // magic, version, flags
+	header := []byte{headerSize, 0, 0, 0}
+	if len(raw) > 1 && raw[0] == magic>>8 {
+		slices.Reverse(header)
+	}
+	copy(empty[4:], header)
+	return empty
+}
+
 // pair finds the changes: what only one side has, if the other has something of that name. Where a name stands for several types the
 // first belongs to the first.
 func (e *Explanation) pair(a, z *summary) {

@@ -106,18 +106,9 @@ type NewSection struct {
 //
 // The image still shows the file as it was when it was opened: close it.
 func (img *Image) Attach(sections ...NewSection) error {
-	if img.Signed() {
-		return fmt.Errorf("%s: %w", img.Path, ErrSigned)
-	}
-	st, err := os.Stat(img.Path)
+	st, err := img.changeable()
 	if err != nil {
-		return fileError(err)
-	}
-	if st.Mode()&0o222 == 0 { // root would get past this
-		return fmt.Errorf("%s: read-only (mode %#o): make it writable first", img.Path, st.Mode().Perm())
-	}
-	if st.Size() != int64(len(img.Data)) {
-		return fmt.Errorf("%s: changed while it was being read", img.Path)
+		return err
 	}
 	before := img.before()
 	end := before.size // where the tail belongs
@@ -205,6 +196,23 @@ func (img *Image) hold(f *os.File) error {
 		return fmt.Errorf("%s: changed while it was being encoded: by another btf-ko, or the linker?", img.Path)
 	}
 	return nil
+}
+
+// changeable tells whether the file may be changed, and is still the one that was opened.
+func (img *Image) changeable() (os.FileInfo, error) {
+	if img.Signed() {
+		return nil, fmt.Errorf("%s: %w", img.Path, ErrSigned)
+	}
+	st, err := os.Stat(img.Path)
+	switch {
+	case err != nil:
+		return nil, fileError(err)
+	case st.Mode()&0o222 == 0: // root would get past this
+		return nil, fmt.Errorf("%s: read-only (mode %#o): make it writable first", img.Path, st.Mode().Perm())
+	case st.Size() != int64(len(img.Data)):
+		return nil, fmt.Errorf("%s: changed while it was being read", img.Path)
+	}
+	return st, nil
 }
 
 // has tells whether the file has just these contents.

@@ -1,0 +1,390 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+package btfdump
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/kbtf/kbtf/internal/btf"
+	"github.com/kbtf/kbtf/internal/elfimage"
+	"github.com/kbtf/kbtf/internal/encode"
+)
+
+// fetch is where a real input is.
+func fetch(t *testing.T, input string) string {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("downloads a kernel")
+	}
+	cmd := exec.Command("../../scripts/fetch", input)
+	cmd.Stderr = os.Stderr // progress
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("scripts/fetch %s: %v", input, err)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// kernels are Debian's, whose modules have BTF by pahole 1.24, 1.24 and 1.32.
+var kernels = []string{"linux-6.1-dbg", "linux-6.12-cloud-dbg", "linux-7-cloud-dbg"}
+
+// kernelFiles gives a kernel's vmlinux and modules.
+func kernelFiles(t *testing.T, input string) (vmlinux string, modules []string) {
+	t.Helper()
+	dir := filepath.Join(fetch(t, input), "usr/lib/debug")
+	found, err := filepath.Glob(filepath.Join(dir, "boot/vmlinux-*"))
+	if err != nil || len(found) != 1 {
+		t.Fatalf("%s: vmlinux: %v %v", dir, found, err)
+	}
+	err = filepath.WalkDir(filepath.Join(dir, "lib/modules"), func(path string, d os.DirEntry, err error) error {
+		if err == nil && strings.HasSuffix(path, ".ko") {
+			modules = append(modules, path)
+		}
+		return err
+	})
+	if err != nil || len(modules) < 500 {
+		t.Fatalf("%s: %d modules, %v", dir, len(modules), err)
+	}
+	return found[0], modules
+}
+
+// section reads a section of a file.
+func section(t *testing.T, path, name string) []byte {
+	t.Helper()
+	img, err := elfimage.Open(path) // stays mapped
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := img.Section(name)
+	if s == nil {
+		return nil
+	}
+	data, err := img.Inflate(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+func read(t *testing.T, raw []byte, base *BTF) *BTF {
+	t.Helper()
+	b, err := Read(raw, base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func raw(t *testing.T, b *BTF) string {
+	t.Helper()
+	var s strings.Builder
+	if err := b.Raw(&s); err != nil {
+		t.Fatal(err)
+	}
+	return s.String()
+}
+
+// firstDifference is a diff of two long texts that is not long.
+func firstDifference(a, b string) string {
+	la, lb := strings.Split(a, "\n"), strings.Split(b, "\n")
+	for i := range min(len(la), len(lb)) {
+		if la[i] != lb[i] {
+			return fmt.Sprintf("line %d: %q, %q", i+1, la[i], lb[i])
+		}
+	}
+	return fmt.Sprintf("%d lines, %d lines", len(la), len(lb))
+}
+
+// Every fortieth module of three kernels, and their vmlinux: what bpftool prints, line for line.
+func TestRawIsThatOfBpftool(t *testing.T) {
+	bpftool := fetch(t, "bpftool")
+	for _, kernel := range kernels {
+		t.Run(kernel, func(t *testing.T) {
+			vmlinux, modules := kernelFiles(t, kernel)
+			compare := func(b *BTF, args ...string) {
+				t.Helper()
+				out, err := exec.Command(bpftool, append(args, "format", "raw")...).Output()
+				if err != nil {
+					t.Fatalf("bpftool %v: %v", args, err)
+				}
+				if got := raw(t, b); got != string(out) {
+					t.Errorf("%v: %s", args, firstDifference(got, string(out)))
+				}
+			}
+			base := read(t, section(t, vmlinux, ".BTF"), nil)
+			compare(base, "btf", "dump", "file", vmlinux)
+			// A base without DWARF is found faster by bpftool.
+			small := filepath.Join(t.TempDir(), "vmlinux.btf")
+			if err := os.WriteFile(small, section(t, vmlinux, ".BTF"), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			for i := 0; i < len(modules); i += 40 {
+				if btf := section(t, modules[i], ".BTF"); btf != nil {
+					compare(read(t, btf, base), "-B", small, "btf", "dump", "file", modules[i])
+				}
+			}
+		})
+	}
+}
+
+// All kinds, in both byte orders, as bpftool has them.
+func TestRawOfAllKinds(t *testing.T) {
+	bpftool := fetch(t, "bpftool")
+	dir := t.TempDir()
+	source := filepath.Join(dir, "kinds.c")
+	write(t, source, kindsSource)
+	for _, target := range []string{"x86_64-linux-gnu", "s390x-linux-gnu"} {
+		t.Run(target, func(t *testing.T) {
+			object := filepath.Join(dir, target+".o")
+			run(t, "clang", "--target="+target, "-g", "-O1", "-ffreestanding", "-fms-extensions", "-w", "-c", "-o", object, source)
+			blob := encoded(t, object)
+			file := filepath.Join(dir, target+".btf")
+			write(t, file, string(blob))
+			b := read(t, blob, nil)
+			for kind := btf.KindInt; kind <= btf.KindEnum64; kind++ {
+				if b.Kinds()[kind] == 0 {
+					t.Errorf("the source has no %v", kind)
+				}
+			}
+			out, err := exec.Command(bpftool, "btf", "dump", "file", file, "format", "raw").Output()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := raw(t, b); got != string(out) {
+				t.Error(firstDifference(got, string(out)))
+			}
+		})
+	}
+}
+
+const kindsSource = `
+struct unknown;
+enum small { MINUS = -1, PLUS = 5 };
+enum upper { TOP = 4000000000u };
+enum wide { WIDE = 0x100000000ll };
+enum low { LOW = -0x100000000ll };
+enum __attribute__((packed)) tiny { TINY = 3 };
+union number { int i; float f; double d; };
+typedef const volatile int odd;
+typedef int table[3][4];
+typedef struct { int a; struct unknown *u; } unnamed;
+typedef int (*handler)(struct unknown *u, const char *format, ...);
+struct all {
+	struct unknown *u; unsigned a:3; int b:5; long c; union number n; odd o; table t; enum small s; enum upper up;
+	enum wide w; enum low l; enum tiny ti; char *restrict r; handler h; int (*(*f)(int (*)[2]))(void); _Bool yes;
+	enum { ONE, SEVEN = 7 } e; struct { int q; union { int x; long y; }; }; unnamed un; const char *const names[2];
+	struct unknown *(*look)(unnamed *, enum wide);
+	__extension__ unsigned __int128 huge;
+	int tail[];
+};
+struct __attribute__((packed)) tight { char c; int i; short s:9; long l; };
+struct __attribute__((aligned(64))) line { int i; };
+struct gaps { char a; __attribute__((aligned(32))) int b; struct line c; int d:3; int :0; int e:30; int :7; unsigned char g:2; long h:40; long i:30; };
+struct unions { union { struct { char a; __attribute__((aligned(16))) int b; }; struct { char c; __attribute__((aligned(16))) int d; }; }; };
+struct tag { int x; enum { INSIDE } e; }; typedef struct tag by_typedef;
+struct extended { int a; struct tag; int b; }; struct more { int a; by_typedef; long b; };
+struct inner { struct tight t; int x; };
+struct __attribute__((packed)) holder { char c; struct gaps g; };
+struct tagged { int *p __attribute__((btf_decl_tag("member"))); int __attribute__((btf_type_tag("rcu"))) *q; };
+int per_cpu __attribute__((section(".data..percpu"))) = 3;
+struct all all; struct gaps gaps; struct inner inner; struct holder holder; struct tagged tagged; struct unions unions; struct extended extended; struct more more;
+static __attribute__((noinline)) int hidden(int q) { return q + per_cpu; }
+int visible(struct all *a, unnamed *u, int unused, ...) { return hidden(a->a) + u->a; }
+`
+
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func run(t *testing.T, name string, args ...string) {
+	t.Helper()
+	if out, err := exec.Command(name, args...).CombinedOutput(); err != nil {
+		t.Fatalf("%s %v: %v\n%.2000s", name, args, err, out)
+	}
+}
+
+// encoded is the BTF of an object's DWARF.
+func encoded(t *testing.T, object string) []byte {
+	t.Helper()
+	img, err := elfimage.Open(object)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer img.Close()
+	blob, err := encode.File(img, encode.NoBase(), encode.Options{Dialect: btf.Modern, Variables: encode.AllVariables, Threads: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return blob
+}
+
+// compiled gives the BTF of what C wrote, to be compared with what C was written of.
+func compiled(t *testing.T, text string) *BTF {
+	t.Helper()
+	dir := t.TempDir()
+	source, object := filepath.Join(dir, "types.c"), filepath.Join(dir, "types.o")
+	write(t, source, text+"int present;\n") // gcc writes no DWARF of nothing
+	run(t, "gcc", "-std=gnu11", "-w", "-g", "-ffreestanding", "-fno-eliminate-unused-debug-types", "-c", "-o", object, source)
+	return read(t, encoded(t, object), nil)
+}
+
+// layoutOf lists where all is in a struct or union: paths, offsets and widths in bits.
+func layoutOf(b *BTF, r record) []string {
+	list := []string{fmt.Sprintf("size %d", r.third())}
+	return append(list, members(b, r, "", 0)...)
+}
+
+func members(b *BTF, r record, prefix string, at uint32) (list []string) {
+	for i := range r.vlen() {
+		name, id := string(r.str(r.word(r.item(i)))), r.word(r.item(i)+4)
+		if strings.HasPrefix(name, "__pad") {
+			continue
+		}
+		offset, width := r.bitOffset(i)
+		end := id
+		for k := b.kind(end); k == btf.KindConst || k == btf.KindVolatile || k == btf.KindTypedef && name == ""; k = b.kind(end) {
+			end = b.record(end).third()
+		}
+		if k := b.kind(end); (k == btf.KindStruct || k == btf.KindUnion) && (name == "" || len(b.record(end).name()) == 0) {
+			list = append(list, members(b, b.record(end), prefix+name+".", at+offset)...)
+			continue
+		}
+		list = append(list, fmt.Sprintf("%s%s at %d width %d", prefix, name, at+offset, width))
+	}
+	return list
+}
+
+// checkC writes C of the types of these names.
+func checkC(t *testing.T, b *BTF, names []string) (compared int) {
+	t.Helper()
+	w := newCWriter(b)
+	if err := w.write(names); err != nil {
+		t.Fatal(err)
+	}
+	return checkLayouts(t, w)
+}
+
+// checkLayouts compiles what was written, and compares all structs and unions in it.
+func checkLayouts(t *testing.T, w *cWriter) (compared int) {
+	t.Helper()
+	b := w.btf
+	again := compiled(t, string(w.out))
+	byName := map[string]record{}
+	for r := range again.own {
+		if k := r.kind(); k == btf.KindStruct || k == btf.KindUnion {
+			byName[string(r.name())] = r
+		}
+	}
+	for id, tag := range w.tagOf {
+		r := b.record(id)
+		if k := r.kind(); !tag.defined || k != btf.KindStruct && k != btf.KindUnion {
+			continue
+		}
+		compiled, ok := byName[tag.name]
+		if !ok {
+			t.Errorf("%s %s: not in what was compiled", tag.keyword, tag.name)
+			continue
+		}
+		if diff := cmp.Diff(layoutOf(b, r), layoutOf(again, compiled)); diff != "" {
+			t.Errorf("%s %s (-BTF +C):\n%s", tag.keyword, tag.name, diff)
+		}
+		compared++
+	}
+	return compared
+}
+
+func TestCOfAllKinds(t *testing.T) {
+	dir := t.TempDir()
+	source, object := filepath.Join(dir, "kinds.c"), filepath.Join(dir, "kinds.o")
+	write(t, source, kindsSource)
+	run(t, "gcc", "-w", "-g", "-O1", "-ffreestanding", "-fms-extensions", "-c", "-o", object, source)
+	if n := checkC(t, read(t, encoded(t, object), nil), []string{"struct all", "gaps", "inner", "holder", "tagged", "unions", "extended", "more", "visible", "per_cpu"}); n < 8 {
+		t.Errorf("%d types compared", n)
+	}
+}
+
+// All types of every twenty-fifth module, and those that they need of vmlinux.
+func TestCOfRealModulesCompilesToTheSameLayout(t *testing.T) {
+	for _, kernel := range kernels {
+		t.Run(kernel, func(t *testing.T) {
+			vmlinux, modules := kernelFiles(t, kernel)
+			base := read(t, section(t, vmlinux, ".BTF"), nil)
+			compared := 0
+			for i := 0; i < len(modules); i += 25 {
+				blob := section(t, modules[i], ".BTF")
+				if blob == nil {
+					continue
+				}
+				b := read(t, blob, base)
+				var names []string
+				for r := range b.own {
+					if k := r.kind(); len(r.name()) > 0 && k != btf.KindInt && k != btf.KindFloat && k != btf.KindDatasec && k != btf.KindDeclTag && k != btf.KindTypeTag {
+						names = append(names, string(r.name()))
+					}
+				}
+				t.Run(filepath.Base(modules[i]), func(t *testing.T) { compared += checkC(t, b, names) })
+			}
+			t.Logf("%d structs and unions compared", compared)
+			if compared < 700 {
+				t.Errorf("only %d structs and unions were compared", compared)
+			}
+		})
+	}
+}
+
+// All types of vmlinux that have a name, in one text.
+func TestCOfVmlinux(t *testing.T) {
+	for _, kernel := range kernels {
+		t.Run(kernel, func(t *testing.T) {
+			vmlinux, _ := kernelFiles(t, kernel)
+			b := read(t, section(t, vmlinux, ".BTF"), nil)
+			w := newCWriter(b)
+			for r := range b.own {
+				switch r.kind() {
+				case btf.KindStruct, btf.KindUnion, btf.KindTypedef, btf.KindEnum, btf.KindEnum64, btf.KindFunc:
+					if len(r.name()) == 0 {
+						continue
+					}
+					if err := w.top(r.id); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			if n := checkLayouts(t, w); n < 5000 {
+				t.Errorf("%d structs and unions compared", n)
+			}
+		})
+	}
+}
+
+func TestReadRefusesWhatIsNotThere(t *testing.T) {
+	dir := t.TempDir()
+	source, object := filepath.Join(dir, "kinds.c"), filepath.Join(dir, "kinds.o")
+	write(t, source, kindsSource)
+	run(t, "gcc", "-w", "-g", "-O1", "-ffreestanding", "-fms-extensions", "-c", "-o", object, source)
+	whole := encoded(t, object)
+	for i := range 24 + len(whole)/2 { // each byte of the header and of the first types
+		damaged := bytes.Clone(whole)
+		damaged[i] ^= 0x41
+		b, err := Read(damaged, nil)
+		if err == nil {
+			raw(t, b) // must not panic
+		}
+	}
+	for n := range whole {
+		if _, err := Read(whole[:n], nil); err == nil {
+			t.Fatalf("%d of %d bytes were taken", n, len(whole))
+		}
+	}
+}

@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+package btfreport
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/kbtf/kbtf/internal/btf"
+	"github.com/kbtf/kbtf/internal/btfdiff"
+	"github.com/kbtf/kbtf/internal/btfdump"
+	"github.com/kbtf/kbtf/internal/dwarf"
+	"github.com/kbtf/kbtf/internal/elfimage"
+	"github.com/kbtf/kbtf/internal/encode"
+)
+
+// Find gives the modules among files and below folders, compressed ones too, and the folder below which all of them are.
+func Find(args []string) (root string, paths []string, err error) {
+	for _, arg := range args {
+		st, err := os.Stat(arg)
+		if err != nil {
+			return "", nil, fmt.Errorf("%s: %w", arg, cause(err))
+		}
+		if !st.IsDir() {
+			paths = append(paths, filepath.Clean(arg))
+			continue
+		}
+		found := len(paths)
+		err = filepath.WalkDir(arg, func(path string, d fs.DirEntry, err error) error {
+			if err == nil && d.Type().IsRegular() && isModule(path) {
+				paths = append(paths, path)
+			}
+			return err
+		})
+		if err != nil {
+			return "", nil, fmt.Errorf("%s: %w", arg, cause(err))
+		}
+		if len(paths) == found {
+			return "", nil, fmt.Errorf("%s: no modules (*.ko) below it", arg)
+		}
+	}
+	slices.Sort(paths)
+	paths = slices.Compact(paths)
+	if len(args) == 1 && len(paths) > 0 && paths[0] != filepath.Clean(args[0]) {
+		root = filepath.Clean(args[0])
+	}
+	return root, paths, nil
+}
+
+func isModule(path string) bool {
+	for _, packed := range []string{"", ".xz", ".gz", ".zst"} {
+		if strings.HasSuffix(path, ".ko"+packed) {
+			return true
+		}
+	}
+	return false
+}
+
+func cause(err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return p.Err
+	}
+	return err
+}
+
+// Collect reads the modules, jobs of them at a time. done is called after each, never twice at a time.
+func Collect(root string, paths []string, basePath string, jobs int, done func(n int)) (*Report, error) {
+	c, err := newCollector(basePath)
+	if err != nil {
+		return nil, err
+	}
+	r := &Report{Base: Base{Path: basePath, Bytes: len(c.raw), Types: c.base.NumTypes()}, Modules: []Module{}}
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	next, n := 0, 0
+	// The largest first, so that none is left over at the end.
+	order := bySize(paths)
+	for range max(1, min(jobs, len(paths))) {
+		wg.Go(func() {
+			for {
+				mu.Lock()
+				i := next
+				next++
+				mu.Unlock()
+				if i >= len(order) {
+					return
+				}
+				path := order[i]
+				m, err := c.module(path)
+				name := path
+				if rel, relErr := filepath.Rel(root, path); root != "" && relErr == nil {
+					name = rel
+				}
+				mu.Lock()
+				switch {
+				case errors.Is(err, errNothing):
+					r.Without = append(r.Without, name)
+				case err != nil:
+					r.Unreadable = append(r.Unreadable, Failed{name, strings.TrimPrefix(err.Error(), path+": ")})
+				default:
+					m.Path = name
+					r.Modules = append(r.Modules, *m)
+				}
+				n++
+				done(n)
+				mu.Unlock()
+			}
+		})
+	}
+	wg.Wait()
+	slices.Sort(r.Without)
+	slices.SortFunc(r.Unreadable, func(a, b Failed) int { return strings.Compare(a.Path, b.Path) })
+	r.finish(c.dump.Kinds())
+	return r, nil
+}
+
+func bySize(paths []string) []string {
+	size := map[string]int64{}
+	for _, p := range paths {
+		if st, err := os.Stat(p); err == nil {
+			size[p] = st.Size()
+		}
+	}
+	order := slices.Clone(paths)
+	slices.SortStableFunc(order, func(a, b string) int { return int(min(1, max(-1, size[b]-size[a]))) })
+	return order
+}
+
+// errNothing says that a module has neither BTF nor DWARF.
+var errNothing = errors.New("neither BTF nor DWARF")
+
+// A collector has the base in the three forms in which it is used: to encode, to find what is redundant, to count.
+type collector struct {
+	raw  []byte
+	base *btf.Base
+	diff *btfdiff.Base
+	dump *btfdump.BTF
+	none *btf.Base
+}
+
+func newCollector(path string) (*collector, error) {
+	raw, err := readBase(path)
+	if err != nil {
+		return nil, err
+	}
+	c := &collector{raw: raw, none: encode.NoBase()}
+	if c.base, err = encode.LoadBase(path, encode.DefaultBaseCache()); err != nil {
+		return nil, err
+	}
+	if c.dump, err = btfdump.Read(raw, nil); err == nil {
+		c.diff, err = btfdiff.NewBase(raw)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("base %s: %w", path, err)
+	}
+	return c, nil
+}
+
+// readBase gives the bytes of a base's BTF.
+func readBase(path string) ([]byte, error) {
+	data, err := elfimage.MapFile(path) // stays mapped
+	if err != nil {
+		return nil, fmt.Errorf("base %w", err)
+	}
+	if btf.IsBaseFile(data) {
+		return nil, fmt.Errorf("base %s: a base file has no place here: give the vmlinux that it was made of", path)
+	}
+	if !elfimage.IsELF(data) {
+		return data, nil
+	}
+	img, err := elfimage.Parse(path, data)
+	if err != nil {
+		return nil, fmt.Errorf("base %w", err)
+	}
+	s := img.Section(".BTF")
+	if s == nil || s.Size == 0 {
+		return nil, fmt.Errorf("base %s: no .BTF section: build vmlinux with CONFIG_DEBUG_INFO_BTF=y", path)
+	}
+	return img.Inflate(s)
+}
+
+// module reads one module.
+func (c *collector) module(path string) (*Module, error) {
+	img, err := open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer img.Close()
+	m := &Module{From: "dwarf"}
+	how := encode.Options{Dialect: c.base.Dialect, Threads: 1}
+	full, err := encode.File(img, c.none, how)
+	noDWARF := errors.Is(err, dwarf.ErrNoDWARF)
+	if err != nil && !noDWARF {
+		return nil, err
+	}
+	m.Full = len(full)
+	var split []byte
+	if s := img.Section(".BTF"); s != nil && s.Size > 0 {
+		if b := img.Section(".BTF.base"); b != nil && b.Size > 0 {
+			return nil, fmt.Errorf("%s: has a base of its own (.BTF.base): made for another kernel", path)
+		}
+		if split, err = img.Inflate(s); err != nil {
+			return nil, err
+		}
+	} else if noDWARF {
+		return nil, errNothing
+	} else {
+		m.Encoded = true
+		if split, err = encode.File(img, c.base, how); err != nil {
+			return nil, err
+		}
+	}
+	dump, err := btfdump.Read(split, c.dump)
+	if err != nil {
+		return nil, fmt.Errorf("%s: BTF of another base? %w", path, err)
+	}
+	if noDWARF {
+		m.From, m.Full = "btf", dump.Joined()
+	}
+	repeats, err := c.diff.Repeats(split)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	m.Split, m.kinds, m.Redundant = len(split), dump.Kinds(), len(repeats)
+	for _, n := range m.kinds {
+		m.Types += n
+	}
+	for _, rep := range repeats {
+		m.repeated[rep.Kind]++
+		if rep.OfBase {
+			m.Unshared++
+		}
+	}
+	return m, nil
+}

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+package doctor
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/kbtf/kbtf/kbuild"
+	"github.com/kbtf/kbtf/probe"
+)
+
+func parsed(t *testing.T, text string) probe.Version {
+	t.Helper()
+	v, err := probe.ParseVersion(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+// paholeOn is a diagnosis of a version of pahole in a tree with these flags of pahole's.
+func paholeOn(t *testing.T, text string, major, minor int, scripts string) *Diagnosis {
+	t.Helper()
+	return &Diagnosis{
+		Encoder: Encoder{Name: probe.Pahole, parsed: parsed(t, text), readable: true},
+		Tree:    &Tree{major: major, minor: minor, scripts: scripts},
+	}
+}
+
+func TestDefectsAreReportedWhereTheyApply(t *testing.T) {
+	const old, flags = "", "--skip_encoding_btf_vars --skip_encoding_btf_enum64"
+	gen := func(d *Diagnosis) { d.Config = &Config{all: map[string]string{"GENDWARFKSYMS": "y", "X86": "y"}} }
+	none := func(*Diagnosis) {}
+	tests := []struct {
+		pahole       string
+		major, minor int
+		scripts      string
+		change       func(*Diagnosis)
+		want         string // in one of the findings; empty: there is none
+	}{
+		{"v1.17", 5, 11, old, none, ""},
+		{"v1.18", 5, 11, old, none, "size zero"},
+		{"v1.21", 5, 11, old, none, "size zero"},
+		{"v1.21", 5, 11, flags, none, ""},
+		{"v1.22", 5, 11, old, none, ""},
+		{"v1.23", 5, 10, old, none, ""},
+		{"v1.24", 5, 10, old, none, "ENUM64"},
+		{"v1.30", 5, 19, old, none, "ENUM64"},
+		{"v1.24", 5, 10, flags, none, ""},
+		{"v1.24", 6, 0, old, none, ""},
+		{"v1.27", 6, 12, old, none, "6 to 7 GB"},
+		{"v1.28", 6, 12, old, none, ""},
+		{"v1.28", 6, 15, old, gen, "GENDWARFKSYMS"},
+		{"v1.29", 6, 15, old, gen, "GENDWARFKSYMS"},
+		{"v1.30", 6, 15, old, gen, ""},
+		{"v1.28", 6, 12, "--btf_features=x -j$(JOBS)", none, "not reproducible"},
+		{"v1.28", 6, 12, "pahole -jobless", none, ""},
+		{"v1.29", 6, 12, "-j$(JOBS)", none, ""},
+		{"v1.32", 7, 2, old, func(d *Diagnosis) { d.Encoder.Libbpf = "1.7.0" }, "typedef"},
+		{"v1.32", 7, 2, old, func(d *Diagnosis) { d.Encoder.Libbpf = "1.7.1" }, ""},
+		{"btf-ko v0.1.0", 5, 10, old, func(d *Diagnosis) { d.Encoder.Name = probe.BTFKo }, ""},
+	}
+	for _, test := range tests {
+		d := paholeOn(t, test.pahole, test.major, test.minor, test.scripts)
+		test.change(d)
+		d.defects()
+		var texts []string
+		for _, f := range d.Findings {
+			texts = append(texts, f.Text)
+			if f.Fix == "" || f.Source == "" {
+				t.Errorf("no fix or no source: %+v", f)
+			}
+		}
+		all := strings.Join(texts, "\n")
+		if test.want == "" && all != "" || !strings.Contains(all, test.want) || len(texts) > 1 {
+			t.Errorf("%s, Linux %d.%d, %q: %q, want %q", test.pahole, test.major, test.minor, test.scripts, all, test.want)
+		}
+	}
+}
+
+// fetch is where a real input is.
+func fetch(t *testing.T, input string) string {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("downloads a kernel tree")
+	}
+	cmd := exec.Command("../../scripts/fetch", input)
+	cmd.Stderr = os.Stderr // progress
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("scripts/fetch %s: %v", input, err)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+func TestRealTrees(t *testing.T) {
+	for input, want := range map[string]struct {
+		version string
+		wiring  Wiring
+	}{
+		"linux-orig-5.10":   {`5\.10\.\d+`, Absent},
+		"linux-source-5.10": {`5\.10\.\d+`, Absent},
+		"linux-source-6.1":  {`6\.1\.\d+`, Upstream},
+		"linux-source-6.12": {`6\.12\.\d+`, Upstream},
+	} {
+		tree, err := readTree(fetch(t, input))
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		if tree.Wiring != want.wiring || tree.Reason != "" || !regexp.MustCompile("^"+want.version+"$").MatchString(tree.Version) {
+			t.Errorf("%s: %+v", input, tree)
+		}
+	}
+}
+
+// smallTree is a copy of a tree that can be wired.
+func smallTree(t *testing.T) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS("../../kbuild/testdata/small")); err != nil {
+		t.Fatal(err)
+	}
+	edit(t, filepath.Join(dir, "Makefile"), func(s string) string { return "VERSION = 5\nPATCHLEVEL = 10\nSUBLEVEL = 7\nEXTRAVERSION = -rc1\n" + s })
+	return dir
+}
+
+func edit(t *testing.T, path string, change func(string) string) {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(change(string(text))), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestWiring(t *testing.T) {
+	recognised := func(dir string) *Tree {
+		t.Helper()
+		tree, err := readTree(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return tree
+	}
+	dir := smallTree(t)
+	modfinal := filepath.Join(dir, "scripts/Makefile.modfinal")
+	if tree := recognised(dir); tree.Wiring != Absent || tree.Version != "5.10.7-rc1" || tree.Reason != "" {
+		t.Errorf("before: %+v", tree)
+	}
+	for _, e := range kbuild.Encoders {
+		plan, err := kbuild.NewPlan(dir, kbuild.Wiring{Encoder: e, Helper: kbuild.InModfinal})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := plan.Apply(dir); err != nil {
+			t.Fatal(err)
+		}
+		if tree := recognised(dir); tree.Wiring != Ours || tree.Encoder != string(e) {
+			t.Errorf("patched for %s: %+v", e, tree)
+		}
+		if e == kbuild.Encoders[len(kbuild.Encoders)-1] {
+			break
+		}
+		if err := plan.Revert(dir); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// Someone has changed what we wrote.
+	edit(t, modfinal, func(s string) string { return strings.Replace(s, "BTF [M]", "BTF  [M]", 1) })
+	if tree := recognised(dir); tree.Wiring != HalfPatched || tree.Reason == "" {
+		t.Errorf("changed: %+v", tree)
+	}
+	edit(t, modfinal, func(s string) string {
+		return strings.Replace(s, "call if_changed_except,ko,", "call if_changed_except,ko,$(objtree)/vmlinux", 1)
+	})
+	if tree := recognised(dir); tree.Wiring != Broken {
+		t.Errorf("objtree: %+v", tree)
+	}
+	edit(t, modfinal, func(s string) string { return strings.ReplaceAll(s, "cmd_btf_ko", "cmd_other") })
+	if tree := recognised(dir); tree.Wiring != HalfPatched {
+		t.Errorf("no command: %+v", tree)
+	}
+	if _, err := readTree(t.TempDir()); err == nil || !strings.Contains(err.Error(), "not a kernel tree: Makefile: no such file") {
+		t.Error(err)
+	}
+}
+
+// A pahole with the libbpf of its suite, as apt installs it.
+func TestLibbpf(t *testing.T) {
+	root := filepath.Join(filepath.Dir(fetch(t, "pahole-1.30")), "root")
+	if got := libbpf(filepath.Join(root, "usr/bin/pahole"), []string{filepath.Join(root, "usr/lib/*-linux-*")}); !regexp.MustCompile(`^1\.\d+\.\d+$`).MatchString(got) {
+		t.Errorf("libbpf %q", got)
+	}
+	if got := libbpf("doctor_test.go", libraryFolders); got != "" {
+		t.Errorf("of a text: %q", got)
+	}
+}
+
+func TestStructModuleSymbols(t *testing.T) {
+	header := filepath.Join(t.TempDir(), "module.h")
+	if err := os.WriteFile(header, []byte("#ifdef CONFIG_BEFORE\n#endif\nstruct module {\n\tint state;\n#if defined(CONFIG_B) || defined(CONFIG_A)\n#ifdef CONFIG_B\n\tint b;\n#endif\n#endif\n} ____cacheline_aligned;\n#ifdef CONFIG_AFTER\n#endif\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Join(structModuleSymbols(header), " "); got != "A B" {
+		t.Error(got)
+	}
+}

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+package doctor
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/kbtf/kbtf/kbuild"
+)
+
+// Wiring is how a tree gives BTF to its modules.
+type Wiring string
+
+const (
+	Absent      Wiring = "absent"       // not at all
+	Upstream    Wiring = "upstream"     // as kernels since 5.11 do
+	Ours        Wiring = "ours"         // as kconfig-probe patch has wired it
+	Broken      Wiring = "broken"       // as upstream, but every module is linked again whenever vmlinux changes
+	HalfPatched Wiring = "half-patched" // Kconfig or Makefile.modfinal, but not both; or as no release has it
+)
+
+// A Tree is a kernel's source tree.
+type Tree struct {
+	Path    string `json:"path"`
+	Version string `json:"version"`
+	Wiring  Wiring `json:"wiring"`
+	Encoder string `json:"encoder,omitempty"` // whom the wiring calls, if it is ours
+	Reason  string `json:"reason,omitempty"`  // why kconfig-probe patch would refuse it
+
+	major, minor int
+	scripts      string // what is in the files that say flags of pahole's
+}
+
+func readTree(dir string) (*Tree, error) {
+	makefile, err := os.ReadFile(filepath.Join(dir, "Makefile"))
+	if err != nil {
+		return nil, notATree(dir, err)
+	}
+	t := &Tree{Path: dir}
+	number := func(name string) string {
+		m := regexp.MustCompile(`(?m)^` + name + ` *= *(\S*)$`).FindSubmatch(makefile)
+		if m == nil {
+			return ""
+		}
+		return string(m[1])
+	}
+	major, minor := number("VERSION"), number("PATCHLEVEL")
+	if t.major, err = strconv.Atoi(major); err != nil || minor == "" {
+		return nil, notATree(dir, errors.New("its Makefile has no VERSION and PATCHLEVEL"))
+	}
+	t.minor, _ = strconv.Atoi(minor)
+	t.Version = major + "." + minor
+	if sub := number("SUBLEVEL"); sub != "" && sub != "0" {
+		t.Version += "." + sub
+	}
+	t.Version += number("EXTRAVERSION")
+	for _, name := range []string{"Makefile.btf", "pahole-flags.sh", "link-vmlinux.sh"} {
+		text, err := os.ReadFile(filepath.Join(dir, "scripts", name))
+		if err == nil {
+			t.scripts += string(text)
+		}
+	}
+	return t, t.recognise()
+}
+
+func notATree(dir string, err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		err = fmt.Errorf("%s: %w", filepath.Base(p.Path), p.Err)
+	}
+	return fmt.Errorf("%s: not a kernel tree: %w", dir, err)
+}
+
+var (
+	kconfigSymbol = regexp.MustCompile(`(?m)^config DEBUG_INFO_BTF_MODULES\b`)
+	encodeCommand = regexp.MustCompile(`(?m)^ *cmd_btf_ko *=`)
+	exceptCall    = regexp.MustCompile(`\$\(call if_changed_except,\w+,(.*)`)
+)
+
+// recognise tells how the tree is wired. Kconfig-probe's own planner is asked first: it knows what it has written, byte for byte.
+func (t *Tree) recognise() error {
+	if applied, err := kbuild.Applied(t.Path); err == nil && applied != nil {
+		t.Wiring, t.Encoder = Ours, string(applied.Encoder)
+		return nil
+	}
+	kconfig, err := os.ReadFile(filepath.Join(t.Path, "lib/Kconfig.debug"))
+	if err != nil {
+		return notATree(t.Path, err)
+	}
+	modfinal, err := os.ReadFile(filepath.Join(t.Path, "scripts/Makefile.modfinal"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) { // before 5.6
+		return notATree(t.Path, err)
+	}
+	symbol, command := kconfigSymbol.Match(kconfig), encodeCommand.Match(modfinal)
+	t.Wiring = Absent
+	switch {
+	case symbol != command:
+		t.Wiring = HalfPatched
+	case symbol:
+		t.Wiring = Upstream
+		// make calls the prerequisite $(objtree)/vmlinux vmlinux where objtree is "."; filter-out does not.
+		if call := exceptCall.FindSubmatch(modfinal); call != nil && strings.Contains(string(call[1]), "$(objtree)") {
+			t.Wiring = Broken
+		}
+	}
+	if _, err := kbuild.NewPlan(t.Path, kbuild.Wiring{Encoder: kbuild.BTFKo, Helper: kbuild.InModfinal}); err != nil {
+		t.Reason = err.Error()
+		if t.Wiring == Upstream { // but not as any release has it
+			t.Wiring = HalfPatched
+		}
+	}
+	return nil
+}
+
+// before tells whether the tree is older than a kernel.
+func (t *Tree) before(major, minor int) bool {
+	return t.major < major || t.major == major && t.minor < minor
+}
+
+// tree judges how the tree is wired.
+func (d *Diagnosis) tree() {
+	t := d.Tree
+	if t == nil {
+		return
+	}
+	patch := "kconfig-probe patch " + t.Path + " --apply"
+	switch t.Wiring {
+	case Absent:
+		if t.Reason != "" {
+			patch = "merge by hand: kconfig-probe fragment kconfig, and modfinal (" + t.Reason + ")"
+		}
+		d.problem(patch, "%s: modules get no BTF: nothing in this tree makes it", t.Path)
+	case HalfPatched:
+		why := t.Reason
+		if why == "" {
+			why = t.Path + ": lib/Kconfig.debug and scripts/Makefile.modfinal do not fit: only one of them knows of BTF for modules"
+		}
+		d.problem("take back what was merged, then "+patch, "%s", why)
+	case Broken:
+		d.Findings = append(d.Findings, Finding{Warning, t.Path + ": every module is linked again whenever vmlinux changes: if_changed_except is told $(objtree)/vmlinux, make says vmlinux",
+			"in scripts/Makefile.modfinal, let the call exclude vmlinux as the prerequisite is spelled", "https://lore.kernel.org/linux-modules/20260402141911.1577711-1-petr.pavlu@suse.com/"})
+	}
+}

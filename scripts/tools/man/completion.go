@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+package main
+
+import (
+	"fmt"
+	"strings"
+)
+
+// identifier is a program's name as a part of a function's.
+func identifier(p *program) string { return strings.ReplaceAll(p.name, "-", "_") }
+
+func words(h *help) string {
+	var list []string
+	for _, o := range h.flags {
+		list = append(list, "--"+o.long)
+	}
+	return strings.Join(append(list, "--help"), " ")
+}
+
+func names(p *program) string {
+	var list []string
+	for _, c := range p.commands {
+		list = append(list, c.name)
+	}
+	return strings.Join(list, " ")
+}
+
+// everyChoice lists the flags of a program and its commands whose values are words.
+func everyChoice(p *program) (list []option) {
+	for _, c := range append([]command{{help: p.help}}, p.commands...) {
+		for _, o := range c.flags {
+			if o.choices() != nil {
+				list = append(list, o)
+			}
+		}
+	}
+	return list
+}
+
+func bash(p *program) string {
+	var s strings.Builder
+	fmt.Fprintf(&s, `# bash completion of %[1]s
+
+_%[2]s() {
+	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} words
+	case $prev in
+`, p.name, identifier(p))
+	for _, o := range everyChoice(p) {
+		fmt.Fprintf(&s, "\t--%s) mapfile -t COMPREPLY < <(compgen -W '%s' -- \"$cur\"); return ;;\n", o.long, strings.Join(o.choices(), " "))
+	}
+	s.WriteString("\tesac\n\tcase ${COMP_WORDS[1]} in\n")
+	for _, c := range p.commands {
+		fmt.Fprintf(&s, "\t%s) words='%s' ;;\n", c.name, words(&c.help))
+	}
+	fmt.Fprintf(&s, `	*) words='%s' ;;
+	esac
+	if [[ $cur == -* ]]; then
+		mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
+	elif [[ $COMP_CWORD -eq 1 ]]; then
+		mapfile -t COMPREPLY < <(compgen -W '%s' -- "$cur"; compgen -f -- "$cur")
+	else
+		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+	fi
+}
+complete -o filenames -F _%s %s
+`, words(&p.help), names(p), identifier(p), p.name)
+	return s.String()
+}
+
+// quoted puts text into single quotes.
+func quoted(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
+
+func zsh(p *program) string {
+	var s strings.Builder
+	fmt.Fprintf(&s, "#compdef %[1]s\n# zsh completion of %[1]s\n\nlocal -a commands\ncommands=(\n", p.name)
+	for _, c := range p.commands {
+		fmt.Fprintf(&s, "\t%s\n", quoted(c.name+":"+c.summary))
+	}
+	s.WriteString(")\nif (( CURRENT == 2 )) && [[ $words[2] != -* ]]; then\n\t_describe command commands\n\t_files\n\treturn\nfi\ncase $words[2] in\n")
+	arguments := func(pattern string, h *help) {
+		fmt.Fprintf(&s, "%s)\n\t_arguments -s", pattern)
+		for _, o := range h.flags {
+			usage := strings.NewReplacer("[", `\[`, "]", `\]`).Replace(o.usage)
+			value := ""
+			switch {
+			case o.choices() != nil:
+				value = ":" + o.value + ":(" + strings.Join(o.choices(), " ") + ")"
+			case o.value != "" && !o.optional:
+				value = ":" + o.value + ":_files"
+			}
+			fmt.Fprintf(&s, " \\\n\t\t%s", quoted("--"+o.long+"["+usage+"]"+value))
+		}
+		s.WriteString(" \\\n\t\t'--help[say how]' '*:file:_files'\n\t;;\n")
+	}
+	for _, c := range p.commands {
+		arguments(c.name, &c.help)
+	}
+	arguments("*", &p.help)
+	s.WriteString("esac\n")
+	return s.String()
+}
+
+func fish(p *program) string {
+	var s strings.Builder
+	fmt.Fprintf(&s, "# fish completion of %s\n", p.name)
+	none := "not __fish_seen_subcommand_from " + names(p)
+	for _, c := range p.commands {
+		fmt.Fprintf(&s, "complete -c %s -n %s -a %s -d %s\n", p.name, quoted(none), c.name, quoted(c.summary))
+	}
+	options := func(when string, h *help) {
+		for _, o := range h.flags {
+			fmt.Fprintf(&s, "complete -c %s -n %s -l %s", p.name, quoted(when), o.long)
+			if o.short != "" {
+				fmt.Fprintf(&s, " -s %s", o.short)
+			}
+			switch {
+			case o.choices() != nil:
+				fmt.Fprintf(&s, " -x -a %s", quoted(strings.Join(o.choices(), " ")))
+			case o.value != "" && !o.optional:
+				s.WriteString(" -r")
+			}
+			fmt.Fprintf(&s, " -d %s\n", quoted(o.usage))
+		}
+	}
+	options(none, &p.help)
+	for _, c := range p.commands {
+		options("__fish_seen_subcommand_from "+c.name, &c.help)
+	}
+	return s.String()
+}

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// pages makes all files of both programs.
+func pages(t *testing.T) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	bin := filepath.Join(dir, "bin") + "/"
+	run(t, "go", "build", "-o", bin, "../../../cmd/btf-ko", "../../../cmd/kconfig-probe")
+	for _, name := range []string{"btf-ko", "kconfig-probe"} {
+		if err := write(dir, bin+name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+func run(t *testing.T, name string, args ...string) (out string) {
+	t.Helper()
+	cmd := exec.Command(name, args...)
+	all, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %v\n%s", cmd.Args, err, all)
+	}
+	return string(all)
+}
+
+func TestManualPages(t *testing.T) {
+	dir := pages(t)
+	for name, wants := range map[string][]string{
+		"btf-ko":        {"--lang_exclude LIST", "btf-ko dump [--btf_base FILE]", "-v, --verbose", "EXIT STATUS", "btf-ko strip drivers/net/dummy.ko"},
+		"kconfig-probe": {"kconfig-probe split-btf", "--numeric", "EXAMPLES", "SEE ALSO"},
+	} {
+		page := filepath.Join(dir, "man", name+".1")
+		cmd := exec.Command("man", "--warnings", "--local-file", "--no-justification", "--no-hyphenation", page)
+		cmd.Env = append(os.Environ(), "MANWIDTH=100", "LC_ALL=C", "MAN_KEEP_FORMATTING=", "MANROFFOPT=-c")
+		var stderr strings.Builder
+		cmd.Stderr = &stderr
+		out, err := cmd.Output()
+		if err != nil || stderr.Len() > 0 {
+			t.Errorf("man %s: %v\n%s", name, err, stderr.String())
+		}
+		for _, want := range wants {
+			if !strings.Contains(string(out), want) {
+				t.Errorf("%s(1) has no %q:\n%s", name, want, out)
+			}
+		}
+	}
+}
+
+// complete gives what bash offers for the last of some words.
+func complete(t *testing.T, dir string, words ...string) []string {
+	t.Helper()
+	script := `source "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _` + strings.ReplaceAll(words[0], "-", "_") + `; printf '%s\n' "${COMPREPLY[@]}"`
+	args := append([]string{"--norc", "-c", script, "bash", filepath.Join(dir, "bash", words[0])}, words...)
+	return strings.Fields(run(t, "bash", args...))
+}
+
+func TestBashCompletion(t *testing.T) {
+	dir := pages(t)
+	t.Chdir(t.TempDir())
+	if err := os.WriteFile("dummy.ko", nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct{ words, want []string }{
+		{[]string{"btf-ko", "du"}, []string{"dump", "dummy.ko"}},
+		{[]string{"btf-ko", "dump", "--c"}, []string{"--c"}},
+		{[]string{"btf-ko", "dump", "du"}, []string{"dummy.ko"}},
+		{[]string{"btf-ko", "--on_error", ""}, []string{"fail", "strip", "keep"}},
+		{[]string{"btf-ko", "report", "--h"}, []string{"--html", "--help"}},
+		{[]string{"kconfig-probe", "spl"}, []string{"split-btf"}},
+		{[]string{"kconfig-probe", "patch", "x", "--app"}, []string{"--apply"}},
+	} {
+		got := complete(t, dir, test.words...)
+		slices.Sort(got)
+		slices.Sort(test.want)
+		if !slices.Equal(got, test.want) {
+			t.Errorf("%q: %q, want %q", test.words, got, test.want)
+		}
+	}
+}
+
+// What zsh and fish make of theirs.
+func TestOtherCompletions(t *testing.T) {
+	dir := pages(t)
+	for _, name := range []string{"btf-ko", "kconfig-probe"} {
+		run(t, "zsh", "-n", filepath.Join(dir, "zsh", "_"+name))
+		run(t, "fish", "--no-execute", filepath.Join(dir, "fish", name+".fish"))
+	}
+	offered := run(t, "fish", "--no-config", "-c", "source "+filepath.Join(dir, "fish", "btf-ko.fish")+"; complete --do-complete 'btf-ko rep'; complete --do-complete 'btf-ko report --ht'")
+	if !strings.Contains(offered, "report\twhat the BTF of modules takes") || !strings.Contains(offered, "--html") {
+		t.Errorf("fish offers %q", offered)
+	}
+}
+
+func TestParseRefusesWhatItDoesNotKnow(t *testing.T) {
+	for _, text := range []string{"", "Usage: x\n", "usage: x\ntext\n\nExit status: 0\n", "usage: x\ntext\n\nanything\n\nExit status: 0\n    x\n"} {
+		if h, err := parse(text); err == nil {
+			t.Errorf("%q was taken for %+v", text, h)
+		}
+	}
+}
