@@ -20,7 +20,7 @@ var reportHelp = cli.Help{
 Says what the BTF of modules takes: each on its own and split against vmlinux, by
 module, by subsystem and by kind, and which types are there though vmlinux has
 them. DIR is searched for modules, packed ones too. What a module would take on its
-own is encoded from its DWARF; where there is none, its types are counted.`,
+own is encoded from its DWARF; where there is none, that is left open.`,
 	Exit: "0 done, 1 a module cannot be read, 2 base or command line wrong",
 	Examples: []string{
 		"btf-ko report --btf_base vmlinux .             # where a kernel was built",

@@ -193,7 +193,7 @@ func (c *collector) module(path string) (*Module, error) {
 		return nil, err
 	}
 	defer img.Close()
-	m := &Module{From: "dwarf"}
+	m := &Module{}
 	how := encode.Options{Dialect: c.base.Dialect, Threads: 1}
 	full, err := encode.File(img, c.none, how)
 	noDWARF := errors.Is(err, dwarf.ErrNoDWARF)
@@ -220,9 +220,6 @@ func (c *collector) module(path string) (*Module, error) {
 	dump, err := btfdump.Read(split, c.dump)
 	if err != nil {
 		return nil, fmt.Errorf("%s: BTF of another base? %w", path, err)
-	}
-	if noDWARF {
-		m.From, m.Full = "btf", dump.Joined()
 	}
 	repeats, err := c.diff.Repeats(split)
 	if err != nil {

@@ -16,7 +16,7 @@ var pageText string
 
 var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
 	"size":    size,
-	"saved":   func(full, split int) string { return fmt.Sprintf("%.1f %%", Saved(full, split)) },
+	"saved":   percent,
 	"percent": func(part, whole int) string { return fmt.Sprintf("%.2f%%", 100*float64(part)/float64(max(whole, 1))) },
 	"grouped": grouped,
 }).Parse(pageText))
@@ -53,7 +53,9 @@ func histogram(modules []Module) []bin {
 		return &bins[i]
 	}
 	for _, m := range modules {
-		at(m.Full).Full++
+		if m.Full > 0 {
+			at(m.Full).Full++
+		}
 		at(m.Split).Split++
 	}
 	if last < 0 {
@@ -74,7 +76,7 @@ func mostInBin(bins []bin) (most int) {
 
 func mostBytes(groups []Sum) (most int) {
 	for _, g := range groups {
-		most = max(most, g.Full)
+		most = max(most, g.Full, g.Split)
 	}
 	return most
 }
@@ -82,6 +84,8 @@ func mostBytes(groups []Sum) (most int) {
 // size writes bytes with a unit of three digits.
 func size(n int) string {
 	switch {
+	case n == 0:
+		return unknown
 	case n < 1000:
 		return fmt.Sprintf("%d B", n)
 	case n < 1000_000:

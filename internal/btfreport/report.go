@@ -38,7 +38,8 @@ type Base struct {
 type Sum struct {
 	Name      string `json:"name,omitempty"`
 	Modules   int    `json:"modules"`
-	Full      int    `json:"full"`
+	Full      int    `json:"full"`     // of the modules that have DWARF
+	Compared  int    `json:"compared"` // their split
 	Split     int    `json:"split"`
 	Types     int    `json:"types"`
 	Redundant int    `json:"redundant"` // types that the base or the module itself says already
@@ -54,15 +55,13 @@ type Kind struct {
 
 // A Module is one module's BTF.
 type Module struct {
-	Path      string `json:"path"` // below the folder that was reported on
-	Full      int    `json:"full"` // on its own
+	Path      string `json:"path"`           // below the folder that was reported on
+	Full      int    `json:"full,omitempty"` // on its own, encoded from its DWARF; 0: it has none
 	Split     int    `json:"split"`
 	Types     int    `json:"types"` // of the split
 	Redundant int    `json:"redundant"`
 	// Of the redundant types, those that the base has.
 	Unshared int `json:"unshared"`
-	// Where Full is from: "dwarf" was encoded; "btf" are the types that the split's refer to, without DWARF to encode.
-	From string `json:"from"`
 	// The module had no BTF: its split was encoded from its DWARF.
 	Encoded bool `json:"encoded,omitempty"`
 
@@ -86,6 +85,9 @@ func Saved(full, split int) float64 {
 func (s *Sum) add(m *Module) {
 	s.Modules++
 	s.Full += m.Full
+	if m.Full > 0 {
+		s.Compared += m.Split
+	}
 	s.Split += m.Split
 	s.Types += m.Types
 	s.Redundant += m.Redundant
@@ -94,7 +96,7 @@ func (s *Sum) add(m *Module) {
 // finish sorts the modules and sums them up.
 func (r *Report) finish(baseKinds [btf.KindEnum64 + 1]int) {
 	slices.SortFunc(r.Modules, func(a, b Module) int {
-		return cmp.Or(cmp.Compare(b.Full, a.Full), cmp.Compare(a.Path, b.Path))
+		return cmp.Or(cmp.Compare(b.Full, a.Full), cmp.Compare(b.Split, a.Split), cmp.Compare(a.Path, b.Path))
 	})
 	groups := map[string]*Sum{}
 	kinds := make([]Kind, btf.KindEnum64+1)
@@ -121,7 +123,7 @@ func (r *Report) finish(baseKinds [btf.KindEnum64 + 1]int) {
 		r.Groups = append(r.Groups, *g)
 	}
 	slices.SortFunc(r.Groups, func(a, b Sum) int {
-		return cmp.Or(cmp.Compare(b.Full, a.Full), cmp.Compare(a.Name, b.Name))
+		return cmp.Or(cmp.Compare(b.Full, a.Full), cmp.Compare(b.Split, a.Split), cmp.Compare(a.Name, b.Name))
 	})
 }
 

@@ -33,7 +33,7 @@ func TestGroup(t *testing.T) {
 }
 
 func TestSizesInWords(t *testing.T) {
-	for n, want := range map[int]string{0: "0 B", 999: "999 B", 1000: "1 kB", 45678: "45.7 kB", 1234567: "1.23 MB", 593076297: "593 MB"} {
+	for n, want := range map[int]string{0: "-", 1: "1 B", 999: "999 B", 1000: "1 kB", 45678: "45.7 kB", 1234567: "1.23 MB", 593076297: "593 MB"} {
 		if got := size(n); got != want {
 			t.Errorf("%d: %s, want %s", n, got, want)
 		}
@@ -108,7 +108,7 @@ func TestRealModules(t *testing.T) {
 		t.Errorf("by kind %d types, %d redundant; in all %+v", types, redundant, r.Total)
 	}
 	for _, m := range r.Modules {
-		if m.Unshared > m.Redundant || m.Redundant > m.Types || m.Split > m.Full || m.From != "dwarf" || m.Encoded {
+		if m.Unshared > m.Redundant || m.Redundant > m.Types || m.Split > m.Full || m.Encoded {
 			t.Errorf("%+v", m)
 		}
 	}
@@ -146,7 +146,7 @@ func chromium(t *testing.T, page string, args ...string) (dom string) {
 func example() *Report {
 	r := &Report{Base: Base{Path: "vmlinux", Bytes: 4_000_000, Types: 100_000}}
 	for i := range 120 {
-		m := Module{Path: "kernel/fs/" + strings.Repeat("x", i%7+1) + "/</script><b>.ko", Full: 50_000 + 1000*i, Split: 300 * (i + 1), Types: 10 * (i + 1), From: "dwarf"}
+		m := Module{Path: "kernel/fs/" + strings.Repeat("x", i%7+1) + "/</script><b>.ko", Full: 50_000 + 1000*i, Split: 300 * (i + 1), Types: 10 * (i + 1)}
 		if i%10 == 0 {
 			m.Redundant, m.Unshared, m.Path = i+1, i, "kernel/net/n"+strings.Repeat("y", i/10)+".ko"
 		}
@@ -220,6 +220,33 @@ func TestEmptyPage(t *testing.T) {
 	}
 	if dom := chromium(t, string(page)); !strings.Contains(dom, ">0 modules</span>") {
 		t.Error("no list")
+	}
+}
+
+// Modules as distributions install them, without DWARF: what they take is shown, what they would is not known.
+func TestModulesWithoutDWARF(t *testing.T) {
+	r := &Report{Modules: []Module{{Path: "a.ko", Split: 300, Types: 3}, {Path: "b.ko", Full: 1000, Split: 100, Types: 1}}}
+	r.finish([btf.KindEnum64 + 1]int{})
+	if r.Total.Split != 400 || Saved(r.Total.Full, r.Total.Compared) != 90 {
+		t.Errorf("%+v", r.Total)
+	}
+	var text strings.Builder
+	if err := r.Text(&text); err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range []string{`a\.ko +- +300 +-`, `b\.ko +1000 +100 +90\.0%`, `Modules without DWARF to encode: 1\. .*`} {
+		if !regexp.MustCompile(`(?m)^` + line + `$`).MatchString(text.String()) {
+			t.Errorf("no line %s in:\n%s", line, text.String())
+		}
+	}
+	for _, modules := range [][]Module{r.Modules, r.Modules[1:]} {
+		page, err := (&Report{Modules: modules}).Page()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if dom := chromium(t, string(page)); !strings.Contains(dom, "<td>a.ko</td><td>-</td><td>300</td><td>-</td>") {
+			t.Errorf("%.3000s", dom[strings.Index(dom, `id="list"`):])
+		}
 	}
 }
 

@@ -17,25 +17,26 @@ func (r *Report) Text(out io.Writer) error {
 	fmt.Fprintf(w, "Base: %s, %d types, %d bytes of BTF\n\n", r.Base.Path, r.Base.Types, r.Base.Bytes)
 
 	t := newTable(w, "All modules", "modules", "full", "split", "saved")
-	t.row("", r.Total.Modules, r.Total.Full, r.Total.Split, percent(r.Total.Full, r.Total.Split))
+	t.row("", r.Total.Modules, known(r.Total.Full), r.Total.Split, percent(r.Total.Full, r.Total.Compared))
 	t.flush()
 
 	t = newTable(w, fmt.Sprintf("The %d largest", min(largest, len(r.Modules))), "full", "split", "saved")
 	for _, m := range r.Modules[:min(largest, len(r.Modules))] {
-		t.row(m.Path, m.Full, m.Split, percent(m.Full, m.Split))
+		t.row(m.Path, known(m.Full), m.Split, percent(m.Full, m.Split))
 	}
 	t.flush()
 
 	t = newTable(w, "By subsystem", "modules", "full", "split", "saved")
 	for _, g := range r.Groups[:min(largest, len(r.Groups))] {
-		t.row(g.Name, g.Modules, g.Full, g.Split, percent(g.Full, g.Split))
+		t.row(g.Name, g.Modules, known(g.Full), g.Split, percent(g.Full, g.Compared))
 	}
 	if more := len(r.Groups) - largest; more > 0 {
 		var rest Sum
 		for _, g := range r.Groups[largest:] {
-			rest.Modules, rest.Full, rest.Split = rest.Modules+g.Modules, rest.Full+g.Full, rest.Split+g.Split
+			rest.Modules, rest.Full = rest.Modules+g.Modules, rest.Full+g.Full
+			rest.Split, rest.Compared = rest.Split+g.Split, rest.Compared+g.Compared
 		}
-		t.row(fmt.Sprintf("%d others", more), rest.Modules, rest.Full, rest.Split, percent(rest.Full, rest.Split))
+		t.row(fmt.Sprintf("%d others", more), rest.Modules, known(rest.Full), rest.Split, percent(rest.Full, rest.Compared))
 	}
 	t.flush()
 
@@ -66,10 +67,10 @@ func (r *Report) Text(out io.Writer) error {
 
 // Notes say what the numbers do not cover, and how they came about where that is not what one expects.
 func (r *Report) Notes() (notes []string) {
-	fromBTF, encoded := 0, 0
+	noDWARF, encoded := 0, 0
 	for _, m := range r.Modules {
-		if m.From == "btf" {
-			fromBTF++
+		if m.Full == 0 {
+			noDWARF++
 		}
 		if m.Encoded {
 			encoded++
@@ -80,13 +81,28 @@ func (r *Report) Notes() (notes []string) {
 			notes = append(notes, fmt.Sprintf(format, args...))
 		}
 	}
-	note(fromBTF, "%d modules have no DWARF: their full size is that of the types that their split leads to, the least that it can be.", fromBTF)
-	note(encoded, "%d modules had no BTF: their split was encoded for this report.", encoded)
-	note(len(r.Without), "%d modules have neither BTF nor DWARF and are in none of the numbers.", len(r.Without))
+	note(noDWARF, "Modules without DWARF to encode: %d. What they would take on their own is not known, and what is saved is about the others.", noDWARF)
+	note(encoded, "Modules without BTF: %d. Their split was encoded for this report.", encoded)
+	note(len(r.Without), "Modules with neither BTF nor DWARF: %d. They are in none of the numbers.", len(r.Without))
 	return notes
 }
 
-func percent(full, split int) string { return fmt.Sprintf("%.1f%%", Saved(full, split)) }
+// unknown stands for numbers that cannot be had.
+const unknown = "-"
+
+func known(n int) any {
+	if n == 0 {
+		return unknown
+	}
+	return n
+}
+
+func percent(full, split int) string {
+	if full == 0 {
+		return unknown
+	}
+	return fmt.Sprintf("%.1f%%", Saved(full, split))
+}
 
 // A table has a title in the place of its first column's head.
 type table struct {
