@@ -10,6 +10,8 @@ TREE    ?=
 OBJTREE ?=
 # For make test.
 TESTFLAGS ?=
+# For make kernels: 5.10, 6.1, 6.12 or 7.2.
+KERNEL ?= 6.12
 # For make parity: every Nth module is compared, and every so manieth with a base of its
 # own.
 EVERY           ?= 10
@@ -62,6 +64,11 @@ parity: ## compare with pahole's output on every EVERYth module of three Debian 
 kernel-test: ## load all modules of a Debian kernel, with our BTF, into that kernel under qemu
 	scripts/setup fetch kernel
 	scripts/kernel-test
+
+.PHONY: kernels
+kernels: ## build an untouched KERNEL with btf-ko as its pahole, boot it and use its modules' BTF
+	scripts/setup kernels
+	scripts/kernels $(KERNEL)
 
 .PHONY: bench
 bench: ## measure against pahole, side by side
