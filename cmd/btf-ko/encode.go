@@ -21,12 +21,22 @@ func encodeFiles(files []string, opt *options, stdout, stderr io.Writer) int {
 	if opt.base == "" {
 		base = encode.NoBase()
 	} else {
-		cache = opt.cache()
 		var err error
+		if opt.base == baseAuto {
+			if opt.base, err = opt.host.findBase(files[0]); err != nil {
+				fmt.Fprintf(stderr, "btf-ko: %v\n", err)
+				return exitFailed
+			}
+		}
+		cache = opt.cache()
 		if base, err = encode.LoadBase(opt.base, cache); err != nil {
 			fmt.Fprintf(stderr, "btf-ko: %v\n", err)
 			return exitFailed
 		}
+	}
+	baseRelease := ""
+	if opt.base != "" {
+		baseRelease = opt.host.baseRelease(opt.base)
 	}
 	b := batch{files: files, quiet: opt.quiet, stdout: stdout, stderr: stderr}
 	threads := opt.jobs.threads()
@@ -39,7 +49,7 @@ func encodeFiles(files []string, opt *options, stdout, stderr io.Writer) int {
 		dialect.NestedArrays = how.Rules != encode.Rules130
 	}
 	opt.features.apply(dialect, &how)
-	b.encode = func(file string) error { return encodeFile(file, base, opt, how, &b) }
+	b.encode = func(file string) error { return encodeFile(file, base, baseRelease, opt, how, &b) }
 	failed := b.run(opt.jobs)
 	if failed > 0 {
 		return exitFailed
@@ -61,8 +71,8 @@ func (o *options) cache() encode.BaseCache {
 	return encode.BaseCache{Dir: o.baseCache}
 }
 
-// encodeFile encodes one file; b is told what there is to say.
-func encodeFile(file string, base *btf.Base, opt *options, how encode.Options, b *batch) error {
+// encodeFile encodes one file against a base of that release; b is told what there is to say.
+func encodeFile(file string, base *btf.Base, baseRelease string, opt *options, how encode.Options, b *batch) error {
 	img, err := elfimage.Open(file)
 	if err != nil {
 		return err
@@ -71,6 +81,14 @@ func encodeFile(file string, base *btf.Base, opt *options, how encode.Options, b
 	how.Note = func(note string) {
 		if !opt.quiet {
 			b.say("btf-ko: %s: %s", file, note)
+		}
+	}
+	if err := fits(img, opt.base, baseRelease); err != nil {
+		return err
+	}
+	if opt.features.has(distilledBase) && !opt.asPahole {
+		if err := relocates(img); err != nil {
+			return err
 		}
 	}
 	blob, err := encode.File(img, base, how)

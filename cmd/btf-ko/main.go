@@ -53,15 +53,17 @@ type options struct {
 	jobs      jobs
 	quiet     bool
 	verbose   bool
+	asPahole  bool // what to encode is said by build files, which know their kernel
+	host      host
 }
 
 func run(args []string, stdout, stderr io.Writer) int {
 	if len(args) > 0 && commands[args[0]] != nil {
 		return commands[args[0]](args[1:], stdout, stderr)
 	}
-	var opt options
+	opt := options{host: thisHost()}
 	flags := newFlagSet("btf-ko", stderr)
-	flags.StringVar(&opt.base, "btf_base", "", "split against the BTF of `FILE`: vmlinux, any ELF file with .BTF, raw BTF, or what btf-ko base made of one")
+	flags.StringVar(&opt.base, "btf_base", "", "split against the BTF of `FILE`: vmlinux, any ELF file with .BTF, raw BTF, /boot/vmlinuz, or what btf-ko base made of one; \"auto\": found by the release that the module is built for")
 	flags.StringVar(&opt.baseCache, "base_cache", os.Getenv("KBTF_BASE_CACHE"), "keep the base's index in `DIR` for the next process; \"off\": neither there nor beside it (default $KBTF_BASE_CACHE, or kbtf/bases in the user's cache folder)")
 	flags.StringVar(&opt.order, "modules_order", "", "encode all modules that `FILE`, kbuild's modules.order, lists")
 	flags.StringVar(&opt.detached, "btf_encode_detached", "", "write raw BTF to `FILE` and leave the input alone; of several modules to x.ko.btf and so on in a directory FILE")

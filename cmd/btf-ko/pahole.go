@@ -32,7 +32,7 @@ const notEncoding = "this is btf-ko, which encodes BTF (-J) and does nothing els
 
 // runPahole is run for pahole's command line.
 func runPahole(args []string, stdout, stderr io.Writer) int {
-	var opt options
+	opt := options{asPahole: true, host: thisHost()}
 	flags := newFlagSet("pahole", stderr)
 	encodes := flags.BoolP("btf_encode", "J", false, "")
 	flags.StringVar(&opt.base, "btf_base", "", "")
