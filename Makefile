@@ -70,6 +70,11 @@ kernels: ## build an untouched KERNEL with btf-ko as its pahole, boot it and use
 	scripts/setup kernels
 	scripts/kernels $(KERNEL)
 
+.PHONY: out-of-tree
+out-of-tree: ## build a module with Debian's headers in several ways, and use its BTF in that kernel
+	scripts/setup kernels
+	scripts/out-of-tree
+
 .PHONY: bench
 bench: ## measure against pahole, side by side
 	scripts/setup fetch

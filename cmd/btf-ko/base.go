@@ -13,6 +13,9 @@ import (
 )
 
 const baseUsage = `usage: btf-ko base [-o FILE] VMLINUX
+       btf-ko base --find MODULE
+
+The second form prints the path of the base that --btf_base auto takes for a module.
 
 Writes a base file: the BTF of vmlinux, of any ELF file with .BTF or raw BTF, with an index that is ready to
 use. It takes some megabytes and can be given to --btf_base in the place of vmlinux. Beside vmlinux it is
@@ -30,6 +33,7 @@ Exit status: 0 done, 1 vmlinux cannot be read or the file not written, 2 the com
 func runBase(args []string, stdout, stderr io.Writer) int {
 	flags := newFlagSet("btf-ko base", stderr)
 	output := flags.StringP("output", "o", "", "write `FILE` (default VMLINUX.btfbase)")
+	find := flags.Bool("find", false, "print where the base for a module is")
 	verbose := flags.BoolP("verbose", "v", false, "say whether it was written")
 	flags.Usage = func() { fmt.Fprintf(stdout, baseUsage, flags.FlagUsages()) }
 	if err := flags.Parse(args); errors.Is(err, pflag.ErrHelp) {
@@ -41,6 +45,15 @@ func runBase(args []string, stdout, stderr io.Writer) int {
 		return usageError(stderr, "base", fmt.Errorf("%d files, not 1: btf-ko base --help tells how", flags.NArg()))
 	}
 	vmlinux := flags.Arg(0)
+	if *find {
+		path, err := thisHost().findBase(vmlinux)
+		if err != nil {
+			fmt.Fprintf(stderr, "btf-ko: %v\n", err)
+			return exitFailed
+		}
+		fmt.Fprintln(stdout, path)
+		return exitDone
+	}
 	if *output == "" {
 		*output = encode.BesideBase(vmlinux)
 	}

@@ -103,6 +103,16 @@ func (h host) baseRelease(path string) string {
 	if err != nil {
 		return ""
 	}
+	if release := banner(img); release != "" {
+		return release
+	}
+	// Distributions' headers have a vmlinux with nothing but BTF in it.
+	release, _ := os.ReadFile(filepath.Join(filepath.Dir(path), "include/config/kernel.release"))
+	return strings.TrimSpace(string(release))
+}
+
+// banner finds the release in vmlinux's linux_banner, which is of init/, which is linked first.
+func banner(img *elfimage.Image) string {
 	rodata := img.Section(".rodata")
 	if rodata == nil {
 		return ""
@@ -111,7 +121,6 @@ func (h host) baseRelease(path string) string {
 	if err != nil {
 		return ""
 	}
-	// linux_banner is of init/, which is linked first.
 	const reach = 64 << 10
 	_, text, found := bytes.Cut(text[:min(len(text), reach)], []byte("Linux version "))
 	release, _, ended := bytes.Cut(text, []byte(" "))
