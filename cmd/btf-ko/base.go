@@ -14,7 +14,7 @@ import (
 )
 
 var baseHelp = cli.Help{
-	Synopsis: "btf-ko base [-o FILE] VMLINUX",
+	Synopsis: "btf-ko base [-o FILE] VMLINUX | btf-ko base --find MODULE",
 	Text: `
 Writes a base file: the BTF of VMLINUX, which is any ELF file with .BTF or raw
 BTF, with an index that is ready to use. It takes some megabytes and can be given
@@ -25,13 +25,14 @@ for up to date when vmlinux was linked again and its types are what they were.`,
 	Examples: []string{
 		"btf-ko base vmlinux                           # writes vmlinux.btfbase",
 		"btf-ko base -o 6.12.btfbase /sys/kernel/btf/vmlinux",
-		"btf-ko --btf_base 6.12.btfbase drivers/net/dummy.ko",
+		"btf-ko base --find x.ko                       # what --btf_base auto takes",
 	},
 }
 
 func runBase(args []string, stdout, stderr io.Writer) int {
 	flags := newFlagSet("btf-ko base", stderr)
 	output := flags.StringP("output", "o", "", "write `FILE` (default VMLINUX.btfbase)")
+	find := flags.Bool("find", false, "print where the base for a module is")
 	verbose := flags.BoolP("verbose", "v", false, "say whether it was written")
 	flags.Usage = func() { fmt.Fprint(stdout, baseHelp.Format(flags)) }
 	if err := flags.Parse(args); errors.Is(err, pflag.ErrHelp) {
@@ -43,6 +44,15 @@ func runBase(args []string, stdout, stderr io.Writer) int {
 		return usageError(stderr, "base", fmt.Errorf("%d files, not 1: btf-ko base --help tells how", flags.NArg()))
 	}
 	vmlinux := flags.Arg(0)
+	if *find {
+		path, err := thisHost().findBase(vmlinux)
+		if err != nil {
+			fmt.Fprintf(stderr, "btf-ko: %v\n", err)
+			return exitFailed
+		}
+		fmt.Fprintln(stdout, path)
+		return exitDone
+	}
 	if *output == "" {
 		*output = encode.BesideBase(vmlinux)
 	}

@@ -19,12 +19,24 @@ func encodeFiles(files []string, opt *options, stdout, stderr io.Writer) int {
 	base := encode.NoBase()
 	var baseErr error
 	var cache encode.BaseCache
+	if opt.base == baseAuto {
+		found, err := opt.host.findBase(files[0])
+		if err != nil && opt.onError == onErrorFail {
+			fmt.Fprintf(stderr, "btf-ko: %v\n", err)
+			return exitFailed
+		}
+		opt.base, baseErr = found, err
+	}
 	if opt.base != "" {
 		cache = opt.cache()
 		if base, baseErr = encode.LoadBase(opt.base, cache); baseErr != nil && opt.onError == onErrorFail {
 			fmt.Fprintf(stderr, "btf-ko: %v\n", baseErr)
 			return exitFailed
 		}
+	}
+	baseRelease := ""
+	if opt.base != "" {
+		baseRelease = opt.host.baseRelease(opt.base)
 	}
 	b := batch{files: files, quiet: opt.quiet, stdout: stdout, stderr: stderr}
 	if baseErr != nil { // of each module, then
@@ -44,7 +56,7 @@ func encodeFiles(files []string, opt *options, stdout, stderr io.Writer) int {
 	}
 	opt.features.apply(dialect, &how)
 	b.encode = func(file string) error {
-		err := encodeFile(file, base, opt, how, &b)
+		err := encodeFile(file, base, baseRelease, opt, how, &b)
 		if err != nil {
 			err = opt.onError.after(err, file, b.say)
 		}
@@ -70,8 +82,8 @@ func (o *options) cache() encode.BaseCache {
 	return encode.BaseCache{Dir: o.baseCache}
 }
 
-// encodeFile encodes one file; b is told what there is to say.
-func encodeFile(file string, base *btf.Base, opt *options, how encode.Options, b *batch) error {
+// encodeFile encodes one file against a base of that release; b is told what there is to say.
+func encodeFile(file string, base *btf.Base, baseRelease string, opt *options, how encode.Options, b *batch) error {
 	img, err := elfimage.Open(file)
 	if err != nil {
 		return err
@@ -80,6 +92,14 @@ func encodeFile(file string, base *btf.Base, opt *options, how encode.Options, b
 	how.Note = func(note string) {
 		if !opt.quiet {
 			b.say("btf-ko: %s: %s", file, note)
+		}
+	}
+	if err := fits(img, opt.base, baseRelease); err != nil {
+		return err
+	}
+	if opt.features.has(distilledBase) && !opt.asPahole {
+		if err := relocates(img); err != nil {
+			return err
 		}
 	}
 	blob, err := encode.File(img, base, how)

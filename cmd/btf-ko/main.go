@@ -55,6 +55,8 @@ type options struct {
 	jobs      jobs
 	quiet     bool
 	verbose   bool
+	asPahole  bool // what to encode is said by build files, which know their kernel
+	host      host
 }
 
 var mainHelp = cli.Help{
@@ -90,9 +92,9 @@ func run(args []string, stdout, stderr io.Writer) int {
 	if len(args) > 0 && commands[args[0]] != nil {
 		return commands[args[0]](args[1:], stdout, stderr)
 	}
-	opt := options{onError: onErrorFail}
+	opt := options{onError: onErrorFail, host: thisHost()}
 	flags := newFlagSet("btf-ko", stderr)
-	flags.StringVar(&opt.base, "btf_base", "", "the base `FILE`: vmlinux, raw BTF, a base file")
+	flags.StringVar(&opt.base, "btf_base", "", "the base `FILE`: vmlinux, raw BTF, ... or auto")
 	flags.StringVar(&opt.order, "modules_order", "", "encode all modules of `FILE`, a modules.order")
 	flags.StringVar(&opt.detached, "btf_encode_detached", "", "raw BTF to `FILE`, or of several into it")
 	opt.features.addFlags(flags)

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -20,7 +21,8 @@ import (
 // make PAHOLE=/usr/lib/kbtf/pahole needs no patch. All else that pahole does is refused.
 
 // paholeVersion is the newest version of pahole whose behaviour is implemented: build files decide by it what to ask for. Function
-// rules are those of this version (encode.Rules132), and all words of --btf_features that it knows are known.
+// rules are those of this version (encode.Rules132), and all words of --btf_features that it knows are known. KBTF_COMPAT in the
+// environment asks for those of another version that --compat knows: command lines have no place for it.
 const paholeVersion = "1.32"
 
 // calledPahole tells whether a program is started under the name pahole.
@@ -30,7 +32,7 @@ const notEncoding = "this is btf-ko, which encodes BTF (-J) and does nothing els
 
 // runPahole is run for pahole's command line.
 func runPahole(args []string, stdout, stderr io.Writer) int {
-	var opt options
+	opt := options{asPahole: true, host: thisHost(), onError: onErrorFail}
 	flags := newFlagSet("pahole", stderr)
 	encodes := flags.BoolP("btf_encode", "J", false, "")
 	flags.StringVar(&opt.base, "btf_base", "", "")
@@ -48,6 +50,10 @@ func runPahole(args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "btf-ko (as pahole): "+format+"\n", args...)
 		return exitUsage
 	}
+	release := cmp.Or(os.Getenv("KBTF_COMPAT"), paholeVersion)
+	if err := opt.rules.Set(release); err != nil {
+		return fail("KBTF_COMPAT in the environment: %v", err)
+	}
 	err := flags.Parse(spellJobs(args))
 	switch {
 	case errors.Is(err, pflag.ErrHelp):
@@ -55,10 +61,10 @@ func runPahole(args []string, stdout, stderr io.Writer) int {
 	case err != nil:
 		return fail("%v: %s", err, notEncoding)
 	case *version:
-		fmt.Fprintf(stdout, "v%s\n", paholeVersion)
+		fmt.Fprintf(stdout, "v%s\n", release)
 		return exitDone
 	case *numeric:
-		fmt.Fprintf(stdout, "%s\n", strings.ReplaceAll(paholeVersion, ".", ""))
+		fmt.Fprintf(stdout, "%s\n", strings.ReplaceAll(release, ".", ""))
 		return exitDone
 	case *supported:
 		fmt.Fprintf(stdout, "%s\n", strings.Join(slices.Concat(defaultFeatures, otherFeatures), ","))

@@ -6,11 +6,12 @@ import (
 	"fmt"
 
 	"github.com/kbtf/kbtf/internal/btf"
+	"github.com/kbtf/kbtf/internal/bzimage"
 	"github.com/kbtf/kbtf/internal/elfimage"
 )
 
 // LoadBase maps and indexes the BTF to split against: vmlinux or any ELF file with .BTF, raw BTF such as /sys/kernel/btf/vmlinux, or
-// a base file. The index comes from a base file beside it or from the cache if it is there. Mappings stay for as long as the process
+// a base file, or a bootable x86 kernel. The index comes from a base file beside it or from the cache if it is there. Mappings stay for as long as the process
 // runs.
 func LoadBase(path string, cache BaseCache) (*btf.Base, error) {
 	data, err := elfimage.MapFile(path)
@@ -19,6 +20,11 @@ func LoadBase(path string, cache BaseCache) (*btf.Base, error) {
 	}
 	if btf.IsBaseFile(data) {
 		return btf.OpenBaseFile(path, data)
+	}
+	if bzimage.Is(data) {
+		if data, err = bzimage.Vmlinux(data); err != nil {
+			return nil, fmt.Errorf("base %s: %w", path, err)
+		}
 	}
 	if elfimage.IsELF(data) {
 		img, err := elfimage.Parse(path, data)

@@ -5,24 +5,16 @@ package main
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/kbtf/kbtf/scripts/tools/kerneltest/guest"
 	"github.com/kbtf/kbtf/scripts/tools/modules"
+	"github.com/kbtf/kbtf/scripts/tools/qemu"
 )
-
-// A machine boots a kernel with the test's init.
-type machine struct {
-	qemu, kernel, init string
-	limit              time.Duration // for one boot
-}
 
 // An outcome is what became of a module, and what the kernel said meanwhile.
 type outcome struct {
@@ -30,21 +22,9 @@ type outcome struct {
 	messages []string
 }
 
-// args are those of qemu. Nothing is taken from the host, neither KVM nor devices, as
-// the same modules have to load wherever this runs.
-func (vm machine) args(initramfs string) []string {
-	return []string{
-		"-accel", "tcg", "-machine", "q35", "-cpu", "max", "-smp", "1", "-m", "2G",
-		"-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-serial", "stdio",
-		"-kernel", vm.kernel, "-initrd", initramfs,
-		// Shown are warnings and what init writes to the kernel's log.
-		"-append", "console=ttyS0 loglevel=5 log_buf_len=16M printk.devkmsg=on panic=-1",
-	}
-}
-
 // initramfs writes what is booted, for init to load the modules in their order.
-func (vm machine) initramfs(path string, modules []*module) error {
-	init, err := os.ReadFile(vm.init)
+func (o options) initramfs(path string, list []*modules.Module) error {
+	init, err := os.ReadFile(o.init)
 	if err != nil {
 		return err
 	}
@@ -54,18 +34,18 @@ func (vm machine) initramfs(path string, modules []*module) error {
 	}
 	defer file.Close()
 	buffer := bufio.NewWriter(file)
-	archive := cpioWriter{w: buffer}
+	archive := qemu.NewArchive(buffer)
 	for _, directory := range []string{"dev", "proc", "sys", guest.Modules} {
-		archive.directory(directory)
+		archive.Directory(directory)
 	}
-	archive.file("init", init)
+	archive.File("init", init)
 	var order []byte
-	for _, m := range modules {
-		order = fmt.Appendln(order, m.name)
-		archive.file(filepath.Join(guest.Modules, m.name+".ko"), m.data)
+	for _, m := range list {
+		order = fmt.Appendln(order, m.Name)
+		archive.File(filepath.Join(guest.Modules, m.Name+".ko"), m.Data)
 	}
-	archive.file(guest.Order, order)
-	if err := archive.close(); err != nil {
+	archive.File(guest.Order, order)
+	if err := archive.Close(); err != nil {
 		return err
 	}
 	return buffer.Flush()
@@ -73,24 +53,16 @@ func (vm machine) initramfs(path string, modules []*module) error {
 
 // boot loads the modules of an initramfs. It returns the console in any case; without an
 // error there is an outcome for each module.
-func (vm machine) boot(initramfs string, modules int) (*console, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), vm.limit)
-	defer cancel()
+func (o options) boot(initramfs string, modules int) (*console, error) {
 	c := &console{modules: modules}
-	qemu := exec.CommandContext(ctx, vm.qemu, vm.args(initramfs)...)
-	qemu.Stdout, qemu.Stderr = c, c
-	err := qemu.Run()
+	err := o.machine.Boot(initramfs, c)
 	switch {
 	case c.ended && len(c.outcomes) == modules:
 		return c, nil
 	case c.ended:
 		err = errors.New("the test kernel left some out")
-	case ctx.Err() != nil:
-		err = fmt.Errorf("the test kernel is not done after %v", vm.limit)
 	case err == nil:
 		err = errors.New("the test kernel stopped")
-	default:
-		err = fmt.Errorf("%s: %w", vm.qemu, err)
 	}
 	return c, fmt.Errorf("%w, with %d modules tried; its last words:\n%s", err, len(c.outcomes), c.tail(20))
 }

@@ -8,19 +8,20 @@ import (
 	"strings"
 
 	"github.com/kbtf/kbtf/scripts/tools/kerneltest/guest"
+	"github.com/kbtf/kbtf/scripts/tools/modules"
 )
 
 // The outcomes below are those of the modules, one by one.
 
 // unpublished lists what is wrong with the BTF of modules that were loaded: nothing, if
 // the kernel shows each as it stands in the module.
-func unpublished(modules []*module, outcomes []outcome) (faults []string) {
+func unpublished(list []*modules.Module, outcomes []outcome) (faults []string) {
 	for i, o := range outcomes {
 		switch {
 		case !o.Loaded():
 		case o.Sum == "":
 			faults = append(faults, fmt.Sprintf("%s: loaded, but its BTF is not published%s", o.Name, o.said()))
-		case o.Sum != guest.Sum(modules[i].btf):
+		case o.Sum != guest.Sum(list[i].BTF):
 			faults = append(faults, fmt.Sprintf("%s: what is published is not its BTF", o.Name))
 		}
 	}
@@ -43,12 +44,12 @@ func differences(reference, outcomes []outcome) (faults []string) {
 // independent picks a few modules for a short boot: such that were loaded, that need no
 // others but these, and that do not refer to types by number (.BTF_ids), since those may
 // fail to load if the numbers are wrong.
-func independent(modules []*module, outcomes []outcome) (some []*module) {
+func independent(list []*modules.Module, outcomes []outcome) (some []*modules.Module) {
 	picked := make(map[string]bool)
-	for i, m := range modules {
-		needs := slices.ContainsFunc(m.depends, func(name string) bool { return !picked[name] })
-		if outcomes[i].Loaded() && !m.btfIDs && !needs && len(some) < 40 {
-			picked[m.name] = true
+	for i, m := range list {
+		needs := slices.ContainsFunc(m.Depends, func(name string) bool { return !picked[name] })
+		if outcomes[i].Loaded() && !m.BTFIDs && !needs && len(some) < 40 {
+			picked[m.Name] = true
 			some = append(some, m)
 		}
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/kbtf/kbtf/internal/elfimage"
 	"github.com/kbtf/kbtf/scripts/tools/encoder"
+	"github.com/kbtf/kbtf/scripts/tools/modules"
 )
 
 // An encoding makes BTF for modules from their DWARF.
@@ -25,32 +26,32 @@ type encoding struct {
 }
 
 // encode returns m with the encoder's BTF in place of its own.
-func (e encoding) encode(m *module) (*module, error) {
-	output := filepath.Join(e.scratch, m.name+".btf")
-	if _, err := encoder.Run(e.encoder, encoder.Flags("6.12"), e.base, filepath.Join(e.debug, m.path), output); err != nil {
+func (e encoding) encode(m *modules.Module) (*modules.Module, error) {
+	output := filepath.Join(e.scratch, m.Name+".btf")
+	if _, err := encoder.Run(e.encoder, encoder.Flags("6.12"), e.base, filepath.Join(e.debug, m.Path), output); err != nil {
 		return nil, err
 	}
 	btf, err := os.ReadFile(output)
 	if err != nil {
 		return nil, err
 	}
-	stripped := filepath.Join(e.scratch, m.name+".ko")
-	if err := os.WriteFile(stripped, m.data, 0o644); err != nil {
+	stripped := filepath.Join(e.scratch, m.Name+".ko")
+	if err := os.WriteFile(stripped, m.Data, 0o644); err != nil {
 		return nil, err
 	}
 	if err := attach(stripped, btf); err != nil {
 		return nil, err
 	}
-	if m.btfIDs {
+	if m.BTFIDs {
 		// The ids there are those of the BTF that was replaced.
 		message, err := exec.Command(e.resolver, "-b", e.base, stripped).CombinedOutput()
 		if err != nil || len(message) > 0 {
-			return nil, fmt.Errorf("resolve_btfids %s: %v: %s", m.path, err, bytes.TrimSpace(message))
+			return nil, fmt.Errorf("resolve_btfids %s: %v: %s", m.Path, err, bytes.TrimSpace(message))
 		}
 	}
 	encoded := *m
-	encoded.btf = btf
-	encoded.data, err = os.ReadFile(stripped)
+	encoded.BTF = btf
+	encoded.Data, err = os.ReadFile(stripped)
 	return &encoded, err
 }
 

@@ -22,11 +22,13 @@ import (
 
 	"github.com/kbtf/kbtf/scripts/tools/kerneltest/guest"
 	"github.com/kbtf/kbtf/scripts/tools/modules"
+	"github.com/kbtf/kbtf/scripts/tools/qemu"
 )
 
 type options struct {
 	encoding
-	machine
+	machine  qemu.Machine
+	init     string
 	modules  string
 	consoles string
 	jobs     int
@@ -43,7 +45,7 @@ func main() {
 		{&o.base, "base", "vmlinux with BTF"},
 		{&o.debug, "debug", "directory of the modules with DWARF"},
 		{&o.modules, "modules", "directory of the modules to load"},
-		{&o.kernel, "kernel", "kernel to boot"},
+		{&o.machine.Kernel, "kernel", "kernel to boot"},
 		{&o.init, "init", "init to boot it with"},
 		{&o.encoder, "encoder", "encoder under test"},
 		{&o.resolver, "resolver", "resolve_btfids of that kernel"},
@@ -53,8 +55,8 @@ func main() {
 	for _, f := range flags {
 		pflag.StringVar(f.value, f.name, "", f.usage)
 	}
-	pflag.StringVar(&o.qemu, "qemu", "qemu-system-x86_64", "emulator")
-	pflag.DurationVar(&o.limit, "limit", 10*time.Minute, "time that one boot may take")
+	pflag.StringVar(&o.machine.Program, "qemu", "qemu-system-x86_64", "emulator")
+	pflag.DurationVar(&o.machine.Limit, "limit", 10*time.Minute, "time that one boot may take")
 	pflag.IntVarP(&o.jobs, "jobs", "j", 2, "modules to encode at a time")
 	pflag.Parse()
 	for _, f := range flags {
@@ -117,26 +119,26 @@ func run(o options) error {
 }
 
 // readModules returns the modules in an order in which they can be loaded.
-func (o options) readModules() ([]*module, error) {
+func (o options) readModules() ([]*modules.Module, error) {
 	paths, err := modules.Find(o.modules)
 	if err != nil {
 		return nil, err
 	}
-	list := make([]*module, len(paths))
+	list := make([]*modules.Module, len(paths))
 	err = modules.InParallel(o.jobs, len(paths), func(i int) (err error) {
-		list[i], err = readModule(o.modules, paths[i])
+		list[i], err = modules.Read(o.modules, paths[i])
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	return loadOrder(list)
+	return modules.LoadOrder(list)
 }
 
 // encodeAll returns the modules with BTF that the encoder made.
-func (o options) encodeAll(e encoding, list []*module) ([]*module, error) {
+func (o options) encodeAll(e encoding, list []*modules.Module) ([]*modules.Module, error) {
 	began, size := time.Now(), 0
-	encoded := make([]*module, len(list))
+	encoded := make([]*modules.Module, len(list))
 	err := modules.InParallel(o.jobs, len(list), func(i int) (err error) {
 		encoded[i], err = e.encode(list[i])
 		return err
@@ -145,20 +147,20 @@ func (o options) encodeAll(e encoding, list []*module) ([]*module, error) {
 		return nil, err
 	}
 	for _, m := range encoded {
-		size += len(m.btf)
+		size += len(m.BTF)
 	}
 	fmt.Printf("%-10s  %4d modules encoded, %d bytes of BTF, %s\n", "", len(encoded), size, since(began))
 	return encoded, nil
 }
 
 // load boots the kernel and loads the modules. What the kernel prints is kept.
-func (o options) load(what string, modules []*module) ([]outcome, error) {
+func (o options) load(what string, list []*modules.Module) ([]outcome, error) {
 	initramfs := filepath.Join(o.scratch, "initramfs")
-	if err := o.initramfs(initramfs, modules); err != nil {
+	if err := o.initramfs(initramfs, list); err != nil {
 		return nil, err
 	}
 	began := time.Now()
-	console, err := o.boot(initramfs, len(modules))
+	console, err := o.boot(initramfs, len(list))
 	path := filepath.Join(o.consoles, what+".console")
 	if err := os.MkdirAll(o.consoles, 0o755); err != nil {
 		return nil, err
@@ -170,7 +172,7 @@ func (o options) load(what string, modules []*module) ([]outcome, error) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	if console.vmlinux != guest.Sum(o.vmlinux) {
-		return nil, fmt.Errorf("%s: its .BTF is not that of %s; get both anew", o.base, o.kernel)
+		return nil, fmt.Errorf("%s: its .BTF is not that of %s; get both anew", o.base, o.machine.Kernel)
 	}
 	loaded, published := 0, 0
 	for _, o := range console.outcomes {
@@ -181,7 +183,7 @@ func (o options) load(what string, modules []*module) ([]outcome, error) {
 			published++
 		}
 	}
-	fmt.Printf("%-10s  %4d modules, %d loaded, %d published, %s\n", what, len(modules), loaded, published, since(began))
+	fmt.Printf("%-10s  %4d modules, %d loaded, %d published, %s\n", what, len(list), loaded, published, since(began))
 	return console.outcomes, nil
 }
 

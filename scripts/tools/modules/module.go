@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-package main
+package modules
 
 import (
 	"bytes"
@@ -11,32 +11,30 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-
-	"github.com/kbtf/kbtf/scripts/tools/modules"
 )
 
-// A module as it is booted: neither compressed nor signed.
-type module struct {
-	name    string   // below /sys/module and /sys/kernel/btf
-	path    string   // of its .ko, relative to the directory of modules
-	depends []string // names of modules
-	data    []byte   // the file
-	btf     []byte   // its .BTF
-	btfIDs  bool     // it has .BTF_ids: type ids that resolve_btfids put there
+// A Module as it is booted: neither compressed nor signed.
+type Module struct {
+	Name    string   // below /sys/module and /sys/kernel/btf
+	Path    string   // of its .ko, relative to the directory of modules
+	Depends []string // names of modules
+	Data    []byte   // the file
+	BTF     []byte   // its .BTF, nil if it has none
+	BTFIDs  bool     // it has .BTF_ids: type ids that resolve_btfids put there
 }
 
-// readModule reads a module, which may be compressed and signed.
-func readModule(directory, path string) (*module, error) {
-	m := &module{path: strings.TrimSuffix(path, ".xz")}
+// Read reads a module, which may be compressed and signed.
+func Read(directory, path string) (*Module, error) {
+	m := &Module{Path: strings.TrimSuffix(path, ".xz")}
 	path = filepath.Join(directory, path)
 	var err error
 	if strings.HasSuffix(path, ".xz") {
-		m.data, err = exec.Command("xz", "--decompress", "--stdout", path).Output()
+		m.Data, err = exec.Command("xz", "--decompress", "--stdout", path).Output()
 	} else {
-		m.data, err = os.ReadFile(path)
+		m.Data, err = os.ReadFile(path)
 	}
 	if err == nil {
-		m.data, err = unsigned(m.data)
+		m.Data, err = unsigned(m.Data)
 	}
 	if err == nil {
 		err = m.parse()
@@ -48,29 +46,31 @@ func readModule(directory, path string) (*module, error) {
 }
 
 // parse fills in what the file itself says about the module.
-func (m *module) parse() error {
-	file, err := elf.NewFile(bytes.NewReader(m.data))
+func (m *Module) parse() error {
+	file, err := elf.NewFile(bytes.NewReader(m.Data))
 	if err != nil {
 		return err
 	}
-	info, err := modules.Section(file, ".modinfo")
+	info, err := Section(file, ".modinfo")
 	if err != nil {
 		return err
 	}
 	for field := range strings.SplitSeq(string(info), "\x00") {
 		switch key, value, _ := strings.Cut(field, "="); key {
 		case "name":
-			m.name = value
+			m.Name = value
 		case "depends":
 			// File names, where a dash may stand for an underscore.
-			m.depends = strings.FieldsFunc(strings.ReplaceAll(value, "-", "_"), func(r rune) bool { return r == ',' })
+			m.Depends = strings.FieldsFunc(strings.ReplaceAll(value, "-", "_"), func(r rune) bool { return r == ',' })
 		}
 	}
-	if m.name == "" {
+	if m.Name == "" {
 		return fmt.Errorf(".modinfo has no name")
 	}
-	m.btfIDs = file.Section(".BTF_ids") != nil
-	m.btf, err = modules.Section(file, ".BTF")
+	m.BTFIDs = file.Section(".BTF_ids") != nil
+	if file.Section(".BTF") != nil {
+		m.BTF, err = Section(file, ".BTF")
+	}
 	return err
 }
 
@@ -94,29 +94,29 @@ func unsigned(data []byte) ([]byte, error) {
 	return rest[:uint64(len(rest))-length], nil
 }
 
-// loadOrder sorts modules so that each comes after those that it depends on, and
+// LoadOrder sorts modules so that each comes after those that it depends on, and
 // otherwise leaves them as they are.
-func loadOrder(list []*module) ([]*module, error) {
-	byName := make(map[string]*module)
+func LoadOrder(list []*Module) ([]*Module, error) {
+	byName := make(map[string]*Module)
 	for _, m := range list {
-		byName[m.name] = m
+		byName[m.Name] = m
 	}
-	var order []*module
+	var order []*Module
 	const begun, done = 1, 2
-	state := make(map[*module]int)
-	var visit func(m *module) error
-	visit = func(m *module) error {
+	state := make(map[*Module]int)
+	var visit func(m *Module) error
+	visit = func(m *Module) error {
 		switch state[m] {
 		case begun:
-			return fmt.Errorf("%s: depends on itself", m.name)
+			return fmt.Errorf("%s: depends on itself", m.Name)
 		case done:
 			return nil
 		}
 		state[m] = begun
-		for _, name := range m.depends {
+		for _, name := range m.Depends {
 			needed, ok := byName[name]
 			if !ok {
-				return fmt.Errorf("%s: depends on %s, which is not there", m.name, name)
+				return fmt.Errorf("%s: depends on %s, which is not there", m.Name, name)
 			}
 			if err := visit(needed); err != nil {
 				return err

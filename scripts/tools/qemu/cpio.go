@@ -1,35 +1,42 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-package main
+package qemu
 
 import (
 	"fmt"
 	"io"
 )
 
-// A cpioWriter writes an initramfs in the "newc" format of
+// An Archive writes an initramfs in the "newc" format of
 // Documentation/driver-api/early-userspace/buffer-format.rst. What is left out: links,
-// devices, owners and times. The first error is kept and returned by close.
-type cpioWriter struct {
+// devices, owners and times. The first error is kept and returned by Close.
+type Archive struct {
 	w     io.Writer
 	inode int
 	err   error
 }
+
+// NewArchive begins an archive.
+func NewArchive(w io.Writer) *Archive { return &Archive{w: w} }
 
 const (
 	cpioDirectory = 0o040755
 	cpioFile      = 0o100755
 )
 
-func (c *cpioWriter) directory(name string)         { c.entry(name, cpioDirectory, nil) }
-func (c *cpioWriter) file(name string, data []byte) { c.entry(name, cpioFile, data) }
+// Directory adds a directory, for those below it to come after it.
+func (c *Archive) Directory(name string) { c.entry(name, cpioDirectory, nil) }
 
-func (c *cpioWriter) close() error {
+// File adds a file, which may be executed.
+func (c *Archive) File(name string, data []byte) { c.entry(name, cpioFile, data) }
+
+// Close ends the archive.
+func (c *Archive) Close() error {
 	c.entry("TRAILER!!!", 0, nil)
 	return c.err
 }
 
-func (c *cpioWriter) entry(name string, mode int, data []byte) {
+func (c *Archive) entry(name string, mode int, data []byte) {
 	c.inode++
 	header := "070701"
 	for _, field := range []int{c.inode, mode, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(name) + 1, 0} {
@@ -40,7 +47,7 @@ func (c *cpioWriter) entry(name string, mode int, data []byte) {
 }
 
 // padded writes data and fills up to a multiple of 4 bytes, where each part begins.
-func (c *cpioWriter) padded(data []byte) {
+func (c *Archive) padded(data []byte) {
 	for _, part := range [][]byte{data, make([]byte, -len(data)&3)} {
 		if c.err == nil {
 			_, c.err = c.w.Write(part)

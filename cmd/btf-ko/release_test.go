@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/kbtf/kbtf/internal/elfimage"
+)
+
+// moduleOf makes a module that is built for a release.
+func moduleOf(t *testing.T, release string) string {
+	t.Helper()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "sample.ko")
+	cmd := exec.Command("gcc", "-c", "-x", "c", "-o", path, "-")
+	cmd.Stdin = strings.NewReader(`const char info[] __attribute__((section(".modinfo"))) = "license=GPL\0vermagic=` + release + ` SMP ";`)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return path
+}
+
+// hostWith makes a machine that runs a kernel and has some files.
+func hostWith(t *testing.T, running string, files ...string) host {
+	t.Helper()
+	h := host{root: t.TempDir(), release: running}
+	for _, f := range files {
+		path := filepath.Join(h.root, f)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return h
+}
+
+func TestBaseIsFoundByTheModulesRelease(t *testing.T) {
+	module := moduleOf(t, "6.12.1-test")
+	const live = "sys/kernel/btf/vmlinux"
+	for _, test := range []struct {
+		running string
+		files   []string
+		want    string
+	}{
+		{"6.12.1-test", []string{live, "boot/vmlinuz-6.12.1-test"}, live},
+		{"6.12.1-test", []string{"boot/vmlinuz-6.12.1-test"}, "boot/vmlinuz-6.12.1-test"}, // the live kernel has no BTF
+		{"6.12.2-test", []string{live, "boot/vmlinuz-6.12.1-test"}, "boot/vmlinuz-6.12.1-test"},
+		{"6.12.2-test", []string{live, "lib/modules/6.12.1-test/build/vmlinux", "boot/vmlinuz-6.12.1-test"}, "lib/modules/6.12.1-test/build/vmlinux"},
+		{"6.12.2-test", []string{live, "boot/vmlinuz-6.12.2-test"}, ""},
+		{"", []string{live}, ""},
+	} {
+		h := hostWith(t, test.running, test.files...)
+		got, err := h.findBase(module)
+		if test.want == "" {
+			if err == nil || !strings.Contains(err.Error(), "built for 6.12.1-test, which does not run here") {
+				t.Errorf("%v: got %q, %v; want an error", test, got, err)
+			}
+		} else if want := filepath.Join(h.root, test.want); got != want || err != nil {
+			t.Errorf("%v: got %q, %v", test, got, err)
+		}
+	}
+}
+
+// That the live kernel's BTF is meant may be hidden by a link, as people make to stop "Skipping BTF generation".
+func TestLiveBTFIsOfTheRunningKernel(t *testing.T) {
+	h := hostWith(t, "6.12.2-test", "sys/kernel/btf/vmlinux")
+	live, link := filepath.Join(h.root, liveBTF), filepath.Join(h.root, "vmlinux")
+	if err := os.Symlink(live, link); err != nil {
+		t.Fatal(err)
+	}
+	module := moduleOf(t, "6.12.1-test")
+	img, err := elfimage.Open(module)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer img.Close()
+	for _, path := range []string{live, link} {
+		if got := h.baseRelease(path); got != "6.12.2-test" {
+			t.Errorf("%s: %q", path, got)
+		}
+		err := fits(img, path, h.baseRelease(path))
+		if err == nil || !strings.Contains(err.Error(), "built for 6.12.1-test, but the base "+path+" is of 6.12.2-test") {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+}
+
+func TestReleaseFromWhichABaseOfItsOwnIsKnown(t *testing.T) {
+	for release, known := range map[string]bool{"5.10.0": false, "6.1.0-56-amd64": false, "6.10.14": false, "6.11.0-rc1": true, "6.12": true, "7.2.13": true} {
+		img, err := elfimage.Open(moduleOf(t, release))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := relocates(img); (err == nil) != known {
+			t.Errorf("%s: %v", release, err)
+		}
+		img.Close()
+	}
+}

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+// Package bzimage takes vmlinux out of a bootable x86 kernel, such as /boot/vmlinuz: often the only file of a kernel that does not
+// run yet with its BTF in it. The layout is that of Documentation/arch/x86/boot.rst.
+package bzimage
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+
+	"github.com/klauspost/compress/zstd"
+)
+
+// Offsets of the real-mode header's fields.
+const (
+	setupSects    = 0x1f1 // sectors of the real-mode code, behind the boot sector; 0 stands for 4
+	headerMagic   = 0x202
+	version       = 0x206
+	kernelVersion = 0x20e // of a string, less 0x200
+	payloadOffset = 0x248 // from the protected-mode code
+	payloadLength = 0x24c
+	headerEnd     = 0x250
+
+	sector = 512
+)
+
+// Is tells whether a file is a bootable x86 kernel.
+func Is(data []byte) bool {
+	return len(data) >= headerEnd && string(data[headerMagic:headerMagic+4]) == "HdrS"
+}
+
+// Release tells the kernel release, "" if the file does not say.
+func Release(data []byte) string {
+	if !Is(data) {
+		return ""
+	}
+	at := int(binary.LittleEndian.Uint16(data[kernelVersion:]))
+	if at == 0 || at+sector >= len(data) {
+		return ""
+	}
+	text, _, _ := bytes.Cut(data[at+sector:min(at+sector+256, len(data))], []byte{0})
+	release, _, _ := bytes.Cut(text, []byte(" "))
+	return string(release)
+}
+
+// programs decompress what is not decompressed here.
+var programs = []struct{ magic, program string }{
+	{"\xfd7zXZ\x00", "xz"},
+	{"\x02\x21\x4c\x18", "lz4"},
+	{"BZh", "bzip2"},
+	{"\x5d\x00\x00\x00", "lzma"},
+	{"\x89LZO\x00", "lzop"},
+}
+
+// Vmlinux decompresses vmlinux, as it is booted: with .BTF, without symbols and debugging sections.
+func Vmlinux(data []byte) ([]byte, error) {
+	if !Is(data) {
+		return nil, errors.New("not a bootable x86 kernel")
+	}
+	if v := binary.LittleEndian.Uint16(data[version:]); v < 0x208 {
+		return nil, fmt.Errorf("boot protocol %d.%02d does not say where vmlinux is", v>>8, v&0xff)
+	}
+	sectors := uint64(data[setupSects])
+	if sectors == 0 {
+		sectors = 4
+	}
+	at := (sectors+1)*sector + uint64(binary.LittleEndian.Uint32(data[payloadOffset:]))
+	length := uint64(binary.LittleEndian.Uint32(data[payloadLength:]))
+	if at > uint64(len(data)) || length > uint64(len(data))-at || length < 4 {
+		return nil, fmt.Errorf("vmlinux at %#x, %d bytes, is not within the file", at, length)
+	}
+	payload := data[at : at+length]
+	if bytes.HasPrefix(payload, []byte("\x7fELF")) {
+		return payload, nil
+	}
+	if bytes.HasPrefix(payload, []byte("\x1f\x8b")) {
+		r, err := gzip.NewReader(bytes.NewReader(payload))
+		if err != nil {
+			return nil, fmt.Errorf("gzip: %w", err)
+		}
+		r.Multistream(false)
+		return io.ReadAll(r)
+	}
+	payload = payload[:length-4] // the size of vmlinux, which gzip has anyway
+	if bytes.HasPrefix(payload, []byte("\x28\xb5\x2f\xfd")) {
+		r, err := zstd.NewReader(bytes.NewReader(payload), zstd.WithDecoderMaxWindow(1<<28))
+		if err != nil {
+			return nil, fmt.Errorf("zstd: %w", err)
+		}
+		defer r.Close()
+		return io.ReadAll(r)
+	}
+	for _, p := range programs {
+		if bytes.HasPrefix(payload, []byte(p.magic)) {
+			return run(p.program, payload)
+		}
+	}
+	return nil, fmt.Errorf("vmlinux is compressed in an unknown way: % x", payload[:min(4, len(payload))])
+}
+
+func run(program string, payload []byte) ([]byte, error) {
+	cmd := exec.Command(program, "-dc")
+	cmd.Stdin = bytes.NewReader(payload)
+	var message bytes.Buffer
+	cmd.Stderr = &message
+	vmlinux, err := cmd.Output()
+	if errors.Is(err, exec.ErrNotFound) {
+		return nil, fmt.Errorf("vmlinux is compressed with %s, which is not installed", program)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w: %s", program, err, bytes.TrimSpace(message.Bytes()))
+	}
+	return vmlinux, nil
+}

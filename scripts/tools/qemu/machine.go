@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+// Package qemu boots kernels with an initramfs made here.
+package qemu
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os/exec"
+	"time"
+)
+
+// A Machine boots a kernel in an emulator.
+type Machine struct {
+	Program string // qemu-system-x86_64
+	Kernel  string // bzImage
+	Limit   time.Duration
+}
+
+// args are those of qemu. Nothing is taken from the host, neither KVM nor devices, as
+// the same has to come out wherever this runs.
+func (m Machine) args(initramfs string) []string {
+	return []string{
+		"-accel", "tcg", "-machine", "q35", "-cpu", "max", "-smp", "1", "-m", "2G",
+		"-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-serial", "stdio",
+		"-kernel", m.Kernel, "-initrd", initramfs,
+		// Shown are warnings and what init writes to the kernel's log.
+		"-append", "console=ttyS0 loglevel=5 log_buf_len=16M printk.devkmsg=on panic=-1",
+	}
+}
+
+// Boot runs the kernel with an initramfs until it turns the machine off or restarts it.
+func (m Machine) Boot(initramfs string, console io.Writer) error {
+	ctx, cancel := context.WithTimeout(context.Background(), m.Limit)
+	defer cancel()
+	qemu := exec.CommandContext(ctx, m.Program, m.args(initramfs)...)
+	qemu.Stdout, qemu.Stderr = console, console
+	err := qemu.Run()
+	switch {
+	case ctx.Err() != nil:
+		return fmt.Errorf("the test kernel is not done after %v", m.Limit)
+	case err != nil:
+		return fmt.Errorf("%s: %w", m.Program, err)
+	}
+	return nil
+}

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * BPF programs that attach to functions of modules and read fields of types that only the
+ * modules know. What they see goes into variables, which init looks at.
+ */
+typedef unsigned long long u64;
+
+#define SEC(name) __attribute__((section(name), used))
+#define CORE __attribute__((preserve_access_index))
+
+static long (*bpf_probe_read_kernel)(void *to, unsigned int size, const void *from) = (void *)113;
+
+/* Of kbtf_sample, the out-of-tree module of testdata/kmod: one field, not where it is there. */
+struct kbtf_sample {
+	u64 value;
+} CORE;
+
+extern u64 kbtf_sample_twice(u64 value) SEC(".ksyms");
+
+volatile u64 pushes, sample_value, sample_more, sample_twice;
+
+SEC("fentry/kbtf_sample_push")
+int push(u64 *args)
+{
+	struct kbtf_sample *sample = (void *)args[0];
+
+	pushes++;
+	sample_value = sample->value;
+	sample_more = (unsigned int)args[1];
+	return 0;
+}
+
+SEC("fexit/kbtf_sample_push")
+int pushed(u64 *args)
+{
+	sample_twice = kbtf_sample_twice(args[2]);
+	return 0;
+}
+
+/* Of tun, a module of the kernel's tree. */
+struct file {
+	void *private_data;
+} CORE;
+
+struct socket {
+	struct file *file;
+} CORE;
+
+struct tun_file {
+	struct socket socket;
+} CORE;
+
+volatile u64 opens, tun_file, tun_socket_file;
+
+SEC("fexit/tun_chr_open")
+int opened(u64 *args)
+{
+	struct file *file = (void *)args[1];
+	struct tun_file *tun = file->private_data;
+
+	opens++;
+	tun_file = (u64)file;
+	bpf_probe_read_kernel((void *)&tun_socket_file, sizeof(tun_socket_file), &tun->socket.file);
+	return 0;
+}
+
+char licensed[] SEC("license") = "GPL";

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A module with what BPF programs want of a module's BTF: a type that no other has, a
+ * function to attach to, and a kfunc. testdata/bpf/attach.c is the program.
+ */
+#include <linux/btf.h>
+#include <linux/btf_ids.h>
+#include <linux/list.h>
+#include <linux/module.h>
+#include <linux/moduleparam.h>
+#include <linux/version.h>
+
+struct kbtf_sample {
+	struct list_head before[3]; /* the program knows of value alone: it has to be told where that is */
+	u64 value;
+};
+
+static struct kbtf_sample sample = { .value = 0x6b627466 };
+
+noinline int kbtf_sample_push(struct kbtf_sample *sample, int more);
+noinline int kbtf_sample_push(struct kbtf_sample *sample, int more)
+{
+	sample->value += more;
+	return more;
+}
+
+/* A number written to the parameter is pushed. */
+static int push(const char *text, const struct kernel_param *param)
+{
+	int more, err = kstrtoint(text, 0, &more);
+
+	if (!err)
+		kbtf_sample_push(&sample, more);
+	return err;
+}
+
+static const struct kernel_param_ops push_ops = { .set = push };
+module_param_cb(push, &push_ops, NULL, 0200);
+
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 0, 0)
+/* Before 6.3 and 6.9. */
+#ifndef __bpf_kfunc
+#define __bpf_kfunc __used noinline
+#endif
+#ifndef BTF_KFUNCS_START
+#define BTF_KFUNCS_START BTF_SET8_START
+#define BTF_KFUNCS_END BTF_SET8_END
+#endif
+
+__bpf_kfunc u64 kbtf_sample_twice(u64 value);
+__bpf_kfunc u64 kbtf_sample_twice(u64 value)
+{
+	return 2 * value;
+}
+
+BTF_KFUNCS_START(kbtf_sample_kfuncs)
+BTF_ID_FLAGS(func, kbtf_sample_twice)
+BTF_KFUNCS_END(kbtf_sample_kfuncs)
+
+static const struct btf_kfunc_id_set kfuncs = {
+	.owner = THIS_MODULE,
+	.set = &kbtf_sample_kfuncs,
+};
+
+static int __init kbtf_sample_init(void)
+{
+	return register_btf_kfunc_id_set(BPF_PROG_TYPE_TRACING, &kfuncs);
+}
+module_init(kbtf_sample_init);
+#else
+static int __init kbtf_sample_init(void)
+{
+	return 0;
+}
+module_init(kbtf_sample_init);
+#endif
+
+static void __exit kbtf_sample_exit(void)
+{
+}
+module_exit(kbtf_sample_exit);
+
+MODULE_DESCRIPTION("kbtf's sample of an out-of-tree module");
+MODULE_LICENSE("GPL");
