@@ -9,23 +9,27 @@ import (
 	"html/template"
 	"math/bits"
 	"path/filepath"
+	"sync"
 )
 
 //go:embed page.html
 var pageText string
 
-var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
-	"size":    size,
-	"saved":   percent,
-	"percent": func(part, whole int) string { return fmt.Sprintf("%.2f%%", 100*float64(part)/float64(max(whole, 1))) },
-	"grouped": grouped,
-}).Parse(pageText))
+// pageTemplate is parsed when a page is wanted: most runs of the program want none.
+var pageTemplate = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New("page").Funcs(template.FuncMap{
+		"size":    size,
+		"saved":   percent,
+		"percent": func(part, whole int) string { return fmt.Sprintf("%.2f%%", 100*float64(part)/float64(max(whole, 1))) },
+		"grouped": grouped,
+	}).Parse(pageText))
+})
 
 // Page writes the report as one page of HTML that refers to nothing outside of itself.
 func (r *Report) Page() ([]byte, error) {
 	var out bytes.Buffer
 	bins := histogram(r.Modules)
-	err := pageTemplate.Execute(&out, struct {
+	err := pageTemplate().Execute(&out, struct {
 		*Report
 		Title     string
 		Largest   []Module
