@@ -34,6 +34,7 @@ var faultTasks = []task{
 	{"attach again", []string{"--btf_base", "vmlinux", "encoded.ko"}, []string{"encoded.ko"}},
 	{"detached", []string{"--btf_base", "vmlinux", "--btf_encode_detached", "new.btf", "ring.ko"}, []string{"new.btf"}},
 	{"detached, over another", []string{"--btf_base", "vmlinux", "--btf_encode_detached", "old.btf", "ring.ko"}, []string{"old.btf"}},
+	{"strip", []string{"strip", "encoded.ko"}, []string{"encoded.ko"}},
 	{"base", []string{"base", "vmlinux"}, []string{"vmlinux.btfbase"}},
 	{"two modules", []string{"-j1", "--btf_base", "vmlinux", "ring.ko", "echo.ko"}, []string{"ring.ko", "echo.ko"}},
 }
@@ -183,9 +184,11 @@ func (f *faultRun) check(dir, what string, killed bool, err error, output []byte
 	now, names := f.snapshot(dir)
 	for name, b := range now {
 		asBefore := bytes.Equal(b, f.before[name])
-		if !asBefore && killed { // killed while attaching: bytes that belong to nothing may be behind the end
-			rest, ok := bytes.CutPrefix(b, f.before[name])
-			asBefore = ok && len(f.before[name]) > 0 && bytes.HasPrefix(rest, []byte("kbtf attaching 1"))
+		if !asBefore && killed { // killed while attaching, or detaching: bytes that belong to nothing may be behind the end
+			for _, whole := range [][]byte{f.before[name], f.after[name]} {
+				rest, ok := bytes.CutPrefix(b, whole)
+				asBefore = asBefore || ok && len(whole) > 0 && bytes.HasPrefix(rest, []byte("kbtf attaching 1"))
+			}
 		}
 		if !asBefore && !bytes.Equal(b, f.after[name]) && !f.inBetween(dir, name) {
 			t.Errorf("%s: %s is neither as before nor as it is to be", what, name)

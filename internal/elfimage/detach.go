@@ -21,7 +21,7 @@ import (
 func (img *Image) Detach(names ...string) (removed bool, err error) {
 	found := slices.ContainsFunc(names, func(n string) bool { return img.Section(n) != nil })
 	if !found {
-		return false, nil
+		return false, img.tidy()
 	}
 	st, err := img.changeable()
 	if err != nil {
@@ -45,6 +45,18 @@ func (img *Image) Detach(names ...string) (removed bool, err error) {
 		return true, img.restore(&before)
 	}
 	return true, replaceFile(img.Path, data, st)
+}
+
+// tidy removes what attaching or detaching that was killed left behind the end of the file.
+func (img *Image) tidy() error {
+	size := img.wholeSize()
+	if size == uint64(len(img.Data)) {
+		return nil
+	}
+	if _, err := img.changeable(); err != nil {
+		return err
+	}
+	return fileError(os.Truncate(img.Path, int64(size)))
 }
 
 // restore makes the file what it was before Attach. The header is changed first: it is whole at any time.
