@@ -200,14 +200,14 @@ static __attribute__((noinline)) int hidden(int q) { return q + per_cpu; }
 int visible(struct all *a, unnamed *u, int unused, ...) { return hidden(a->a) + u->a; }
 `
 
-func write(t *testing.T, path, text string) {
+func write(t testing.TB, path, text string) {
 	t.Helper()
 	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func run(t *testing.T, name string, args ...string) {
+func run(t testing.TB, name string, args ...string) {
 	t.Helper()
 	if out, err := exec.Command(name, args...).CombinedOutput(); err != nil {
 		t.Fatalf("%s %v: %v\n%.2000s", name, args, err, out)
@@ -215,7 +215,7 @@ func run(t *testing.T, name string, args ...string) {
 }
 
 // encoded is the BTF of an object's DWARF.
-func encoded(t *testing.T, object string) []byte {
+func encoded(t testing.TB, object string) []byte {
 	t.Helper()
 	img, err := elfimage.Open(object)
 	if err != nil {

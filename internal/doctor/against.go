@@ -58,6 +58,8 @@ func (d *Diagnosis) againstConfig(path string) error {
 			symbols = found
 		}
 	}
+	// The one that Kconfig drops without a word comes first.
+	symbols = append([]string{"DEBUG_INFO_BTF_MODULES"}, slices.DeleteFunc(slices.Clone(symbols), func(s string) bool { return s == "DEBUG_INFO_BTF_MODULES" })...)
 	var differ []string
 	btf := false
 	for _, name := range symbols {
@@ -68,6 +70,10 @@ func (d *Diagnosis) againstConfig(path string) error {
 	}
 	if len(differ) == 0 {
 		return nil
+	}
+	const most = 4 // that are named
+	if n := len(differ) - most; n > 0 {
+		differ = append(differ[:most], fmt.Sprintf("and %d others", n))
 	}
 	fix := abiFix
 	if btf && !d.Config.is("DEBUG_INFO_BTF_MODULES") {

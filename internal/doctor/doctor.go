@@ -79,14 +79,14 @@ func Examine(ctx context.Context, opt Options) (*Diagnosis, error) {
 			return nil, err
 		}
 		d.Tree = tree
-		if opt.Encoder == "" && tree.Encoder == probe.BTFKo {
-			opt.Encoder = probe.BTFKo // which is whom this tree asks
-		}
 		if opt.Config == "" {
 			if file := filepath.Join(opt.Tree, ".config"); exists(file) {
 				opt.Config = file
 			}
 		}
+	}
+	if opt.Encoder == "" {
+		opt.Encoder = defaultEncoder(d.Tree)
 	}
 	d.encoder(ctx, probe.NewEncoder(opt.Encoder))
 	if opt.Config != "" {
@@ -127,12 +127,32 @@ func (d *Diagnosis) Problems() (n int) {
 
 const installPahole = "install the package pahole (dwarves in older Debian and Fedora); or use btf-ko: --encoder btf-ko"
 
-// install says how to get an encoder.
+// install says how to get an encoder, or that there is one under another name.
 func install(command string) string {
 	if filepath.Base(command) == probe.BTFKo {
 		return "put btf-ko into PATH: it comes with kconfig-probe"
 	}
-	return installPahole
+	path := probe.NewEncoder(probe.BTFKo).Path()
+	if path == "" {
+		return installPahole
+	}
+	link := filepath.Join(filepath.Dir(filepath.Dir(path)), "lib/kbtf/pahole") // as make install has it
+	if exists(link) {
+		return "let btf-ko, which is here, stand in for it: make PAHOLE=" + link + ", also for olddefconfig"
+	}
+	return "use btf-ko, which is here: --encoder btf-ko, and kconfig-probe patch TREE"
+}
+
+// defaultEncoder is whom to look at if nobody is named: whom the tree calls, or else whoever is there.
+func defaultEncoder(tree *Tree) string {
+	switch {
+	case tree != nil && tree.Encoder == probe.BTFKo:
+		return probe.BTFKo
+	case os.Getenv("PAHOLE") == "" && (tree == nil || tree.Wiring == Absent) &&
+		probe.NewEncoder(probe.Pahole).Path() == "" && probe.NewEncoder(probe.BTFKo).Path() != "":
+		return probe.BTFKo
+	}
+	return ""
 }
 
 // encoder asks the encoder what it is.
