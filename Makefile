@@ -16,6 +16,8 @@ KERNEL ?= 6.12
 # own.
 EVERY           ?= 10
 EVERY_DISTILLED ?= 20
+# For make fuzz: how long each target runs.
+FUZZTIME ?= 20s
 
 .PHONY: all build
 all: build
@@ -37,6 +39,16 @@ faults: ## make each system call fail, or kill the program at it
 	scripts/setup test
 	$(GO) test ./cmd/btf-ko -run TestFaults -count=1 -v -thorough
 
+.PHONY: fuzz
+fuzz: ## hostile input: fuzz targets, and 20,000 damaged modules
+	scripts/setup test fetch
+	scripts/fuzz --time $(FUZZTIME)
+
+.PHONY: soak
+soak: ## encode all modules of a Debian kernel ten times in one process
+	scripts/setup fetch
+	scripts/soak
+
 .PHONY: lint
 lint: ## check the form of Go and shell code
 	scripts/setup lint
@@ -49,6 +61,16 @@ lint: ## check the form of Go and shell code
 e2e: ## patch, configure and build a real 5.10 kernel, and check its modules' BTF
 	scripts/setup e2e
 	scripts/e2e
+
+.PHONY: traps
+traps: ## try our wiring and upstream's on eight real trees: no module with stale or missing BTF
+	scripts/setup test
+	cd kbuild && $(GO) test -count=1 -timeout 20m -run 'TestTraps|TestKconfig|TestGenBTF|TestRealTrees' -traps
+
+.PHONY: rebuild
+rebuild: ## edit a function of a real 6.12 kernel: what make does then, by upstream's rule and ours
+	scripts/setup e2e
+	scripts/rebuild
 
 .PHONY: parity
 parity: ## compare with pahole's output on every EVERYth module of three Debian kernels

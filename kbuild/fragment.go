@@ -5,26 +5,50 @@ package kbuild
 import "strings"
 
 // The texts that go into a kernel tree. Kernel style: tabs, 80 columns where
-// the kernel's own line allows.
+// the kernel's own line allows. docs/wiring.md gives the reasons line by line.
 
-// kconfigFragment follows the entry of DEBUG_INFO_BTF. $(shell,...) is quoted
-// because without kconfig-probe it expands to nothing, which unquoted is a
-// syntax error and quoted is n.
-func kconfigFragment(e Encoder) string {
-	probe := "kconfig-probe split-btf" // asks $PAHOLE, which the tree exports
-	if e == BTFKo {
-		probe += " --encoder=btf-ko"
-	}
-	return `config PAHOLE_HAS_SPLIT_BTF
-	def_bool "$(shell,` + probe + `)"
+// The value is quoted because it is empty without kconfig-probe, which unquoted
+// is a syntax error and quoted is n.
+const (
+	splitBTFValue  = "\tdef_bool \"$(PAHOLE_HAS_SPLIT_BTF)\"\n"
+	splitBTFSymbol = "config PAHOLE_HAS_SPLIT_BTF\n" + splitBTFValue
+	// forPahole keeps the value that a tree has.
+	forPahole = "\t# for pahole: "
+)
 
+// kconfigFragment follows the entry of DEBUG_INFO_BTF.
+const kconfigFragment = splitBTFSymbol + `
 config DEBUG_INFO_BTF_MODULES
 	def_bool y
 	depends on DEBUG_INFO_BTF && MODULES && PAHOLE_HAS_SPLIT_BTF
 	help
 	  Generate compact split BTF type information for kernel modules.
 `
+
+// probeFragment asks about the encoder. A variable of make is something that
+// Kconfig knows to configure again for; what its own $(shell,...) said is not.
+func probeFragment(e Encoder) string {
+	encoder := "btf-ko"
+	if e == Pahole {
+		encoder = `"$(PAHOLE)"`
+	}
+	return `# Can the encoder of modules write split BTF? Kconfig reads it, and make
+# configures again when it changes.
+export PAHOLE_HAS_SPLIT_BTF := $(shell kconfig-probe split-btf --encoder=` + encoder + ` 2>/dev/null)
+
+`
 }
+
+// builtinFragment has make build vmlinux before the modules. It goes before
+// the rule for modules, which depends on vmlinux if KBUILD_BUILTIN is set.
+const builtinFragment = `# The BTF of modules refers to that of vmlinux
+ifdef CONFIG_DEBUG_INFO_BTF_MODULES
+KBUILD_BUILTIN := 1
+endif
+
+`
+
+func cleanFragment(e Encoder) string { return "CLEAN_FILES += " + e.base("vmlinux") + "\n" }
 
 // autoConfFragment makes CONFIG_ symbols known to Makefile.modfinal. The
 // comment tells it from an include that the tree had before.
@@ -32,83 +56,173 @@ const autoConfFragment = `# for CONFIG_DEBUG_INFO_BTF_MODULES
 include include/config/auto.conf
 `
 
-// encodeCommand is the shell command that encodes $@.
-func encodeCommand(e Encoder, f features) string {
-	if e == BTFKo {
-		return "btf-ko --btf_base vmlinux $@"
+// base is the name of the file that holds vmlinux's BTF and nothing that
+// changes more often: btf-ko's has an index, pahole takes the bare bytes.
+func (e Encoder) base(vmlinux string) string {
+	if e == Pahole {
+		return vmlinux + ".btf"
 	}
-	flags := ""
-	if f.paholeFlags {
-		flags = "$(PAHOLE_FLAGS) "
-	}
-	return `LLVM_OBJCOPY="$(OBJCOPY)" $(PAHOLE) -J ` + flags + "--btf_base vmlinux $@"
+	return vmlinux + ".btfbase"
 }
 
-// modfinalFragment goes before the rule that links modules. The second
-// condition on vmlinux is for external modules, which are often built against
-// a tree without it.
-func modfinalFragment(e Encoder, f features) string {
-	return `quiet_cmd_btf_ko = BTF [M] $@
-      cmd_btf_ko =` + continued("", 18) + `
-` + continued("\tif [ -f vmlinux ]; then", 0) + `
-` + continued("\t\t"+encodeCommand(e, f)+";", 0) + `
-` + continued("\telse", 0) + `
-		printf "Skipping BTF generation for %s due to unavailability of vmlinux\n" $@ 1>&2; \
-	fi
+// shape is what the rule depends on besides the tree's form.
+type shape struct {
+	form
+	saved string // cmd_ or savedcmd_, before $@
+	newer string // newer-prereqs, or any-prereq before 5.5
+}
 
-# Same as newer-prereqs, but allows to exclude specified extra dependencies
-newer_prereqs_except = $(filter-out $(PHONY) $(1),$?)
+// helpers go into Makefile.modfinal or Kbuild.include.
+func (s shape) helpers() string {
+	return `# Same as ` + s.newer + `, but without those in $(1); make knows ./foo as foo
+newer_prereqs_except = $(filter-out $(PHONY) $(1:./%=%),$(?:./%=%))
 
-# Same as if_changed, but allows to exclude specified extra dependencies
-` + continued("if_changed_except = $(if $(call newer_prereqs_except,$(2))$(cmd-check),", 0) + `
-` + continued("\t$(cmd);", 0) + `
-	printf '%s\n' 'cmd_$@ := $(make-cmd)' > $(dot-target).cmd, @:)
-
-# Re-generate a module's BTF if the module is linked, for whatever reason, or
-# if vmlinux changed. External modules may have to do without a vmlinux.
+# Same as if_changed_rule, but if nothing has changed except prerequisites in
+# $(2), execute rule_$(3) instead
+if_changed_except = $(if $(call newer_prereqs_except,$(2))$(cmd-check),$(rule_$(1)),\
+	$(if $(` + s.newer + `),$(rule_$(3)),@:))
 `
 }
 
-// continued puts a backslash at column 72, counting from column already.
-func continued(line string, already int) string {
-	width := already
-	for _, c := range line {
-		if c == '\t' {
-			width += 8 - width%8
-		} else {
-			width++
-		}
+// baseCommand writes the base file, unless it says the same already.
+func (s shape) baseCommand(e Encoder) string {
+	if e == BTFKo {
+		return "btf-ko base -o $@ " + s.vmlinux
 	}
-	tabs := max((72-width+7)/8, 0)
-	if tabs == 0 {
-		return line + ` \`
-	}
-	return line + strings.Repeat("\t", tabs) + `\`
+	tmp := "$(dot-target).tmp"
+	return "$(OBJCOPY) -O binary --only-section=.BTF " + s.vmlinux + " " + tmp + "; \\\n" +
+		"\tif cmp -s " + tmp + " $@; then rm -f " + tmp + "; else mv -f " + tmp + " $@; fi"
 }
 
-// extraPrereq is the prerequisite that the link rule gets.
-const extraPrereq = "$(wildcard vmlinux)"
+// encode gives $@ its BTF.
+func (s shape) encode(e Encoder) string {
+	if s.genBTF != "" {
+		script := `PAHOLE_FLAGS="$(btf-flags)" ` + s.genBTF + " "
+		if e == BTFKo {
+			// resolve_btfids reads vmlinux; btf-ko finds the base file beside it.
+			return "PAHOLE=btf-ko " + script + "--btf_base " + s.vmlinux + " $@"
+		}
+		return script + "--btf_base $(btf-base) $@"
+	}
+	command, base := "btf-ko $(btf-flags) --btf_base $(btf-base) $@", s.vmlinux
+	if e == Pahole {
+		command, base = `LLVM_OBJCOPY="$(OBJCOPY)" $(PAHOLE) -J $(btf-flags) --btf_base $(btf-base) $@`, "$(btf-base)"
+	}
+	if s.resolve {
+		command += " && \\\n\t$(RESOLVE_BTFIDS) -b " + base + " $@"
+	}
+	return command
+}
 
-// recipeFragment replaces the recipe line that links a module with command.
-// The recipe is expanded before its first line runs, so cmd-check still tells
-// in the second whether the first will link.
-func recipeFragment(plus, command string) string {
-	return "\t" + plus + "$(call if_changed_except," + command + ",vmlinux)\n" +
-		"ifdef CONFIG_DEBUG_INFO_BTF_MODULES\n" +
-		"\t+$(if $(newer-prereqs)$(call cmd-check," + command + "),$(call cmd,btf_ko))\n" +
-		"endif\n"
+// rule is the rule that links modules and what belongs to it.
+func (s shape) rule(w Wiring, r linkRule) string {
+	version := "btf-ko"
+	if w.Encoder == Pahole {
+		version = "$(PAHOLE)"
+	}
+	base := w.Encoder.base(s.vmlinux)
+	var b strings.Builder
+	if s.command != "" {
+		// Which form it was can no longer be told from the rest.
+		b.WriteString("# kconfig-probe: replaces form " + s.since + " of this rule\n")
+	}
+	b.WriteString(`ifdef CONFIG_DEBUG_INFO_BTF_MODULES
+# The BTF of vmlinux in a file that is written only when it changes. External
+# modules take vmlinux, if it is there: its directory may be read-only.
+btf-base := $(wildcard ` + s.vmlinux + `)
+ifeq ($(KBUILD_EXTMOD),)
+btf-base := $(if $(KBUILD_BUILTIN)$(btf-base),` + base + `)
+endif
+# Modules are encoded side by side, with one thread each
+btf-flags := $(filter-out -j%,$(PAHOLE_FLAGS) $(MODULE_PAHOLE_FLAGS))
+btf-version := $(shell ` + version + ` --version 2>/dev/null)
+
+cmd_btf_base = ` + s.baseCommand(w.Encoder) + `
+
+` + base + `: FORCE
+	$(call cmd,btf_base)
+endif
+
+# The .cmd file is emptied first and written last: a module that was not
+# finished is linked again
+ifneq ($(btf-base),)
+quiet_cmd_btf_ko = BTF [M] $@
+      cmd_btf_ko = : > $(dot-target).cmd; { \
+	` + s.encode(w.Encoder) + `; \
+	} || { rm -f $@; exit 1; }
+else ifdef CONFIG_DEBUG_INFO_BTF_MODULES
+      cmd_btf_ko = printf "Skipping BTF generation for %s due to unavailability of vmlinux\n" $@ 1>&2
+else
+      cmd_btf_ko = :
+endif
+
+# All that makes a module, to be compared with what did make it
+cmd_ko = $(cmd_` + r.command + `); $(cmd_btf_ko); : $(btf-version)
+
+`)
+	plus := ""
+	if r.plus != "" {
+		plus = "$(plus)"
+		b.WriteString(`# Commands share make's jobs, but are not executed for make -n
+plus = $(if $(findstring n,$(filter-out --%,$(firstword -$(MAKEFLAGS)))),,+)
+
+`)
+	}
+	b.WriteString(`define rule_ko
+	` + plus + `@: > $(dot-target).cmd
+	` + plus + `$(call cmd,` + r.command + `)
+	$(rule_btf_ko)
+endef
+
+define rule_btf_ko
+	` + plus + `$(call cmd,btf_ko); \
+	printf '%s\n' '` + s.saved + `$@ := $(call make-cmd,ko)' > $(dot-target).cmd
+endef
+
+`)
+	if w.Helper == InModfinal {
+		b.WriteString(s.helpers() + "\n")
+	}
+	except := "$(btf-base)"
+	if s.resolve || s.genBTF != "" {
+		b.WriteString(`# The sets in .BTF_ids are sorted in place, which goes wrong the second time:
+# a module that has some is linked again
+btf-ids = $(if $(and $(wildcard $@),$(` + s.newer + `)),$(shell grep -lF .BTF_ids $<))
+
+`)
+		except = "$(if $(btf-ids),,$(btf-base))"
+	}
+	b.WriteString(r.head + ` $(btf-base) FORCE
+	$(call if_changed_except,ko,` + except + `,btf_ko)
+`)
+	return b.String()
+}
+
+// genBTFEdits make scripts/gen-btf.sh repeatable: pairs of lines before and
+// after.
+var genBTFEdits = [][2]string{
+	// dash does not run the EXIT trap when a signal ends it.
+	{"trap cleanup EXIT\n", "trap cleanup EXIT\ntrap 'exit 1' HUP INT PIPE TERM\n"},
+	{"\ngen_btf_data\n", "\n# What a killed run left would be taken for this one's\ncleanup\ngen_btf_data\n"},
+	// Not in place: objcopy, killed then, leaves a file that nobody cleans, or half a module.
+	{"\t${OBJCOPY} --add-section .BTF=${ELF_FILE}.BTF ${ELF_FILE}\n",
+		"\t${OBJCOPY} --remove-section .BTF --remove-section .BTF.base \\\n" +
+			"\t\t--add-section .BTF=${ELF_FILE}.BTF ${ELF_FILE} ${ELF_FILE}.BTF.tmp\n" +
+			"\tmv -f ${ELF_FILE}.BTF.tmp ${ELF_FILE}\n"},
+	{"\trm -f \"${ELF_FILE}.BTF\"\n", "\trm -f \"${ELF_FILE}.BTF\" \"${ELF_FILE}.BTF.tmp\"\n"},
 }
 
 // Fragment is the text for the named file, "kconfig" or "modfinal", for those
-// who merge by hand. It is what [NewPlan] inserts into an unremarkable tree.
-func Fragment(name string, e Encoder) (string, bool) {
+// who merge by hand. It is what [NewPlan] inserts into a tree like 5.10's.
+func Fragment(name string, w Wiring) (string, bool) {
 	switch name {
 	case "kconfig":
-		return kconfigFragment(e), true
+		return kconfigFragment, true
+	case "makefile":
+		return probeFragment(w.Encoder) + cleanFragment(w.Encoder) + "\n" + strings.TrimSuffix(builtinFragment, "\n"), true
 	case "modfinal":
-		return autoConfFragment + "\n" + modfinalFragment(e, features{paholeFlags: true}) +
-			"$(modules): %.ko: %.o %.mod.o scripts/module.lds " + extraPrereq + " FORCE\n" +
-			recipeFragment("+", "ld_ko_o"), true
+		s := shape{forms()[0], "cmd_", "newer-prereqs"}
+		return autoConfFragment + "\n" + s.rule(w, linkRule{"$(modules): %.ko: %.o %.mod.o scripts/module.lds", "+", "ld_ko_o"}), true
 	}
 	return "", false
 }

@@ -18,14 +18,24 @@ import (
 	"sync"
 )
 
-// The files that matter, relative to the top of the tree. The first two are
-// edited, the others only read.
+// The files that matter, relative to the top of the tree. The last exists since
+// 7.0 only, and modfinal since 5.4.
 const (
 	kconfigDebug  = "lib/Kconfig.debug"
 	modfinal      = "scripts/Makefile.modfinal"
 	kbuildInclude = "scripts/Kbuild.include"
 	topMakefile   = "Makefile"
+	genBTFScript  = "scripts/gen-btf.sh"
 )
+
+// buildFiles are in the order of a patch.
+var buildFiles = []string{topMakefile, kconfigDebug, kbuildInclude, modfinal, genBTFScript}
+
+// Wiring is what a user chooses.
+type Wiring struct {
+	Encoder Encoder
+	Helper  Helper
+}
 
 // Encoder is what the wiring calls to encode a module.
 type Encoder string
@@ -37,6 +47,17 @@ const (
 
 // Encoders are all values of Encoder, the default first.
 var Encoders = []Encoder{BTFKo, Pahole}
+
+// Helper is the file that if_changed_except goes into.
+type Helper string
+
+const (
+	InModfinal      Helper = "modfinal"       // where it is used
+	InKbuildInclude Helper = "kbuild-include" // beside the other variants of if_changed
+)
+
+// Helpers are all values of Helper, the default first.
+var Helpers = []Helper{InModfinal, InKbuildInclude}
 
 // Error is a reason to refuse a tree, and its place.
 type Error struct {
@@ -58,15 +79,19 @@ type sources map[string]string
 // readTree reads the build files of the tree in dir.
 func readTree(dir string) (sources, error) {
 	s := sources{}
-	for _, path := range []string{topMakefile, kbuildInclude, kconfigDebug, modfinal} {
+	for _, path := range buildFiles {
 		text, err := os.ReadFile(filepath.Join(dir, path))
-		if errors.Is(err, fs.ErrNotExist) {
+		switch {
+		case errors.Is(err, fs.ErrNotExist) && path == genBTFScript:
+		case errors.Is(err, fs.ErrNotExist) && path == modfinal:
+			return nil, &Error{File: filepath.Join(dir, path), Reason: "does not exist: modules are linked elsewhere before 5.4, and there is no BTF of modules for such a tree"}
+		case errors.Is(err, fs.ErrNotExist):
 			return nil, &Error{File: filepath.Join(dir, path), Reason: fmt.Sprintf("does not exist: is %s the top of a kernel tree?", dir)}
-		}
-		if err != nil {
+		case err != nil:
 			return nil, &Error{File: filepath.Join(dir, path), Reason: "cannot read: " + cause(err)}
+		default:
+			s[path] = string(text)
 		}
-		s[path] = string(text)
 	}
 	return s, nil
 }

@@ -82,20 +82,20 @@ func FuzzPlan(f *testing.F) {
 	f.Add("config", "define\\\n:\n\t")
 	f.Fuzz(func(t *testing.T, kconfig, link string) {
 		s := sources{
-			topMakefile:   "",
+			topMakefile:   "ifdef config-build\nCLEAN_FILES +=\nmodules: $(if $(KBUILD_BUILTIN),vmlinux)\n",
 			kbuildInclude: "dot-target=\ncmd=\ncmd-check=$(cmd_$@)\nmake-cmd=\nnewer-prereqs=\nif_changed=\n",
 			kconfigDebug:  kconfig,
 			modfinal:      link,
 		}
-		p, err := s.plan("tree", BTFKo)
+		p, err := s.plan("tree", btfKo)
 		if err != nil {
 			return
 		}
-		undone, ok := after(s, p).undo(BTFKo)
-		if !ok {
+		undone := after(s, p).applied("tree", btfKo)
+		if undone == nil {
 			t.Fatal("cannot be undone")
 		}
-		if diff := cmp.Diff(s, undone); diff != "" {
+		if diff := cmp.Diff(p, undone); diff != "" {
 			t.Error(diff)
 		}
 	})

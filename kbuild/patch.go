@@ -35,57 +35,90 @@ Date: Mon, 17 Sep 2001 00:00:00 +0000
 
 func (p *Plan) message() string {
 	who, how := "btf-ko", `btf-ko encodes BTF itself, so neither pahole nor libdw is needed for
-modules. It has to be in PATH, and so has kconfig-probe.
+modules. It has to be in PATH, and so has kconfig-probe, which answers for
+PAHOLE_HAS_SPLIT_BTF.
 `
 	if p.Encoder == Pahole {
-		who, how = "pahole", `Split BTF needs pahole 1.19. kconfig-probe asks $(PAHOLE) for its
-version and has to be in PATH.
+		who, how = "pahole", `Split BTF needs pahole 1.19.
 `
+		for _, c := range p.Changes {
+			if c.Path == kconfigDebug {
+				how += "kconfig-probe asks $(PAHOLE) for its version and\nhas to be in PATH.\n"
+			}
+		}
 	}
 	return `Subject: [PATCH] kbuild: Generate split BTF for kernel modules with ` + who + `
 
-Generate BTF for each kernel module, if the tools at hand can, as split
-BTF: it holds only the types that vmlinux does not have and refers to the
-BTF of vmlinux for the others.
-
-PAHOLE_HAS_SPLIT_BTF is what kconfig-probe finds out about the encoder. Its
-answer is quoted because without kconfig-probe it is empty, which counts as
-n only in quotes. DEBUG_INFO_BTF_MODULES tells both make and C code that
-modules have BTF. It follows from DEBUG_INFO_BTF, MODULES and the probe.
+Give each kernel module split BTF: it holds only the types that vmlinux does
+not have and refers to the BTF of vmlinux for the others.
 
 A module's BTF has to be generated again if the module is linked again or if
-vmlinux changed, and the latter must not link the module. Therefore vmlinux
-becomes a prerequisite of modules, and if_changed_except, which is like
-if_changed, ignores it. The BTF command also runs if only the command line
-of the linker changed, since the new .ko has no BTF then. vmlinux is a
-prerequisite only where it exists: external modules are often built against
-a tree that has none, and get no BTF then.
+the BTF of vmlinux changed, and the latter must not link the module. So the
+BTF of vmlinux is kept in a file beside it, which is written only when that
+BTF changes. Modules depend on this file, and if_changed_except, which is
+like if_changed_rule, tells apart what has to be done when it is newer.
+
+A module is never left without its BTF, or with that of another vmlinux: its
+.cmd file is emptied before it is linked or encoded and written at the end.
+It holds both commands and the version of the encoder, so that a change of
+any of them makes the module anew. If encoding fails, there is no .ko.
+
+External modules are often built against a tree without vmlinux, and get no
+BTF then.
 
 ` + how
 }
 
+// columns is how wide git makes a diffstat that is not for a terminal.
+const columns = 80
+
 // stat is what git diff --stat prints.
 func (p *Plan) stat() string {
 	var s strings.Builder
-	width, digits := 0, 0
+	width, most := 0, 0
 	for _, c := range p.Changes {
 		added, deleted := c.count()
 		width = max(width, len(c.Path))
-		digits = max(digits, len(fmt.Sprint(added+deleted)))
+		most = max(most, added+deleted)
 	}
+	digits := len(fmt.Sprint(most))
+	graph := min(most, columns-width-digits-6)
 	var insertions, deletions int
 	for _, c := range p.Changes {
 		added, deleted := c.count()
-		fmt.Fprintf(&s, " %-*s | %*d %s%s\n", width, c.Path, digits, added+deleted,
-			strings.Repeat("+", added), strings.Repeat("-", deleted))
 		insertions += added
 		deletions += deleted
+		fmt.Fprintf(&s, " %-*s | %*d ", width, c.Path, digits, added+deleted)
+		if graph < most {
+			added, deleted = scale(added, deleted, graph, most)
+		}
+		fmt.Fprintf(&s, "%s%s\n", strings.Repeat("+", added), strings.Repeat("-", deleted))
 	}
-	fmt.Fprintf(&s, " %d files changed, %d insertions(+)", len(p.Changes), insertions)
+	fmt.Fprintf(&s, " %d file%s changed, %d insertion%s(+)", len(p.Changes), plural(len(p.Changes)), insertions, plural(insertions))
 	if deletions > 0 {
 		fmt.Fprintf(&s, ", %d deletion%s(-)", deletions, plural(deletions))
 	}
 	return s.String() + "\n"
+}
+
+// scale shortens a bar as git does: the sum is rounded, then the shorter part.
+func scale(added, deleted, width, most int) (int, int) {
+	linear := func(n int) int {
+		if n == 0 {
+			return 0
+		}
+		return 1 + n*(width-1)/most
+	}
+	total := linear(added + deleted)
+	if total < 2 && added > 0 && deleted > 0 {
+		total = 2
+	}
+	if added < deleted {
+		a := linear(added)
+		return a, total - a
+	}
+	d := linear(deleted)
+	return total - d, d
 }
 
 func plural(n int) string {

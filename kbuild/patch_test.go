@@ -4,9 +4,13 @@ package kbuild
 
 import (
 	"flag"
+	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -34,9 +38,9 @@ func git(t *testing.T, dir string, args ...string) string {
 func TestPatchIsForGit(t *testing.T) {
 	for _, e := range Encoders {
 		t.Run(string(e), func(t *testing.T) {
-			s := smallTree(t)
+			s := shapedTree(t, forms()[len(forms())-1], "savedcmd_")
 			dir := writeTree(t, s)
-			p, err := NewPlan(dir, e)
+			p, err := NewPlan(dir, Wiring{e, InKbuildInclude})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -72,8 +76,8 @@ func TestPatchIsForGit(t *testing.T) {
 					index = append(index, line)
 				}
 			}
-			for i, path := range []string{kconfigDebug, modfinal} {
-				if want := git(t, dir, "diff", "--abbrev=12", "HEAD~", "--", path); !strings.Contains(want, "\n"+index[i]+"\n") {
+			for i, c := range p.Changes {
+				if want := git(t, dir, "diff", "--abbrev=12", "HEAD~", "--", c.Path); !strings.Contains(want, "\n"+index[i]+"\n") {
 					t.Errorf("%s is not in\n%s", index[i], want)
 				}
 			}
@@ -83,30 +87,36 @@ func TestPatchIsForGit(t *testing.T) {
 
 // The kernel's checkers and mailers want short lines and no trailing blanks.
 func TestPatchText(t *testing.T) {
-	p, err := smallTree(t).plan("tree", Pahole)
-	if err != nil {
-		t.Fatal(err)
-	}
-	message, _, _ := strings.Cut(p.Patch(), "\n---\n")
-	for _, line := range strings.Split(message, "\n") {
-		if len(line) > 76 {
-			t.Errorf("message line of %d characters: %s", len(line), line)
-		}
-	}
-	for _, text := range []string{kconfigFragment(Pahole), modfinalFragment(Pahole, features{paholeFlags: true})} {
-		for _, line := range strings.Split(text, "\n") {
-			if line != strings.TrimRight(line, " \t") {
-				t.Errorf("trailing blanks: %q", line)
+	for _, w := range []Wiring{btfKo, pahole} {
+		for _, f := range forms() {
+			p, err := shapedTree(t, f, "cmd_").plan("tree", w)
+			must(t, err)
+			message, diff, _ := strings.Cut(p.Patch(), "\n---\n")
+			for _, line := range strings.Split(message, "\n") {
+				if len(line) > 76 {
+					t.Errorf("message line of %d characters: %s", len(line), line)
+				}
+			}
+			for _, line := range strings.Split(diff, "\n") {
+				if strings.HasPrefix(line, "+") && line != strings.TrimRight(line, " \t") {
+					t.Errorf("trailing blanks: %q", line)
+				}
 			}
 		}
 	}
 }
 
-// realTrees are kernel trees that scripts/fetch gets, and the folder and name
-// of their patches.
-var realTrees = []struct{ input, patch string }{
-	{"linux-orig-5.10", "5.10/vanilla"},
-	{"linux-source-5.10", "5.10/debian"},
+// realTrees are kernel trees that scripts/fetch gets, and the folders of their
+// patches.
+var realTrees = []struct{ input, folder string }{
+	{"linux-orig-5.10", "5.10-vanilla"},
+	{"linux-source-5.10", "5.10-debian"},
+	{"linux-orig-6.1", "6.1-vanilla"},
+	{"linux-source-6.1", "6.1-debian"},
+	{"linux-orig-6.12", "6.12-vanilla"},
+	{"linux-source-6.12", "6.12-debian"},
+	{"linux-orig-7.2", "7.2-vanilla"},
+	{"linux-source-7.2", "7.2-debian"},
 }
 
 // fetch is the directory of a real input.
@@ -124,60 +134,105 @@ func fetch(t *testing.T, input string) string {
 	return strings.TrimSpace(string(out))
 }
 
-// ../patches holds what real trees get. After a wanted change:
-// go test ./kbuild -run TestRealTrees -update
+// patchNames are the patches in each folder.
+var patchNames = map[string]Wiring{
+	"btf-ko.patch":                {BTFKo, InModfinal},
+	"btf-ko-kbuild-include.patch": {BTFKo, InKbuildInclude},
+	"pahole.patch":                {Pahole, InModfinal},
+	"pahole-kbuild-include.patch": {Pahole, InKbuildInclude},
+}
+
+// ../patches holds what real trees get, and in README.md of which version of
+// each. After a wanted change: go test ./kbuild -run TestRealTrees -update
 func TestRealTrees(t *testing.T) {
+	index := "../patches/README.md"
+	text, err := os.ReadFile(index)
+	must(t, err)
+	head, _, found := strings.Cut(string(text), indexHead)
+	if !found {
+		t.Fatalf("%s has no table", index)
+	}
+	table := indexHead
 	for _, tree := range realTrees {
-		for _, e := range Encoders {
-			name := tree.patch + ".patch"
-			if e == Pahole {
-				name = tree.patch + "-pahole.patch"
-			}
-			t.Run(name, func(t *testing.T) {
-				// A copy of the build files: the cache is for everyone.
-				s, err := readTree(fetch(t, tree.input))
-				if err != nil {
-					t.Fatal(err)
-				}
-				dir := writeTree(t, s)
-				before := listing(t, dir)
-				p, err := NewPlan(dir, e)
-				if err != nil {
-					t.Fatal(err)
-				}
-				file := filepath.Join("..", "patches", name)
+		kernel := fetch(t, tree.input)
+		version, err := os.ReadFile(filepath.Join(kernel, ".fetched"))
+		must(t, err)
+		row := fmt.Sprintf("| %s | %s |", tree.folder, strings.TrimSpace(string(version)))
+		table += row + "\n"
+		s, err := readTree(kernel)
+		must(t, err)
+		for name, w := range patchNames {
+			t.Run(tree.folder+"/"+name, func(t *testing.T) {
+				p, err := s.plan(kernel, w)
+				must(t, err)
+				file, err := filepath.Abs(filepath.Join("../patches", tree.folder, name))
+				must(t, err)
 				if *update {
-					if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-						t.Fatal(err)
-					}
-					if err := WriteFile(file, p.Patch()); err != nil {
-						t.Fatal(err)
-					}
+					must(t, os.MkdirAll(filepath.Dir(file), 0o755))
+					must(t, WriteFile(file, p.Patch()))
 				}
-				want, err := os.ReadFile(file)
-				if err != nil {
-					t.Fatal(err)
+				mail, err := os.ReadFile(file)
+				must(t, err)
+				want, got := string(mail), p.Patch()
+				if !*update && !strings.Contains(string(text), row) {
+					// The mirror has a later version: what surrounds the edits may have moved.
+					want, got = unplaced.ReplaceAllString(want, ""), unplaced.ReplaceAllString(got, "")
+					file = filepath.Join(t.TempDir(), "patch")
+					must(t, WriteFile(file, p.Patch()))
 				}
-				if diff := cmp.Diff(string(want), p.Patch()); diff != "" {
+				if diff := cmp.Diff(want, got); diff != "" {
 					t.Errorf("%s is out of date:\n%s", file, diff)
 				}
-
-				mail, err := filepath.Abs(file)
-				if err != nil {
-					t.Fatal(err)
-				}
-				git(t, dir, "apply", mail)
-				applied, err := Applied(dir)
-				if err != nil || applied == nil {
-					t.Fatalf("git applied it, but it is not found: %v", err)
-				}
-				if err := applied.Revert(dir); err != nil {
-					t.Fatal(err)
-				}
-				if diff := cmp.Diff(before, listing(t, dir)); diff != "" {
-					t.Errorf("reverted:\n%s", diff)
+				for _, tool := range [][]string{{"git", "apply"}, {"patch", "-s", "-p1"}} {
+					applies(t, s, p, tool, file)
 				}
 			})
 		}
+	}
+	if *update {
+		must(t, WriteFile(index, head+table))
+	}
+}
+
+const indexHead = "| folder | made from |\n|---|---|\n"
+
+// unplaced is what a diff says of places and of the rest of files.
+var unplaced = regexp.MustCompile(`(?m)^(index .*|@@ .*|[ ].*)\n`)
+
+// applies checks that a tool makes of the tree what the plan says, that this
+// is found, and that both the tool and Revert take it back to the byte.
+func applies(t *testing.T, s sources, p *Plan, tool []string, file string) {
+	t.Helper()
+	mail, err := os.Open(file)
+	must(t, err)
+	defer mail.Close()
+	run := func(dir string, command ...string) {
+		t.Helper()
+		_, err := mail.Seek(0, io.SeekStart)
+		must(t, err)
+		cmd := exec.Command(command[0], command[1:]...)
+		cmd.Dir, cmd.Stdin = dir, mail
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%s: %v\n%s", strings.Join(command, " "), err, out)
+		}
+	}
+	dir := writeTree(t, s)
+	before := listing(t, dir)
+	run(dir, tool...)
+	applied, err := Applied(dir)
+	if err != nil || applied == nil {
+		t.Fatalf("%s applied it, but it is not found: %v", tool[0], err)
+	}
+	if diff := cmp.Diff(p, applied); diff != "" {
+		t.Errorf("%s made another plan of it:\n%s", tool[0], diff)
+	}
+	must(t, applied.Revert(dir))
+	if diff := cmp.Diff(before, listing(t, dir)); diff != "" {
+		t.Errorf("reverted:\n%s", diff)
+	}
+	run(dir, tool...)
+	run(dir, append(slices.Clone(tool), "-R")...)
+	if diff := cmp.Diff(before, listing(t, dir)); diff != "" {
+		t.Errorf("%s -R:\n%s", tool[0], diff)
 	}
 }

@@ -5,12 +5,14 @@ package kbuild
 import (
 	"fmt"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 )
 
 // Plan is what the wiring changes in one tree.
 type Plan struct {
-	Encoder Encoder
+	Wiring
 	Changes []Change
 }
 
@@ -21,58 +23,45 @@ type Change struct {
 }
 
 // NewPlan reads the tree in dir and plans its wiring. The error is an *Error.
-func NewPlan(dir string, e Encoder) (*Plan, error) {
+func NewPlan(dir string, w Wiring) (*Plan, error) {
 	s, err := readTree(dir)
 	if err != nil {
 		return nil, err
 	}
-	return s.plan(dir, e)
-}
-
-// features is what differs between trees that are wired alike.
-type features struct {
-	paholeFlags bool // the top Makefile exports PAHOLE_FLAGS
-}
-
-func (s sources) features() features {
-	return features{paholeFlags: s.exports("PAHOLE_FLAGS")}
-}
-
-func (s sources) exports(name string) bool {
-	m := parseMakefile(splitLines(s[topMakefile]))
-	for _, e := range m.exports {
-		if e == name {
-			return true
-		}
-	}
-	return false
+	return s.plan(dir, w)
 }
 
 // plan decides by the texts alone; dir is for messages.
-func (s sources) plan(dir string, e Encoder) (*Plan, error) {
-	p := &planner{dir: dir, sources: s, encoder: e, features: s.features()}
-	kconfig := p.kconfig()
-	link := p.modfinal()
-	p.kbuildInclude()
-	if e == Pahole && !s.exports("PAHOLE") {
-		p.refuse(topMakefile, -1, "does not export PAHOLE, which --encoder=pahole calls")
+func (s sources) plan(dir string, w Wiring) (*Plan, error) {
+	p := &planner{dir: dir, sources: s, Wiring: w}
+	shape := p.shape()
+	after := sources{modfinal: p.modfinal(&shape)}
+	after[kconfigDebug] = p.kconfig(shape)
+	after[topMakefile] = p.topMakefile(shape)
+	if w.Helper == InKbuildInclude {
+		after[kbuildInclude] = p.kbuildInclude(shape)
+	}
+	if shape.genBTF != "" {
+		after[genBTFScript] = p.genBTFScript()
 	}
 	if p.err != nil {
 		return nil, p.err
 	}
-	return &Plan{e, []Change{
-		{kconfigDebug, s[kconfigDebug], kconfig},
-		{modfinal, s[modfinal], link},
-	}}, nil
+	plan := &Plan{Wiring: w}
+	for _, path := range buildFiles {
+		if text, ok := after[path]; ok && text != s[path] {
+			plan.Changes = append(plan.Changes, Change{path, s[path], text})
+		}
+	}
+	return plan, nil
 }
 
 // planner remembers the first reason to refuse the tree.
 type planner struct {
-	dir      string
-	sources  sources
-	encoder  Encoder
-	features features
-	err      error
+	dir     string
+	sources sources
+	Wiring
+	err error
 }
 
 // refuse takes the index of a line, or -1 for the file as a whole.
@@ -83,46 +72,166 @@ func (p *planner) refuse(path string, index int, format string, args ...any) str
 	return ""
 }
 
-// alreadyWired ends the messages about trees that have some form of it.
-const alreadyWired = "this tree has module BTF already, from upstream or from a patch that differs from this one; nothing was changed"
-
-// kconfig is lib/Kconfig.debug with the two symbols after DEBUG_INFO_BTF.
-func (p *planner) kconfig() string {
-	lines := splitLines(p.sources[kconfigDebug])
-	var after []kconfigEntry
-	for _, e := range parseKconfig(lines) {
-		switch e.symbol {
-		case "PAHOLE_HAS_SPLIT_BTF", "DEBUG_INFO_BTF_MODULES":
-			return p.refuse(kconfigDebug, e.first, "config %s: %s", e.symbol, alreadyWired)
-		case "DEBUG_INFO_BTF":
-			after = append(after, e)
+// shape checks that scripts/Kbuild.include has what the rule builds on, and
+// under which names.
+func (p *planner) shape() shape {
+	s := shape{newer: "newer-prereqs"}
+	m := parseMakefile(splitLines(p.sources[kbuildInclude]))
+	if _, ok := m.find("any-prereq"); ok {
+		s.newer = "any-prereq"
+	}
+	for _, name := range []string{"dot-target", "cmd", "cmd-check", "make-cmd", s.newer, "if_changed"} {
+		v, ok := m.find(name)
+		switch {
+		case !ok:
+			p.refuse(kbuildInclude, -1, "does not define %s", name)
+		case name != "cmd-check":
+		case strings.Contains(v.value, "$(savedcmd_$@)"):
+			s.saved = "savedcmd_"
+		case strings.Contains(v.value, "$(cmd_$@)"):
+			s.saved = "cmd_"
+		default:
+			p.refuse(kbuildInclude, v.line, "cmd-check looks neither at cmd_$@ nor at savedcmd_$@: cannot tell how commands are saved")
 		}
 	}
-	if len(after) == 0 {
-		return p.refuse(kconfigDebug, -1, "has no config DEBUG_INFO_BTF: this kernel cannot have BTF for vmlinux, which that of modules refers to")
-	}
-	if len(after) > 1 {
-		return p.refuse(kconfigDebug, after[1].first, "second config DEBUG_INFO_BTF, after line %d: cannot tell which one to follow", after[0].first+1)
-	}
-	if last := after[0].end - 1; !strings.HasSuffix(lines[last], "\n") {
-		return p.refuse(kconfigDebug, last, "no newline at the end of the file")
-	}
-	return edit(lines, after[0].end, 0, "\n"+kconfigFragment(p.encoder))
+	return s
 }
 
-var linkRecipe = lazy(`^\t(\+?)\$\(call if_changed,([A-Za-z0-9_]+)\)\n$`)
-
-// modfinal is scripts/Makefile.modfinal with the helpers, the command and the
-// rule.
-func (p *planner) modfinal() string {
-	lines := splitLines(p.sources[modfinal])
+// kbuildInclude is scripts/Kbuild.include with the helpers.
+func (p *planner) kbuildInclude(s shape) string {
+	lines := splitLines(p.sources[kbuildInclude])
 	m := parseMakefile(lines)
-	for _, name := range []string{"cmd_btf_ko", "newer_prereqs_except", "if_changed_except"} {
+	if v, ok := m.find("if_changed_except"); ok {
+		return p.refuse(kbuildInclude, v.line, "defines if_changed_except already")
+	}
+	v, ok := m.find("if_changed_rule")
+	switch {
+	case !ok:
+		return p.refuse(kbuildInclude, -1, "does not define if_changed_rule, which if_changed_except goes after")
+	case strings.HasSuffix(lines[v.line], "\\\n"):
+		return p.refuse(kbuildInclude, v.line, "expected the definition of if_changed_rule, which if_changed_except goes after, in one line")
+	}
+	return edit(lines, v.line+1, 0, "\n"+s.helpers())
+}
+
+const modulesNeed = "\tdepends on DEBUG_INFO_BTF && MODULES"
+
+// kconfig is lib/Kconfig.debug with both symbols, and with the probe's answer
+// in the first. What upstream's asks is kept if pahole is to be called.
+func (p *planner) kconfig(s shape) string {
+	lines := splitLines(p.sources[kconfigDebug])
+	entries := map[string]kconfigEntry{}
+	for _, e := range parseKconfig(lines) {
+		switch first, twice := entries[e.symbol]; {
+		case e.symbol != "PAHOLE_HAS_SPLIT_BTF" && e.symbol != "DEBUG_INFO_BTF_MODULES" && e.symbol != "DEBUG_INFO_BTF":
+		case twice:
+			return p.refuse(kconfigDebug, e.first, "second config %s, after line %d: cannot tell which one to follow", e.symbol, first.first+1)
+		default:
+			entries[e.symbol] = e
+		}
+	}
+	base, ok := entries["DEBUG_INFO_BTF"]
+	if !ok {
+		return p.refuse(kconfigDebug, -1, "has no config DEBUG_INFO_BTF: this kernel cannot have BTF for vmlinux, which that of modules refers to")
+	}
+	splits, hasSplits := entries["PAHOLE_HAS_SPLIT_BTF"]
+	modules, hasModules := entries["DEBUG_INFO_BTF_MODULES"]
+
+	if s.command == "" {
+		for symbol, e := range entries {
+			if symbol != "DEBUG_INFO_BTF" {
+				return p.refuse(kconfigDebug, e.first, "config %s, but %s gives modules no BTF: expected both or neither; half of a patch?", symbol, modfinal)
+			}
+		}
+		if last := base.end - 1; !strings.HasSuffix(lines[last], "\n") {
+			return p.refuse(kconfigDebug, last, "no newline at the end of the file")
+		}
+		return edit(lines, base.end, 0, "\n"+kconfigFragment)
+	}
+	switch {
+	case !hasModules:
+		return p.refuse(kconfigDebug, -1, "has no config DEBUG_INFO_BTF_MODULES, which %s asks for: half of a patch?", modfinal)
+	case p.Encoder == Pahole:
+		return p.sources[kconfigDebug]
+	case hasSplits:
+		for i := splits.first; i < splits.end; i++ {
+			if value, ok := strings.CutPrefix(lines[i], "\tdef_bool "); ok {
+				return edit(lines, i, 1, forPahole+value+splitBTFValue)
+			}
+		}
+		return p.refuse(kconfigDebug, splits.first, "config PAHOLE_HAS_SPLIT_BTF: expected a line def_bool")
+	}
+	for i := modules.first; i < modules.end; i++ {
+		if lines[i] == modulesNeed+"\n" {
+			text := edit(lines, i, 1, modulesNeed+" && PAHOLE_HAS_SPLIT_BTF\n")
+			return edit(splitLines(text), modules.first, 0, splitBTFSymbol+"\n")
+		}
+	}
+	return p.refuse(kconfigDebug, modules.first, "config DEBUG_INFO_BTF_MODULES: expected the line %q", strings.TrimSpace(modulesNeed))
+}
+
+var (
+	configBuild  = lazy(`(?m)^ifdef config-build\n`)
+	cleanFiles   = lazy(`(?m)^CLEAN_FILES\s*\+?=`)
+	modulesRule  = lazy(`(?m)^modules: \$\(if \$\(KBUILD_BUILTIN\),vmlinux\)`)
+	needsVmlinux = lazy(`(?m)^ifdef CONFIG_DEBUG_INFO_BTF_MODULES\n`)
+)
+
+// topMakefile is Makefile with the probe, with vmlinux built before modules,
+// and with the base file cleaned.
+func (p *planner) topMakefile(s shape) string {
+	text := p.sources[topMakefile]
+	insert := func(before *regexp.Regexp, line, fragment string) {
+		place := before.FindStringIndex(text)
+		if place == nil {
+			p.refuse(topMakefile, -1, "expected a line that begins with %q", line)
+			return
+		}
+		text = text[:place[0]] + fragment + text[place[0]:]
+	}
+	m := parseMakefile(splitLines(text))
+	if p.Encoder == Pahole && !slices.Contains(m.exports, "PAHOLE") {
+		return p.refuse(topMakefile, -1, "does not export PAHOLE, which --encoder=pahole calls")
+	}
+	if strings.Contains(text, "PAHOLE_HAS_SPLIT_BTF") {
+		i := slices.IndexFunc(splitLines(text), func(l string) bool { return strings.Contains(l, "PAHOLE_HAS_SPLIT_BTF") })
+		return p.refuse(topMakefile, i, "has PAHOLE_HAS_SPLIT_BTF: %s", alreadyWired)
+	}
+	if p.Encoder == BTFKo || s.command == "" {
+		insert(configBuild(), "ifdef config-build", probeFragment(p.Encoder)) // both sides need it
+	}
+	insert(cleanFiles(), "CLEAN_FILES +=", cleanFragment(p.Encoder))
+	if !needsVmlinux().MatchString(text) {
+		insert(modulesRule(), "modules: $(if $(KBUILD_BUILTIN),vmlinux)", builtinFragment)
+	}
+	return text
+}
+
+// genBTFScript is scripts/gen-btf.sh, repeatable.
+func (p *planner) genBTFScript() string {
+	text, ok := p.sources[genBTFScript], true
+	for _, e := range genBTFEdits {
+		if text, ok = replaceOnly(text, e[0], e[1]); !ok {
+			return p.refuse(genBTFScript, -1, "expected once the line %q", strings.TrimSpace(e[0]))
+		}
+	}
+	return text
+}
+
+// alreadyWired ends the messages about trees that have some form of it.
+const alreadyWired = "this tree has module BTF from a patch that is not, or no longer, the one that would be made; nothing was changed"
+
+// modfinal is scripts/Makefile.modfinal with the helpers, the commands and the
+// rule in the place of what the tree has. It completes the shape.
+func (p *planner) modfinal(s *shape) string {
+	text := p.sources[modfinal]
+	lines := splitLines(text)
+	m := parseMakefile(lines)
+	for _, name := range []string{"btf-base", "cmd_ko"} {
 		if v, ok := m.find(name); ok {
 			return p.refuse(modfinal, v.line, "defines %s: %s", name, alreadyWired)
 		}
 	}
-
 	kbuild, autoConf := -1, false
 	for _, i := range m.includes {
 		switch {
@@ -135,66 +244,98 @@ func (p *planner) modfinal() string {
 	if kbuild < 0 {
 		return p.refuse(modfinal, -1, "does not include scripts/Kbuild.include, where if_changed comes from")
 	}
-
-	r, ok := p.linkRule(&m)
+	r, ok := p.linkRule(&m, kbuild)
 	if !ok {
 		return ""
 	}
-	before, found := strings.CutSuffix(lines[r.line], " FORCE\n")
-	switch {
-	case strings.HasSuffix(lines[r.line], "\\\n"):
-		return p.refuse(modfinal, r.line, "the rule that links modules continues on a second line, which is not understood")
-	case !found:
-		return p.refuse(modfinal, r.line, "the rule that links modules does not end in FORCE, so its command would not be checked")
-	case strings.Contains(r.prereqs, "vmlinux"):
-		return p.refuse(modfinal, r.line, "modules depend on vmlinux: %s", alreadyWired)
-	case r.line < kbuild:
-		return p.refuse(modfinal, r.line, "the rule that links modules comes before the include of scripts/Kbuild.include")
-	case len(r.recipe) == 0:
-		return p.refuse(modfinal, r.line, "the rule that links modules has no recipe")
-	case len(r.recipe) > 1:
-		return p.refuse(modfinal, r.recipe[1], "second line in the recipe that links modules: only $(call if_changed,...) is understood")
+	s.form = forms()[0]
+	command, wired := m.find("cmd_btf_ko")
+	if wired {
+		return p.upstreamRule(s, command.line, r)
 	}
-	recipe := r.recipe[0]
-	call := linkRecipe().FindStringSubmatch(lines[recipe])
-	if call == nil {
-		return p.refuse(modfinal, recipe, "the recipe that links modules is not $(call if_changed,...)")
+	for _, name := range []string{"newer_prereqs_except", "if_changed_except"} {
+		if v, ok := m.find(name); ok {
+			return p.refuse(modfinal, v.line, "defines %s, but not cmd_btf_ko: expected both or neither; half of a patch?", name)
+		}
 	}
-	plus, command := call[1], call[2]
-	if !p.linksOnlyObjects(&m, recipe, command) {
-		return ""
+	text, ok = replaceOnly(text, s.text(s.saved, r), s.rule(p.Wiring, r))
+	if !ok {
+		return p.refuse(modfinal, -1, "has the rule that links modules twice")
 	}
-
-	// From the bottom up, so that the indexes above stay right.
-	text := edit(lines, recipe, 1, recipeFragment(plus, command))
-	text = edit(splitLines(text), r.line, 1, modfinalFragment(p.encoder, p.features)+before+" "+extraPrereq+" FORCE\n")
 	if !autoConf {
 		text = edit(splitLines(text), kbuild, 0, autoConfFragment)
 	}
 	return text
 }
 
-// linkRule finds the rule for $(modules).
-func (p *planner) linkRule(m *makefile) (rule, bool) {
+// upstreamRule is Makefile.modfinal with our rule in the place of upstream's.
+func (p *planner) upstreamRule(s *shape, command int, r linkRule) string {
+	text := p.sources[modfinal]
+	for _, f := range forms()[1:] {
+		if old := f.text(s.saved, r); strings.Count(text, old) == 1 {
+			s.form = f
+			return strings.Replace(text, old, s.rule(p.Wiring, r), 1)
+		}
+	}
+	lines := splitLines(text)
+	if start := command - 1; start >= 0 && lines[start] == quietBTFKo {
+		if i, want, since := expected(lines[start:], s.saved, r); want != "" {
+			return p.refuse(modfinal, start+i, "gives modules BTF, but not as a release does: expected %q, as in %s", want, since)
+		}
+	}
+	return p.refuse(modfinal, command, "defines cmd_btf_ko, but not as a release does: expected the line %q before it", strings.TrimSpace(quietBTFKo))
+}
+
+var linkRecipe = lazy(`^\t(\+?)\$\(call if_changed(?:_except)?,([A-Za-z0-9_]+)(?:,(?:\$\(objtree\)/)?vmlinux)?\)\n$`)
+
+// linkRule finds the rule that links modules. kbuild is the line of the
+// include of Kbuild.include.
+func (p *planner) linkRule(m *makefile, kbuild int) (linkRule, bool) {
+	refuse := func(index int, format string, args ...any) (linkRule, bool) {
+		p.refuse(modfinal, index, format, args...)
+		return linkRule{}, false
+	}
+	lines := splitLines(p.sources[modfinal])
 	var found []rule
 	for _, r := range m.rules {
-		switch {
-		case r.targets == "$(modules)" && r.pattern == "%.ko":
+		if r.targets == "$(modules)" && r.pattern == "%.ko" || r.targets == "%.ko" {
 			found = append(found, r)
-		case r.targets == "%.ko":
-			p.refuse(modfinal, r.line, "modules are linked by the pattern rule %%.ko, not by $(modules): %%.ko: as in 5.10: this tree is not supported yet")
-			return rule{}, false
 		}
 	}
 	switch len(found) {
 	case 0:
-		p.refuse(modfinal, -1, "has no rule $(modules): %%.ko: that links modules")
-		return rule{}, false
+		return refuse(-1, "has no rule that links modules: expected $(modules): %%.ko: or %%.ko:")
 	case 1:
-		return found[0], true
+	default:
+		return refuse(found[1].line, "second rule that links modules, after line %d", found[0].line+1)
 	}
-	p.refuse(modfinal, found[1].line, "second rule that links modules, after line %d", found[0].line+1)
-	return rule{}, false
+	r := found[0]
+	head := ruleHead().FindStringSubmatch(lines[r.line])
+	switch {
+	case strings.HasSuffix(lines[r.line], "\\\n"):
+		return refuse(r.line, "the rule that links modules continues on a second line, which is not understood")
+	case !strings.HasSuffix(lines[r.line], " FORCE\n"):
+		return refuse(r.line, "the rule that links modules does not end in FORCE, so its command would not be checked")
+	case head == nil:
+		return refuse(r.line, "the rule that links modules is not understood: expected %%.ko: %%.o and further prerequisites")
+	case r.line < kbuild:
+		return refuse(r.line, "the rule that links modules comes before the include of scripts/Kbuild.include")
+	case len(r.recipe) == 0:
+		return refuse(r.line, "the rule that links modules has no recipe")
+	}
+	_, wired := m.find("cmd_btf_ko")
+	if !wired && strings.Contains(r.prereqs, "vmlinux") {
+		return refuse(r.line, "modules depend on vmlinux, but there is no cmd_btf_ko: half of a patch?")
+	}
+	if !wired && len(r.recipe) > 1 {
+		return refuse(r.recipe[1], "second line in the recipe that links modules: only $(call if_changed,...) is understood")
+	}
+	recipe := r.recipe[0]
+	call := linkRecipe().FindStringSubmatch(lines[recipe])
+	if call == nil {
+		return refuse(recipe, "the recipe that links modules is not $(call if_changed,...)")
+	}
+	return linkRule{head[1], call[1], call[2]}, p.linksOnlyObjects(m, recipe, call[2])
 }
 
 var (
@@ -202,7 +343,7 @@ var (
 	prerequisite = lazy(`\$[\^+?]|\$\(real-prereqs\)|\$\(\^\)`)
 )
 
-// linksOnlyObjects checks that a further prerequisite, vmlinux, would not be
+// linksOnlyObjects checks that a further prerequisite, the base, would not be
 // handed to the linker.
 func (p *planner) linksOnlyObjects(m *makefile, recipe int, command string) bool {
 	v, ok := m.find("cmd_" + command)
@@ -211,33 +352,10 @@ func (p *planner) linksOnlyObjects(m *makefile, recipe int, command string) bool
 		return false
 	}
 	if prerequisite().MatchString(objectsOnly().ReplaceAllString(v.value, "")) {
-		p.refuse(modfinal, v.line, "cmd_%s links all its prerequisites, not $(filter %%.o, $^): vmlinux would be linked into modules", command)
+		p.refuse(modfinal, v.line, "cmd_%s links all its prerequisites, not $(filter %%.o, $^): the base would be linked into modules", command)
 		return false
 	}
 	return true
-}
-
-// kbuildInclude checks that the helpers will find what they build on.
-func (p *planner) kbuildInclude() {
-	m := parseMakefile(splitLines(p.sources[kbuildInclude]))
-	for _, name := range []string{"dot-target", "cmd", "cmd-check", "make-cmd", "newer-prereqs", "if_changed"} {
-		v, ok := m.find(name)
-		if !ok {
-			p.refuse(kbuildInclude, -1, "does not define %s", name)
-			return
-		}
-		if name != "cmd-check" {
-			continue
-		}
-		if strings.Contains(v.value, "$(savedcmd_$@)") {
-			p.refuse(kbuildInclude, v.line, "commands are saved as savedcmd_$@, not as cmd_$@ as in 5.10: this tree is not supported yet")
-			return
-		}
-		if !strings.Contains(v.value, "$(cmd_$@)") {
-			p.refuse(kbuildInclude, v.line, "cmd-check does not look at cmd_$@: cannot tell how commands are saved")
-			return
-		}
-	}
 }
 
 // splitLines keeps the newlines.
@@ -252,4 +370,12 @@ func splitLines(text string) []string {
 // edit is the text with n lines from index at replaced.
 func edit(lines []string, at, n int, replacement string) string {
 	return strings.Join(lines[:at], "") + replacement + strings.Join(lines[at+n:], "")
+}
+
+// replaceOnly replaces the only occurrence of old.
+func replaceOnly(text, old, by string) (string, bool) {
+	if strings.Count(text, old) != 1 {
+		return text, false
+	}
+	return strings.Replace(text, old, by, 1), true
 }

@@ -3,10 +3,18 @@
 package kbuild
 
 import (
+	"fmt"
+	"os"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+)
+
+var (
+	btfKo  = Wiring{BTFKo, InModfinal}
+	pahole = Wiring{Pahole, InModfinal}
 )
 
 // smallTree is testdata/small after some edits, each a path, a text in it and
@@ -15,9 +23,12 @@ import (
 func smallTree(t *testing.T, edits ...string) sources {
 	t.Helper()
 	s, err := readTree("testdata/small")
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
+	return edited(t, s, edits...)
+}
+
+func edited(t *testing.T, s sources, edits ...string) sources {
+	t.Helper()
 	for ; len(edits) > 0; edits = edits[3:] {
 		path, old, by := edits[0], edits[1], edits[2]
 		if strings.Count(s[path], old) != 1 {
@@ -28,13 +39,83 @@ func smallTree(t *testing.T, edits ...string) sources {
 	return s
 }
 
+// shapedTree is the small tree with what releases of a form have: their rule,
+// their entries in Kconfig, their script.
+func shapedTree(t *testing.T, f form, saved string) sources {
+	t.Helper()
+	s := smallTree(t)
+	if saved == "savedcmd_" {
+		s[kbuildInclude] = strings.ReplaceAll(s[kbuildInclude], "cmd_$@", "savedcmd_$@")
+	}
+	if f.command == "" {
+		return s
+	}
+	none, r := forms()[0], linkRule{"$(modules): %.ko: %.o %.mod.o scripts/module.lds", "+", "ld_ko_o"}
+	s[modfinal] = strings.Replace(s[modfinal], none.text(saved, r), f.text(saved, r), 1)
+	s[modfinal] = strings.Replace(s[modfinal], "include $(srctree)", "include $(objtree)/include/config/auto.conf\ninclude $(srctree)", 1)
+	modules := "config DEBUG_INFO_BTF_MODULES\n\tbool \"BTF of modules\"\n\tdefault y\n" + modulesNeed
+	if f.genBTF != "" {
+		modules += "\n"
+		script, err := os.ReadFile("testdata/gen-btf.sh")
+		must(t, err)
+		s[genBTFScript] = string(script)
+	} else {
+		modules = "config PAHOLE_HAS_SPLIT_BTF\n\tdef_bool PAHOLE_VERSION >= 119\n\n" + modules + " && PAHOLE_HAS_SPLIT_BTF\n"
+	}
+	s[kconfigDebug] = strings.Replace(s[kconfigDebug], "# about what", modules+"\n# about what", 1)
+	if f.resolve {
+		s[topMakefile] += "ifdef CONFIG_DEBUG_INFO_BTF_MODULES\nKBUILD_BUILTIN := 1\nmodules: vmlinux\nendif\n"
+	}
+	return s
+}
+
+// Every form can be wired in every way, and taken back.
+func TestPlanForms(t *testing.T) {
+	for _, f := range forms() {
+		for _, saved := range []string{"cmd_", "savedcmd_"} {
+			before := shapedTree(t, f, saved)
+			for _, e := range Encoders {
+				for _, h := range Helpers {
+					w := Wiring{e, h}
+					t.Run(fmt.Sprint(f.since, " ", saved, " ", w), func(t *testing.T) {
+						p, err := before.plan("tree", w)
+						if err != nil {
+							t.Fatal(err)
+						}
+						full := after(before, p)
+						if _, err := full.plan("tree", w); err == nil {
+							t.Error("planned twice")
+						}
+						undone := full.applied("tree", w)
+						if undone == nil {
+							t.Fatal("cannot be undone")
+						}
+						if diff := cmp.Diff(p, undone); diff != "" {
+							t.Errorf("undone:\n%s", diff)
+						}
+						for _, symbol := range []string{"config PAHOLE_HAS_SPLIT_BTF\n", "config DEBUG_INFO_BTF_MODULES\n"} {
+							if strings.Count(full[kconfigDebug], symbol) > 1 {
+								t.Errorf("twice in %s: %s", kconfigDebug, symbol)
+							}
+						}
+						if strings.Contains(full[modfinal], "newer_prereqs_except") == (h == InKbuildInclude) ||
+							strings.Contains(full[kbuildInclude], "newer_prereqs_except") != (h == InKbuildInclude) {
+							t.Errorf("if_changed_except is not where %s has it", h)
+						}
+					})
+				}
+			}
+		}
+	}
+}
+
 func TestPlan(t *testing.T) {
 	// What an edited file reads after the plan, from a line to its end.
 	const (
 		probed = `	  More about types.
 
 config PAHOLE_HAS_SPLIT_BTF
-	def_bool "$(shell,kconfig-probe split-btf --encoder=btf-ko)"
+	def_bool "$(PAHOLE_HAS_SPLIT_BTF)"
 
 config DEBUG_INFO_BTF_MODULES
 	def_bool y
@@ -55,73 +136,90 @@ include include/config/auto.conf
 include $(srctree)/scripts/Kbuild.include
 `
 		linked = `
-# Re-generate a module's BTF if the module is linked, for whatever reason, or
-# if vmlinux changed. External modules may have to do without a vmlinux.
-$(modules): %.ko: %.o %.mod.o module.lds $(wildcard vmlinux) FORCE
-	+$(call if_changed_except,ld_ko_o,vmlinux)
-ifdef CONFIG_DEBUG_INFO_BTF_MODULES
-	+$(if $(newer-prereqs)$(call cmd-check,ld_ko_o),$(call cmd,btf_ko))
+$(modules): %.ko: %.o %.mod.o scripts/module.lds $(btf-base) FORCE
+	$(call if_changed_except,ko,$(btf-base),btf_ko)
+
+`
+		top = `export PAHOLE_FLAGS
+
+# Can the encoder of modules write split BTF? Kconfig reads it, and make
+# configures again when it changes.
+export PAHOLE_HAS_SPLIT_BTF := $(shell kconfig-probe split-btf --encoder=btf-ko 2>/dev/null)
+
+ifdef config-build
 endif
 
-.PHONY: FORCE
-FORCE:
+export KBUILD_MODULES KBUILD_BUILTIN
+
+# The BTF of modules refers to that of vmlinux
+ifdef CONFIG_DEBUG_INFO_BTF_MODULES
+KBUILD_BUILTIN := 1
+endif
+
+modules: $(if $(KBUILD_BUILTIN),vmlinux) modules_prepare
+
+CLEAN_FILES += vmlinux.btfbase
+CLEAN_FILES += modules.builtin \
+	       modules.builtin.modinfo
 `
 	)
 	for _, tt := range []struct {
-		name    string
-		encoder Encoder
-		edits   []string
-		want    []string // path, text
+		name   string
+		wiring Wiring
+		edits  []string
+		want   []string // path, text
 	}{
-		{"btf-ko", BTFKo, nil, []string{
+		{"btf-ko", btfKo, nil, []string{
 			kconfigDebug, probed,
+			topMakefile, top,
 			modfinal, included,
 			modfinal, linked,
-			modfinal, "\t\tbtf-ko --btf_base vmlinux $@;\t\t\t\t\\\n",
+			modfinal, "\tbtf-ko $(btf-flags) --btf_base $(btf-base) $@; \\\n",
 		}},
-		{"pahole", Pahole, nil, []string{
-			kconfigDebug, "\tdef_bool \"$(shell,kconfig-probe split-btf)\"\n",
-			modfinal, "\t\tLLVM_OBJCOPY=\"$(OBJCOPY)\" $(PAHOLE) -J $(PAHOLE_FLAGS) --btf_base vmlinux $@; \\\n",
+		{"pahole", pahole, nil, []string{
+			kconfigDebug, probed,
+			topMakefile, "kconfig-probe split-btf --encoder=\"$(PAHOLE)\" 2>/dev/null)\n",
+			modfinal, "\tLLVM_OBJCOPY=\"$(OBJCOPY)\" $(PAHOLE) -J $(btf-flags) --btf_base $(btf-base) $@; \\\n",
 		}},
-		{"pahole of a tree without flags", Pahole, []string{topMakefile, "export PAHOLE_FLAGS\n", ""}, []string{
-			modfinal, "\t\tLLVM_OBJCOPY=\"$(OBJCOPY)\" $(PAHOLE) -J --btf_base vmlinux $@; \\\n",
+		{"linker script in a variable", btfKo, []string{modfinal, "%.mod.o scripts/module.lds FORCE", "%.mod.o $(ARCH_MODULE_LDS) FORCE"}, []string{
+			modfinal, "$(modules): %.ko: %.o %.mod.o $(ARCH_MODULE_LDS) $(btf-base) FORCE\n",
 		}},
-		{"linker script in a variable", BTFKo, []string{modfinal, "%.mod.o module.lds FORCE", "%.mod.o $(ARCH_MODULE_LDS) FORCE"}, []string{
-			modfinal, "$(modules): %.ko: %.o %.mod.o $(ARCH_MODULE_LDS) $(wildcard vmlinux) FORCE\n",
+		{"pattern rule", btfKo, []string{modfinal, "$(modules): %.ko:", "%.ko:"}, []string{
+			modfinal, "\n%.ko: %.o %.mod.o scripts/module.lds $(btf-base) FORCE\n",
 		}},
-		{"another command", BTFKo, []string{modfinal, "      cmd_ld_ko_o", "      cmd_link", modfinal, "\t+$(call if_changed,ld_ko_o)", "\t$(call if_changed,link)"}, []string{
-			modfinal, "\t$(call if_changed_except,link,vmlinux)\n",
-			modfinal, "\t+$(if $(newer-prereqs)$(call cmd-check,link),$(call cmd,btf_ko))\n",
+		{"another command", btfKo, []string{modfinal, "      cmd_ld_ko_o", "      cmd_link", modfinal, "\t+$(call if_changed,ld_ko_o)", "\t$(call if_changed,link)"}, []string{
+			modfinal, "cmd_ko = $(cmd_link); $(cmd_btf_ko); : $(btf-version)\n",
+			modfinal, "\n\t$(call cmd,link)\n",
 		}},
-		{"auto.conf is included", BTFKo, []string{modfinal, "include $(srctree)", "include include/config/auto.conf\ninclude $(srctree)"}, []string{
+		{"auto.conf is included", btfKo, []string{modfinal, "include $(srctree)", "include include/config/auto.conf\ninclude $(srctree)"}, []string{
 			modfinal, "__modfinal:\n\ninclude include/config/auto.conf\ninclude $(srctree)/scripts/Kbuild.include\n",
 		}},
-		{"last in Kconfig", BTFKo, []string{kconfigDebug, "\n# about what follows\nconfig AFTER\n\tbool \"After\"\n\nendmenu\n", ""}, []string{
+		{"last in Kconfig", btfKo, []string{kconfigDebug, "\n# about what follows\nconfig AFTER\n\tbool \"After\"\n\nendmenu\n", ""}, []string{
 			kconfigDebug, "\t  Generate compact split BTF type information for kernel modules.\n",
+		}},
+		{"names of 5.4", btfKo, []string{kbuildInclude, "newer-prereqs =", "any-prereq =", kbuildInclude, "if_changed = $(if $(newer-prereqs)", "if_changed = $(if $(any-prereq)",
+			kbuildInclude, "if_changed_rule = $(if $(newer-prereqs)", "if_changed_rule = $(if $(any-prereq)"}, []string{
+			modfinal, "\t$(if $(any-prereq),$(rule_$(3)),@:))\n",
 		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			before := smallTree(t, tt.edits...)
-			p, err := before.plan("tree", tt.encoder)
+			p, err := before.plan("tree", tt.wiring)
 			if err != nil {
 				t.Fatal(err)
 			}
-			after := after(before, p)
+			full := after(before, p)
 			for i := 0; i < len(tt.want); i += 2 {
-				if path, text := tt.want[i], tt.want[i+1]; strings.Count(after[path], text) != 1 {
-					t.Errorf("%s has %d times\n%s\n%s", path, strings.Count(after[path], text), text, after[path])
+				if path, text := tt.want[i], tt.want[i+1]; strings.Count(full[path], text) != 1 {
+					t.Errorf("%s has %d times\n%s\n%s", path, strings.Count(full[path], text), text, full[path])
 				}
 			}
 
 			// Planning again is refused, and undoing gives the old bytes.
-			if _, err := after.plan("tree", tt.encoder); err == nil {
+			if _, err := full.plan("tree", tt.wiring); err == nil {
 				t.Error("planned twice")
 			}
-			undone, ok := after.undo(tt.encoder)
-			if !ok {
-				t.Fatal("cannot be undone")
-			}
-			if diff := cmp.Diff(before, undone); diff != "" {
+			if diff := cmp.Diff(p, full.applied("tree", tt.wiring)); diff != "" {
 				t.Errorf("undone:\n%s", diff)
 			}
 		})
@@ -141,102 +239,138 @@ func after(s sources, p *Plan) sources {
 }
 
 func TestPlanRefuses(t *testing.T) {
-	const wired = "this tree has module BTF already, from upstream or from a patch that differs from this one; nothing was changed"
+	const wired = "this tree has module BTF from a patch that is not, or no longer, the one that would be made; nothing was changed"
 	for _, tt := range []struct {
 		name  string
+		since string // the tree's form; empty for the first
 		edits []string
 		err   string
 	}{
-		{"upstream Kconfig", []string{kconfigDebug, "config AFTER", "config DEBUG_INFO_BTF_MODULES"},
-			"tree/lib/Kconfig.debug:17: config DEBUG_INFO_BTF_MODULES: " + wired},
-		{"upstream probe", []string{kconfigDebug, "config AFTER", "config PAHOLE_HAS_SPLIT_BTF"},
-			"tree/lib/Kconfig.debug:17: config PAHOLE_HAS_SPLIT_BTF: " + wired},
-		{"too old for BTF", []string{kconfigDebug, "config DEBUG_INFO_BTF\n", "config DEBUG_INFO_CTF\n"},
+		{"too old for BTF", "", []string{kconfigDebug, "config DEBUG_INFO_BTF\n", "config DEBUG_INFO_CTF\n"},
 			"tree/lib/Kconfig.debug: has no config DEBUG_INFO_BTF: this kernel cannot have BTF for vmlinux, which that of modules refers to"},
-		{"twice in Kconfig", []string{kconfigDebug, "config AFTER", "config DEBUG_INFO_BTF"},
+		{"twice in Kconfig", "", []string{kconfigDebug, "config AFTER", "config DEBUG_INFO_BTF"},
 			"tree/lib/Kconfig.debug:17: second config DEBUG_INFO_BTF, after line 7: cannot tell which one to follow"},
-		{"no newline in Kconfig", []string{kconfigDebug, "\n\n# about what follows\nconfig AFTER\n\tbool \"After\"\n\nendmenu\n", ""},
+		{"no newline in Kconfig", "", []string{kconfigDebug, "\n\n# about what follows\nconfig AFTER\n\tbool \"After\"\n\nendmenu\n", ""},
 			"tree/lib/Kconfig.debug:14: no newline at the end of the file"},
+		{"Kconfig alone", "", []string{kconfigDebug, "config AFTER", "config DEBUG_INFO_BTF_MODULES"},
+			"tree/lib/Kconfig.debug:17: config DEBUG_INFO_BTF_MODULES, but scripts/Makefile.modfinal gives modules no BTF: expected both or neither; half of a patch?"},
+		{"the rule alone", "5.16a", []string{kconfigDebug, "config DEBUG_INFO_BTF_MODULES", "config DEBUG_INFO_OF_MODULES"},
+			"tree/lib/Kconfig.debug: has no config DEBUG_INFO_BTF_MODULES, which scripts/Makefile.modfinal asks for: half of a patch?"},
+		{"another probe", "6.11a", []string{kconfigDebug, "def_bool PAHOLE_VERSION", "default PAHOLE_VERSION"},
+			"tree/lib/Kconfig.debug:16: config PAHOLE_HAS_SPLIT_BTF: expected a line def_bool"},
+		{"another need", "7.2a", []string{kconfigDebug, "&& MODULES", "&& MODULES && X86"},
+			`tree/lib/Kconfig.debug:16: config DEBUG_INFO_BTF_MODULES: expected the line "depends on DEBUG_INFO_BTF && MODULES"`},
 
-		{"helper is there", []string{modfinal, ".PHONY: FORCE", "if_changed_except = x\n.PHONY: FORCE"},
-			"tree/scripts/Makefile.modfinal:19: defines if_changed_except: " + wired},
-		{"command is there", []string{modfinal, "quiet_cmd_ld_ko_o = LD [M]  $@", "cmd_btf_ko = x"},
-			"tree/scripts/Makefile.modfinal:11: defines cmd_btf_ko: " + wired},
-		{"vmlinux is a prerequisite", []string{modfinal, "module.lds FORCE", "module.lds vmlinux FORCE"},
-			"tree/scripts/Makefile.modfinal:16: modules depend on vmlinux: " + wired},
-		{"no Kbuild.include", []string{modfinal, "include $(srctree)/scripts/Kbuild.include\n", ""},
+		{"helper alone", "", []string{modfinal, ".PHONY: $(PHONY)", "if_changed_except = x\n.PHONY: $(PHONY)"},
+			"tree/scripts/Makefile.modfinal:28: defines if_changed_except, but not cmd_btf_ko: expected both or neither; half of a patch?"},
+		{"vmlinux alone", "", []string{modfinal, "module.lds FORCE", "module.lds vmlinux FORCE"},
+			"tree/scripts/Makefile.modfinal:20: modules depend on vmlinux, but there is no cmd_btf_ko: half of a patch?"},
+		{"foreign command", "", []string{modfinal, "quiet_cmd_ld_ko_o", "cmd_btf_ko = x\nquiet_cmd_ld_ko_o"},
+			`tree/scripts/Makefile.modfinal:15: defines cmd_btf_ko, but not as a release does: expected the line "quiet_cmd_btf_ko = BTF [M] $@" before it`},
+		{"foreign edit", "6.11a", []string{modfinal, "$(PAHOLE) -J $(PAHOLE_FLAGS)", "$(PAHOLE) -J -j1 $(PAHOLE_FLAGS)"},
+			`tree/scripts/Makefile.modfinal:26: gives modules BTF, but not as a release does: expected "\t\tLLVM_OBJCOPY=\"$(OBJCOPY)\" $(PAHOLE) -J $(PAHOLE_FLAGS) --btf_base vmlinux $@; \\", as in 5.16`},
+		{"foreign rule", "5.16a", []string{modfinal, "$(if $(newer-prereqs),$(call cmd,btf_ko))", "$(call cmd,btf_ko)"},
+			`tree/scripts/Makefile.modfinal:42: gives modules BTF, but not as a release does: expected "\t+$(if $(newer-prereqs),$(call cmd,btf_ko))", as in 5.16`},
+		{"foreign script", "7.2a", []string{genBTFScript, "trap cleanup EXIT", "trap 'cleanup' EXIT"},
+			`tree/scripts/gen-btf.sh: expected once the line "trap cleanup EXIT"`},
+		{"another wiring", "", []string{modfinal, "quiet_cmd_ld_ko_o", "btf-base := x\nquiet_cmd_ld_ko_o"},
+			"tree/scripts/Makefile.modfinal:15: defines btf-base: " + wired},
+
+		{"no Kbuild.include", "", []string{modfinal, "include $(srctree)/scripts/Kbuild.include\n", ""},
 			"tree/scripts/Makefile.modfinal: does not include scripts/Kbuild.include, where if_changed comes from"},
-		{"no rule", []string{modfinal, "$(modules): %.ko:", "$(mods): %.ko:"},
-			"tree/scripts/Makefile.modfinal: has no rule $(modules): %.ko: that links modules"},
-		{"pattern rule", []string{modfinal, "$(modules): %.ko:", "%.ko:"},
-			"tree/scripts/Makefile.modfinal:16: modules are linked by the pattern rule %.ko, not by $(modules): %.ko: as in 5.10: this tree is not supported yet"},
-		{"two rules", []string{modfinal, ".PHONY: FORCE", "$(modules): %.ko: %.o FORCE\n.PHONY: FORCE"},
-			"tree/scripts/Makefile.modfinal:19: second rule that links modules, after line 16"},
-		{"rule before the include", []string{modfinal, "include $(srctree)/scripts/Kbuild.include\n", "", modfinal, "FORCE:\n", "FORCE:\ninclude scripts/Kbuild.include\n"},
-			"tree/scripts/Makefile.modfinal:15: the rule that links modules comes before the include of scripts/Kbuild.include"},
-		{"no FORCE", []string{modfinal, "module.lds FORCE", "module.lds"},
-			"tree/scripts/Makefile.modfinal:16: the rule that links modules does not end in FORCE, so its command would not be checked"},
-		{"two lines", []string{modfinal, "module.lds FORCE", "module.lds \\\n\tFORCE"},
-			"tree/scripts/Makefile.modfinal:16: the rule that links modules continues on a second line, which is not understood"},
-		{"no recipe", []string{modfinal, "\t+$(call if_changed,ld_ko_o)\n", ""},
-			"tree/scripts/Makefile.modfinal:16: the rule that links modules has no recipe"},
-		{"long recipe", []string{modfinal, "if_changed,ld_ko_o)\n", "if_changed,ld_ko_o)\n\t@true\n"},
-			"tree/scripts/Makefile.modfinal:18: second line in the recipe that links modules: only $(call if_changed,...) is understood"},
-		{"other recipe", []string{modfinal, "\t+$(call if_changed,ld_ko_o)", "\t+$(call if_changed_rule,ld_ko_o)"},
-			"tree/scripts/Makefile.modfinal:17: the recipe that links modules is not $(call if_changed,...)"},
-		{"command from elsewhere", []string{modfinal, "      cmd_ld_ko_o", "      cmd_ld"},
-			"tree/scripts/Makefile.modfinal:17: cmd_ld_ko_o is not defined in this file"},
-		{"links vmlinux", []string{modfinal, "$(filter %.o, $^)", "$(real-prereqs)"},
-			"tree/scripts/Makefile.modfinal:12: cmd_ld_ko_o links all its prerequisites, not $(filter %.o, $^): vmlinux would be linked into modules"},
+		{"no rule", "", []string{modfinal, "$(modules): %.ko:", "$(mods): %.ko:"},
+			"tree/scripts/Makefile.modfinal: has no rule that links modules: expected $(modules): %.ko: or %.ko:"},
+		{"two rules", "", []string{modfinal, ".PHONY: $(PHONY)", "$(modules): %.ko: %.o FORCE\n.PHONY: $(PHONY)"},
+			"tree/scripts/Makefile.modfinal:28: second rule that links modules, after line 20"},
+		{"rule before the include", "", []string{modfinal, "include $(srctree)/scripts/Kbuild.include\n", "", modfinal, "FORCE:\n\n", "FORCE:\ninclude scripts/Kbuild.include\n\n"},
+			"tree/scripts/Makefile.modfinal:19: the rule that links modules comes before the include of scripts/Kbuild.include"},
+		{"no FORCE", "", []string{modfinal, "module.lds FORCE", "module.lds"},
+			"tree/scripts/Makefile.modfinal:20: the rule that links modules does not end in FORCE, so its command would not be checked"},
+		{"two lines", "", []string{modfinal, "module.lds FORCE", "module.lds \\\n\tFORCE"},
+			"tree/scripts/Makefile.modfinal:20: the rule that links modules continues on a second line, which is not understood"},
+		{"no recipe", "", []string{modfinal, "\t+$(call if_changed,ld_ko_o)\n", ""},
+			"tree/scripts/Makefile.modfinal:20: the rule that links modules has no recipe"},
+		{"long recipe", "", []string{modfinal, "if_changed,ld_ko_o)\n", "if_changed,ld_ko_o)\n\t@true\n"},
+			"tree/scripts/Makefile.modfinal:22: second line in the recipe that links modules: only $(call if_changed,...) is understood"},
+		{"other recipe", "", []string{modfinal, "\t+$(call if_changed,ld_ko_o)", "\t+$(call if_changed_rule,ld_ko_o)"},
+			"tree/scripts/Makefile.modfinal:21: the recipe that links modules is not $(call if_changed,...)"},
+		{"command from elsewhere", "", []string{modfinal, "      cmd_ld_ko_o", "      cmd_ld"},
+			"tree/scripts/Makefile.modfinal:21: cmd_ld_ko_o is not defined in this file"},
+		{"links the base", "", []string{modfinal, "$(filter %.o, $^)", "$(real-prereqs)"},
+			"tree/scripts/Makefile.modfinal:16: cmd_ld_ko_o links all its prerequisites, not $(filter %.o, $^): the base would be linked into modules"},
 
-		{"saved elsewhere", []string{kbuildInclude, "$(filter-out $(cmd_$@)", "$(filter-out $(savedcmd_$@)"},
-			"tree/scripts/Kbuild.include:5: commands are saved as savedcmd_$@, not as cmd_$@ as in 5.10: this tree is not supported yet"},
-		{"saved nowhere", []string{kbuildInclude, "$(filter-out $(cmd_$@)", "$(filter-out $(old)"},
-			"tree/scripts/Kbuild.include:5: cmd-check does not look at cmd_$@: cannot tell how commands are saved"},
-		{"no newer-prereqs", []string{kbuildInclude, "newer-prereqs =", "any-prereqs ="},
+		{"saved nowhere", "", []string{kbuildInclude, "$(filter-out $(cmd_$@)", "$(filter-out $(old)"},
+			"tree/scripts/Kbuild.include:9: cmd-check looks neither at cmd_$@ nor at savedcmd_$@: cannot tell how commands are saved"},
+		{"no newer-prereqs", "", []string{kbuildInclude, "newer-prereqs =", "some-prereqs ="},
 			"tree/scripts/Kbuild.include: does not define newer-prereqs"},
+
+		{"no place for the probe", "", []string{topMakefile, "ifdef config-build", "ifdef config"},
+			`tree/Makefile: expected a line that begins with "ifdef config-build"`},
+		{"no rule for modules", "", []string{topMakefile, "modules: ", "mods: "},
+			`tree/Makefile: expected a line that begins with "modules: $(if $(KBUILD_BUILTIN),vmlinux)"`},
+		{"half of the Makefile", "", []string{topMakefile, "modules: ", "PAHOLE_HAS_SPLIT_BTF := y\nmodules: "},
+			"tree/Makefile:12: has PAHOLE_HAS_SPLIT_BTF: " + wired},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			if p, err := smallTree(t, tt.edits...).plan("tree", BTFKo); err == nil || err.Error() != tt.err {
+			s := smallTree(t)
+			if i := slices.IndexFunc(forms(), func(f form) bool { return f.since == tt.since }); i >= 0 {
+				s = shapedTree(t, forms()[i], "cmd_")
+			}
+			if p, err := edited(t, s, tt.edits...).plan("tree", btfKo); err == nil || err.Error() != tt.err {
 				t.Errorf("got %v, %v\nwant %s", p, err, tt.err)
 			}
 		})
 	}
 }
 
-func TestPlanForPaholeNeedsPAHOLE(t *testing.T) {
-	s := smallTree(t, topMakefile, "export CC LD PAHOLE\n", "")
-	const want = "tree/Makefile: does not export PAHOLE, which --encoder=pahole calls"
-	if _, err := s.plan("tree", Pahole); err == nil || err.Error() != want {
-		t.Errorf("got %v, want %s", err, want)
-	}
-	if _, err := s.plan("tree", BTFKo); err != nil {
-		t.Errorf("btf-ko needs no PAHOLE: %v", err)
+// What only some wirings need.
+func TestPlanRefusesWiring(t *testing.T) {
+	for _, tt := range []struct {
+		wiring Wiring
+		edits  []string
+		err    string
+	}{
+		{pahole, []string{topMakefile, "export CC LD PAHOLE\n", ""},
+			"tree/Makefile: does not export PAHOLE, which --encoder=pahole calls"},
+		{Wiring{BTFKo, InKbuildInclude}, []string{kbuildInclude, "if_changed_rule =", "if_changed_rules ="},
+			"tree/scripts/Kbuild.include: does not define if_changed_rule, which if_changed_except goes after"},
+		{Wiring{BTFKo, InKbuildInclude}, []string{kbuildInclude, "if_changed_rule = ", "if_changed_rule = \\\n"},
+			"tree/scripts/Kbuild.include:18: expected the definition of if_changed_rule, which if_changed_except goes after, in one line"},
+	} {
+		s := smallTree(t, tt.edits...)
+		if _, err := s.plan("tree", tt.wiring); err == nil || err.Error() != tt.err {
+			t.Errorf("got %v, want %s", err, tt.err)
+		}
+		if _, err := s.plan("tree", btfKo); err != nil {
+			t.Errorf("btf-ko in Makefile.modfinal: %v", err)
+		}
 	}
 }
 
 // A tree with half of the patch, or with one line of it changed, is not taken
 // for patched.
-func TestUndoNeedsAll(t *testing.T) {
+func TestAppliedNeedsAll(t *testing.T) {
 	before := smallTree(t)
-	p, err := before.plan("tree", BTFKo)
-	if err != nil {
-		t.Fatal(err)
-	}
-	full := after(before, p)
-	for path, text := range map[string]string{
-		kconfigDebug: before[kconfigDebug],
-		modfinal:     strings.Replace(full[modfinal], "BTF [M] $@", "BTF [M]  $@", 1),
-	} {
-		part := after(full, &Plan{Changes: []Change{{Path: path, New: text}}})
-		if _, ok := part.undo(BTFKo); ok {
-			t.Errorf("undone without its part in %s", path)
+	for _, w := range []Wiring{btfKo, {BTFKo, InKbuildInclude}} {
+		p, err := before.plan("tree", w)
+		must(t, err)
+		full := after(before, p)
+		parts := map[string]string{}
+		for _, c := range p.Changes {
+			parts[c.Path] = c.Old
 		}
-		if _, err := part.plan("tree", BTFKo); err == nil {
-			t.Errorf("planned again over its part outside of %s", path)
+		parts[modfinal] = strings.Replace(full[modfinal], "BTF [M] $@", "BTF [M]  $@", 1)
+		for path, text := range parts {
+			part := after(full, &Plan{Changes: []Change{{Path: path, New: text}}})
+			if part.applied("tree", w) != nil {
+				t.Errorf("taken for patched without its part in %s", path)
+			}
+			if _, err := part.plan("tree", w); err == nil {
+				t.Errorf("planned again over its part outside of %s", path)
+			}
 		}
-	}
-	if _, ok := full.undo(Pahole); ok {
-		t.Error("undone as the patch for pahole")
+		if full.applied("tree", pahole) != nil {
+			t.Error("undone as the patch for pahole")
+		}
 	}
 }

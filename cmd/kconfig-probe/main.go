@@ -21,7 +21,7 @@ Usage:
   kconfig-probe btf-modules          can this configuration have BTF for modules?
   kconfig-probe version [--numeric]  the encoder's version; 1.24 as 124
   kconfig-probe patch TREE           the patch that wires a kernel tree
-  kconfig-probe fragment NAME        the fragment for kconfig or modfinal
+  kconfig-probe fragment NAME        the fragment for kconfig, makefile or modfinal
 
 split-btf and btf-modules print y or n and exit with 0 for y, 1 for n, and 2
 for n because it cannot be told; the reason is on stderr for 2, and with -v

@@ -11,11 +11,16 @@ import (
 	"github.com/kbtf/kbtf/kbuild"
 )
 
-const patchUsage = `kconfig-probe patch TREE [--encoder=btf-ko|pahole] [-o FILE | --apply | --check | --revert]
+const patchUsage = `kconfig-probe patch TREE [--encoder=btf-ko|pahole] [--helper=modfinal|kbuild-include] [-o FILE | --apply | --check | --revert]
 
 Prints the patch that wires BTF for modules into the kernel tree TREE, for
-git am: two symbols in lib/Kconfig.debug and the rule in
-scripts/Makefile.modfinal. A tree that is not understood is refused.
+git am: the symbols in lib/Kconfig.debug, the rule in
+scripts/Makefile.modfinal and what they need in Makefile, and since 7.0 in
+scripts/gen-btf.sh. Trees since 5.4 can be wired, whether they have BTF of
+modules from upstream or not. One that is not understood is refused.
+
+if_changed_except, which the rule is written with, goes into Makefile.modfinal,
+or with --helper=kbuild-include beside the other variants of if_changed.
 
 Exits with 0 when done, or when there is nothing to do; --check with 0 if TREE
 has the patch and 1 if not. 2 is an error, and TREE is as it was.
@@ -23,7 +28,7 @@ has the patch and 1 if not. 2 is an error, and TREE is as it was.
 
 func patch(in *invocation) int {
 	flags := in.flags()
-	encoder := kbuildEncoderFlag(flags)
+	wiring := wiringFlags(flags)
 	output := flags.StringP("output", "o", "", "write the patch to this file")
 	apply := flags.Bool("apply", false, "change TREE: all files or none")
 	check := flags.Bool("check", false, "tell whether TREE has the patch")
@@ -40,9 +45,9 @@ func patch(in *invocation) int {
 	if modes > 1 {
 		return in.fail("only one of -o, --apply, --check and --revert can be done at a time")
 	}
-	e := kbuild.Encoder(*encoder)
-	if !slices.Contains(kbuild.Encoders, e) {
-		return in.fail("--encoder=%s: the wiring calls btf-ko or pahole", e)
+	w, err := wiring()
+	if err != nil {
+		return in.fail("%s", err)
 	}
 
 	tree := flags.Arg(0)
@@ -50,7 +55,7 @@ func patch(in *invocation) int {
 	if err != nil {
 		return in.fail("%s", err)
 	}
-	if *check && applied != nil && flags.Changed("encoder") && applied.Encoder != e {
+	if *check && applied != nil && flags.Changed("encoder") && applied.Encoder != w.Encoder {
 		fmt.Fprintf(in.stdout, "%s: patched, but for %s\n", tree, applied.Encoder)
 		return exitNo
 	}
@@ -65,8 +70,11 @@ func patch(in *invocation) int {
 		in.report(tree, "reverted", applied)
 		return exitYes
 	}
-	if applied != nil && applied.Encoder != e {
+	if applied != nil && applied.Encoder != w.Encoder {
 		return in.fail("%s: is patched for %s, use --revert first", tree, applied.Encoder)
+	}
+	if applied != nil && flags.Changed("helper") && applied.Helper != w.Helper {
+		return in.fail("%s: is patched with --helper=%s, use --revert first", tree, applied.Helper)
 	}
 	if applied != nil && *apply {
 		fmt.Fprintf(in.stdout, "%s: already patched, nothing to do\n", tree)
@@ -76,7 +84,7 @@ func patch(in *invocation) int {
 	// Without --apply, a patched tree shows the patch that it has.
 	plan := applied
 	if plan == nil {
-		if plan, err = kbuild.NewPlan(tree, e); err != nil {
+		if plan, err = kbuild.NewPlan(tree, w); err != nil {
 			return in.fail("%s", err)
 		}
 	}
@@ -111,31 +119,45 @@ func (in *invocation) report(tree, what string, p *kbuild.Plan) {
 	}
 }
 
-const fragmentUsage = `kconfig-probe fragment kconfig|modfinal [--encoder=btf-ko|pahole]
+const fragmentUsage = `kconfig-probe fragment kconfig|makefile|modfinal [--encoder=btf-ko|pahole] [--helper=modfinal|kbuild-include]
 
-Prints what kconfig-probe patch inserts, to be merged by hand: kconfig into
-lib/Kconfig.debug after DEBUG_INFO_BTF, modfinal into scripts/Makefile.modfinal
-in place of the rule that links modules.
+Prints what kconfig-probe patch inserts into a tree like 5.10's, to be merged
+by hand: kconfig into lib/Kconfig.debug after DEBUG_INFO_BTF, makefile into
+Makefile, modfinal into scripts/Makefile.modfinal in place of the rule that
+links modules.
 `
 
 func fragment(in *invocation) int {
 	flags := in.flags()
-	encoder := kbuildEncoderFlag(flags)
+	wiring := wiringFlags(flags)
 	if status, ok := in.parse(flags, 1); !ok {
 		return status
 	}
-	e := kbuild.Encoder(*encoder)
-	if !slices.Contains(kbuild.Encoders, e) {
-		return in.fail("--encoder=%s: the wiring calls btf-ko or pahole", e)
+	w, err := wiring()
+	if err != nil {
+		return in.fail("%s", err)
 	}
-	text, ok := kbuild.Fragment(flags.Arg(0), e)
+	text, ok := kbuild.Fragment(flags.Arg(0), w)
 	if !ok {
-		return in.fail("no fragment %q: there are kconfig and modfinal", flags.Arg(0))
+		return in.fail("no fragment %q: there are kconfig, makefile and modfinal", flags.Arg(0))
 	}
 	fmt.Fprint(in.stdout, text)
 	return exitYes
 }
 
-func kbuildEncoderFlag(flags *pflag.FlagSet) *string {
-	return flags.String("encoder", string(kbuild.BTFKo), "what the rule calls: btf-ko or pahole")
+// wiringFlags are --encoder and --helper; what they say is known once the
+// flags are parsed.
+func wiringFlags(flags *pflag.FlagSet) func() (kbuild.Wiring, error) {
+	encoder := flags.String("encoder", string(kbuild.BTFKo), "what the rule calls: btf-ko or pahole")
+	helper := flags.String("helper", string(kbuild.InModfinal), "where if_changed_except goes: modfinal or kbuild-include")
+	return func() (kbuild.Wiring, error) {
+		w := kbuild.Wiring{Encoder: kbuild.Encoder(*encoder), Helper: kbuild.Helper(*helper)}
+		if !slices.Contains(kbuild.Encoders, w.Encoder) {
+			return w, fmt.Errorf("--encoder=%s: the wiring calls btf-ko or pahole", w.Encoder)
+		}
+		if !slices.Contains(kbuild.Helpers, w.Helper) {
+			return w, fmt.Errorf("--helper=%s: if_changed_except goes into modfinal or kbuild-include", w.Helper)
+		}
+		return w, nil
+	}
 }

@@ -62,6 +62,16 @@ func (m *Module) Marshal(order binary.ByteOrder, layout bool) ([]byte, error) {
 	completions := w.completions
 	w.findNames(list, completions)
 
+	for _, e := range list {
+		if err := w.check(e); err != nil {
+			return nil, err
+		}
+	}
+	for _, k := range forwards {
+		if name := m.tags[k].name; !w.identifies(name) {
+			return nil, fmt.Errorf("a declaration of %q: the name is no identifier: damaged DWARF?", m.Names.Bytes(name))
+		}
+	}
 	for _, e := range list[:beforeLate] {
 		w.write(e)
 	}
@@ -104,6 +114,8 @@ type writer struct {
 	forwardID map[uint32]uint32 // by tag
 	nextID    uint32
 	err       error
+
+	identifier []identifierState // by Name
 
 	completions []emission
 	completed   map[copyKey]uint32 // what complete gave

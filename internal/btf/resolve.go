@@ -515,9 +515,24 @@ func (r *resolution) read(m meaning) (id uint32, inBase bool) {
 }
 
 // settle finds the meaning of a reference.
-func (r *resolution) settle(sceneNo int, ref Ref) meaning {
+func (r *resolution) settle(scene int, ref Ref) meaning {
+	m, at, here := r.locate(scene, ref)
+	if !here {
+		return m
+	}
+	if id := r.scenes[at.scene].mapped[at.node]; id != 0 {
+		return meaning{baseType, id}
+	}
+	if c := r.instance[at.node]; c != splitNode {
+		return meaning{onlyCopy, c}
+	}
+	return meaning{oneOfCopies, r.copies[at]}
+}
+
+// locate finds the node that a reference leads to, and the scene to see it in, or the meaning of a tag that the module does not define.
+func (r *resolution) locate(sceneNo int, ref Ref) (m meaning, at copyKey, here bool) {
 	if ref == 0 {
-		return meaning{baseType, 0}
+		return meaning{baseType, 0}, at, false
 	}
 	s := &r.scenes[sceneNo]
 	n := ref.index()
@@ -525,22 +540,16 @@ func (r *resolution) settle(sceneNo int, ref Ref) meaning {
 		def, ok := r.definition(s, n)
 		if !ok {
 			if r.home != nil && r.home[n].scene != nowhere {
-				return r.settle(r.home[n].scene, nodeRef(r.home[n].node))
+				return r.locate(r.home[n].scene, nodeRef(r.home[n].node))
 			}
 			if id := r.inBase(n); id != 0 {
-				return meaning{baseType, id}
+				return meaning{baseType, id}, at, false
 			}
-			return meaning{stays, n}
+			return meaning{stays, n}, at, false
 		}
 		n = def
 	}
-	if id := s.mapped[n]; id != 0 {
-		return meaning{baseType, id}
-	}
-	if c := r.instance[n]; c != splitNode {
-		return meaning{onlyCopy, c}
-	}
-	return meaning{oneOfCopies, r.copies[copyKey{sceneNo, n}]}
+	return meaning{}, copyKey{sceneNo, n}, true
 }
 
 // inBase gives the meaning in the base of a tag that has no definition here: its only definition; of several, the one that the

@@ -172,7 +172,7 @@ func (b *describer) declare(id uint32, name string, depth int) string {
 	case Struct, Union, Fwd:
 		t, _ := r.tag()
 		typ := strings.ToLower(t.kind.String()) + " " + r.name()
-		if r.name() == "" {
+		if r.name() == "" && kind != Fwd { // a damaged FWD may have no name and a vlen
 			typ = strings.ToLower(kind.String()) + " " + b.body(r, depth+1)
 		}
 		return join(typ)

@@ -190,7 +190,8 @@ func (t *abbrevTable) read(d *Data, key tableKey) error {
 			if t.sparse == nil {
 				t.sparse = map[uint64]*abbrev{}
 			}
-			t.sparse[code] = &a
+			odd := a // a itself would be allocated each time
+			t.sparse[code] = &odd
 		}
 	}
 }

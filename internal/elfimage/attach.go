@@ -12,6 +12,8 @@ import (
 	"os"
 	"slices"
 	"time"
+
+	"github.com/kbtf/kbtf/internal/replace"
 )
 
 // Attaching appends to the file and then makes what was appended visible by one small write to the ELF header:
@@ -133,6 +135,9 @@ func (img *Image) Attach(sections ...NewSection) error {
 		return fileError(err)
 	}
 	defer f.Close()
+	if err := img.hold(f); err != nil {
+		return err
+	}
 
 	write := func(b []byte, at uint64) {
 		if err == nil {
@@ -183,6 +188,21 @@ func (img *Image) Attach(sections ...NewSection) error {
 		if err != nil {
 			return fail("tidying after attaching")
 		}
+	}
+	return nil
+}
+
+// hold keeps other processes from attaching, until f is closed, and tells whether one has changed the file since it was opened.
+func (img *Image) hold(f *os.File) error {
+	if err := replace.Lock(f); err != nil {
+		return fmt.Errorf("%s: cannot lock: %w", img.Path, err)
+	}
+	st, err := f.Stat()
+	if err != nil {
+		return fileError(err)
+	}
+	if was := img.opened; was != nil && (!os.SameFile(was, st) || st.Size() != was.Size() || !st.ModTime().Equal(was.ModTime())) {
+		return fmt.Errorf("%s: changed while it was being encoded: by another btf-ko, or the linker?", img.Path)
 	}
 	return nil
 }

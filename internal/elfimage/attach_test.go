@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -211,6 +212,46 @@ func TestAttachAfterKill(t *testing.T) {
 				t.Fatalf("%s: %d bytes of %d had been written: other file", target.Name, n, len(tail))
 			}
 		}
+	}
+}
+
+// Many at a time, each with contents of its own: one after the other wins, nothing is torn, and who comes too late is told.
+func TestAttachAtOnce(t *testing.T) {
+	path := elftest.Object(t, elftest.Targets[0], "ring.c")
+	before := elftest.Read(t, path)
+	var want [8][]byte
+	contents := func(i int) []byte { return bytes.Repeat([]byte{byte('a' + i)}, 1000+100*i) }
+	for i := range want {
+		path := writeFile(t, before)
+		mustAttach(t, path, ".BTF", contents(i))
+		want[i] = elftest.Read(t, path)
+	}
+	late := 0
+	for range 20 {
+		var errs [len(want)]error
+		var all sync.WaitGroup
+		for i := range want {
+			all.Go(func() { errs[i] = attach(path, ".BTF", contents(i)) })
+		}
+		all.Wait()
+		won := 0
+		for _, err := range errs {
+			switch {
+			case err == nil:
+				won++
+			case strings.Contains(err.Error(), "changed while it was being"):
+				late++
+			default: // a header that another one is writing may be of no file
+				t.Log(err)
+			}
+		}
+		got := elftest.Read(t, path)
+		if won == 0 || !slices.ContainsFunc(want[:], func(w []byte) bool { return bytes.Equal(got, w) }) {
+			t.Fatalf("%d won, and the file is none of theirs", won)
+		}
+	}
+	if late == 0 {
+		t.Error("nobody came too late: nothing was tried")
 	}
 }
 

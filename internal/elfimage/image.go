@@ -36,6 +36,7 @@ type Image struct {
 	shoff    uint64 // of the section header table
 	shstrndx uint32
 	mapped   bool
+	opened   fs.FileInfo // what the file was then, if it was mapped
 }
 
 // Section is one section header, whatever the class.
@@ -76,7 +77,7 @@ func (img *Image) BigEndian() bool { return img.Order == binary.ByteOrder(binary
 
 // Open maps the file at path. Close unmaps it; nothing read from the image may be used afterwards.
 func Open(path string) (*Image, error) {
-	data, err := MapFile(path)
+	data, st, err := mapFile(path)
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +86,7 @@ func Open(path string) (*Image, error) {
 		Unmap(data)
 		return nil, err
 	}
-	img.mapped = true
+	img.mapped, img.opened = true, st
 	return img, nil
 }
 
@@ -99,30 +100,36 @@ func (img *Image) Close() {
 
 // MapFile maps a file for reading. An empty file gives an empty slice.
 func MapFile(path string) ([]byte, error) {
+	data, _, err := mapFile(path)
+	return data, err
+}
+
+// mapFile tells, too, what the file was when it was mapped.
+func mapFile(path string) (data []byte, st fs.FileInfo, err error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, fileError(err)
+		return nil, nil, fileError(err)
 	}
 	defer f.Close()
-	st, err := f.Stat()
+	st, err = f.Stat()
 	if err != nil {
-		return nil, fileError(err)
+		return nil, nil, fileError(err)
 	}
 	if !st.Mode().IsRegular() {
 		// Pipes and the like cannot be mapped; sysfs files say that they are regular.
-		return nil, fmt.Errorf("%s: not a regular file", path)
+		return nil, nil, fmt.Errorf("%s: not a regular file", path)
 	}
 	if st.Size() == 0 {
-		return nil, nil
+		return nil, st, nil
 	}
-	data, err := unix.Mmap(int(f.Fd()), 0, int(st.Size()), unix.PROT_READ, unix.MAP_PRIVATE)
+	data, err = unix.Mmap(int(f.Fd()), 0, int(st.Size()), unix.PROT_READ, unix.MAP_PRIVATE)
 	if err != nil {
 		// sysfs before 6.16 has no mmap (/sys/kernel/btf/vmlinux).
 		if data, err = os.ReadFile(path); err != nil {
-			return nil, fileError(err)
+			return nil, nil, fileError(err)
 		}
 	}
-	return data, nil
+	return data, st, nil
 }
 
 // fileError puts the name of the file first, as all messages do, and leaves out that of the system call.
@@ -144,10 +151,20 @@ func Unmap(data []byte) {
 // IsELF tells whether data begins as an ELF file does.
 func IsELF(data []byte) bool { return bytes.HasPrefix(data, []byte(elf.ELFMAG)) }
 
+// compressions are what kernels take for modules (CONFIG_MODULE_COMPRESS_*), by how such files begin.
+var compressions = []struct{ magic, program string }{
+	{"\xfd7zXZ\x00", "xz"}, {"\x28\xb5\x2f\xfd", "zstd"}, {"\x1f\x8b", "gzip"},
+}
+
 // Parse reads the headers of an ELF file. path is for messages only.
 func Parse(path string, data []byte) (*Image, error) {
 	fail := func(format string, args ...any) (*Image, error) {
 		return nil, fmt.Errorf("%s: %s", path, fmt.Sprintf(format, args...))
+	}
+	for _, c := range compressions {
+		if bytes.HasPrefix(data, []byte(c.magic)) {
+			return fail("compressed: %s -d it first, and compress it again afterwards", c.program)
+		}
 	}
 	if !IsELF(data) {
 		return fail("not an ELF file")

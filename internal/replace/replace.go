@@ -63,15 +63,23 @@ func lock(name string) (*os.File, error) {
 	}
 }
 
+// Lock waits until no other process has locked the file. A file system without locks has to do without.
+func Lock(f *os.File) error {
+	for {
+		switch err := unix.Flock(int(f.Fd()), unix.LOCK_EX); err {
+		case unix.EINTR:
+		case unix.ENOTSUP, unix.ENOLCK:
+			return nil
+		default:
+			return err
+		}
+	}
+}
+
 // hold waits until no other process holds a file. ours is false if the one that did has renamed or removed it: then this is not the file
 // of that name any more.
 func hold(f *os.File) (ours bool, err error) {
-	for {
-		if err = unix.Flock(int(f.Fd()), unix.LOCK_EX); err != unix.EINTR {
-			break
-		}
-	}
-	if err != nil && !errors.Is(err, unix.ENOTSUP) && !errors.Is(err, unix.ENOLCK) { // a file system without locks has to do without
+	if err := Lock(f); err != nil {
 		return false, err
 	}
 	held, err := f.Stat()

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+package btf
+
+import (
+	"encoding/binary"
+	"strings"
+	"testing"
+)
+
+// unitMaker is a unit with a string table of its own.
+type unitMaker struct {
+	Unit
+	table []byte
+}
+
+func (u *unitMaker) name(s string) Name {
+	at := len(u.table)
+	u.table = append(append(u.table, s...), 0)
+	u.Tables[0] = append(u.table[:len(u.table):len(u.table)], make([]byte, 16)...) // room to read whole words
+	n, _ := u.NameAt(Place(at))
+	return n
+}
+
+// marshalUnit writes a module of one unit.
+func marshalUnit(t *testing.T, u *unitMaker) error {
+	t.Helper()
+	if _, ok := u.HashNames(); !ok {
+		t.Fatal("a name without an end")
+	}
+	if err := u.Hash(); err != nil {
+		t.Fatal(err)
+	}
+	base, err := NewBase("none", &Blob{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := NewModule(base)
+	if _, _, err := m.AddUnit(&u.Unit); err != nil {
+		t.Fatal(err)
+	}
+	_, err = m.Marshal(binary.LittleEndian, false)
+	return err
+}
+
+// What no kernel would load is an error.
+func TestCheck(t *testing.T) {
+	const integer, pointer, fwd, aStruct = 1, 2, 3, 4 // refs of what all units begin with
+	tests := []struct {
+		name, want string // part of the error, none: it is fine
+		add        func(u *unitMaker)
+	}{
+		{"all is well", "", func(u *unitMaker) {
+			u.Members = append(u.Members, Member{u.name("a"), integer, 0}, Member{0, aStruct, 32}, Member{u.name("p"), pointer, 64})
+			u.Params = append(u.Params, Param{u.name("x"), integer}, Param{})
+			u.Enumerators = append(u.Enumerators, Enumerator{u.name("ONE"), 1})
+			u.Types = append(u.Types, Type{Kind: KindStruct, Name: u.name("big.0"), Number: 16, First: 0, N: 3}, Type{Kind: KindFuncProto, To: integer, N: 2},
+				Type{Kind: KindEnum, Name: u.name("e"), Number: 4, N: 1}, Type{Kind: KindArray, To: pointer, Index: integer, Extra: 4},
+				Type{Kind: KindFuncProto})
+		}},
+		{"name of a struct", `STRUCT "no name": the name is no identifier`, func(u *unitMaker) {
+			u.Types = append(u.Types, Type{Kind: KindStruct, Name: u.name("no name"), Number: 4})
+		}},
+		{"name of a declaration", `a declaration of "9": the name is no identifier`, func(u *unitMaker) {
+			u.Types = append(u.Types, Type{Kind: KindFwd, Name: u.name("9")})
+		}},
+		{"name of a member", "the name of member 0 is no identifier", func(u *unitMaker) {
+			u.Members = append(u.Members, Member{u.name("\xff"), integer, 0})
+			u.Types = append(u.Types, Type{Kind: KindStruct, Name: u.name("big"), Number: 4, N: 1})
+		}},
+		{"no name of a value", "the name of value 0 is no identifier", func(u *unitMaker) {
+			u.Enumerators = append(u.Enumerators, Enumerator{0, 1})
+			u.Types = append(u.Types, Type{Kind: KindEnum, Name: u.name("e"), Number: 4, N: 1})
+		}},
+		{"member of void", "member 0 has a type without a size", func(u *unitMaker) {
+			u.Members = append(u.Members, Member{u.name("a"), 0, 0})
+			u.Types = append(u.Types, Type{Kind: KindStruct, Name: u.name("big"), Number: 4, N: 1})
+		}},
+		{"member of a declared struct, behind const", "member 0 has a type without a size", func(u *unitMaker) {
+			u.Members = append(u.Members, Member{u.name("a"), 5, 0})
+			u.Types = append(u.Types, Type{Kind: KindConst, To: fwd}, Type{Kind: KindStruct, Name: u.name("big"), Number: 4, N: 1})
+		}},
+		{"member behind the end", "member 0 at bit 32 does not fit", func(u *unitMaker) {
+			u.Members = append(u.Members, Member{u.name("a"), integer, 32})
+			u.Types = append(u.Types, Type{Kind: KindStruct, Name: u.name("big"), Number: 4, N: 1})
+		}},
+		{"member over another", "member 1 at bit 16 does not fit", func(u *unitMaker) {
+			u.Members = append(u.Members, Member{u.name("a"), integer, 0}, Member{u.name("b"), integer, 16})
+			u.Types = append(u.Types, Type{Kind: KindStruct, Name: u.name("big"), Number: 16, N: 2})
+		}},
+		{"member of a union", "member 0 at bit 8 does not fit", func(u *unitMaker) {
+			u.Members = append(u.Members, Member{u.name("a"), integer, 8})
+			u.Types = append(u.Types, Type{Kind: KindUnion, Name: u.name("big"), Number: 16, N: 1})
+		}},
+		{"array of void", "an element has a type without a size", func(u *unitMaker) {
+			u.Types = append(u.Types, Type{Kind: KindArray, Index: integer, Extra: 4})
+		}},
+		{"parameter of void", "parameter 0 has a type that cannot be passed", func(u *unitMaker) {
+			u.Params = append(u.Params, Param{u.name("x"), 0}, Param{})
+			u.Types = append(u.Types, Type{Kind: KindFuncProto, N: 2})
+		}},
+		{"function that returns an array", "it returns what cannot be returned", func(u *unitMaker) {
+			u.Types = append(u.Types, Type{Kind: KindArray, To: integer, Index: integer, Extra: 4}, Type{Kind: KindFuncProto, To: 5})
+		}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			u := &unitMaker{table: []byte{0}}
+			u.Reset()
+			u.Types = append(u.Types, Type{Kind: KindInt, Name: u.name("long int"), Number: 4, Extra: 32}, Type{Kind: KindPtr, To: integer},
+				Type{Kind: KindFwd, Name: u.name("declared")}, Type{Kind: KindStruct, Name: u.name("small"), Number: 1})
+			test.add(u)
+			err := marshalUnit(t, u)
+			if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
+				t.Errorf("%v, want %q", err, test.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+package kbuild
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// wantedConfig asks for BTF in the words of all trees.
+const wantedConfig = `CONFIG_64BIT=y
+CONFIG_MODULES=y
+CONFIG_DEBUG_KERNEL=y
+CONFIG_DEBUG_INFO=y
+CONFIG_DEBUG_INFO_DWARF4=y
+CONFIG_BPF_SYSCALL=y
+CONFIG_DEBUG_INFO_BTF=y
+`
+
+// A configuredTree is a kernel tree, patched, that its own Kconfig configures.
+type configuredTree struct {
+	t           *testing.T
+	kernel      string
+	s           sources // kernel's
+	src, out    string
+	bin, pahole string // a directory for PATH, and pahole in it
+}
+
+func newConfiguredTree(t *testing.T, kernel string) *configuredTree {
+	t.Helper()
+	s, err := readTree(kernel)
+	must(t, err)
+	tree := &configuredTree{t: t, kernel: kernel, s: s, src: t.TempDir(), out: t.TempDir(), bin: t.TempDir()}
+	tree.pahole = filepath.Join(tree.bin, "pahole")
+	link := func(dir string) {
+		must(t, os.MkdirAll(filepath.Join(tree.src, dir), 0o755))
+		entries, err := os.ReadDir(filepath.Join(kernel, dir))
+		must(t, err)
+		for _, e := range entries {
+			if name := filepath.Join(dir, e.Name()); name != "lib" && name != "scripts" && s[name] == "" {
+				must(t, os.Symlink(filepath.Join(kernel, name), filepath.Join(tree.src, name)))
+			}
+		}
+	}
+	for _, dir := range []string{".", "lib", "scripts"} {
+		link(dir)
+	}
+	probe := exec.Command("go", "build", "-o", tree.bin, "../cmd/kconfig-probe")
+	if out, err := probe.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	return tree
+}
+
+// wire patches the tree.
+func (tree *configuredTree) wire(w Wiring) {
+	tree.t.Helper()
+	p, err := tree.s.plan(tree.kernel, w)
+	must(tree.t, err)
+	for path, text := range after(tree.s, p) {
+		must(tree.t, os.WriteFile(filepath.Join(tree.src, path), []byte(text), 0o755))
+	}
+}
+
+// tool puts a program that answers --version into PATH; empty takes it out,
+// and "broken" is one that fails.
+func (tree *configuredTree) tool(name, version string) {
+	path := filepath.Join(tree.bin, name)
+	switch version {
+	case "":
+		_ = os.Remove(path)
+	case "broken":
+		must(tree.t, os.WriteFile(path, []byte("#!/bin/sh\nexit 1\n"), 0o755))
+	default:
+		must(tree.t, os.WriteFile(path, []byte("#!/bin/sh\necho "+version+"\n"), 0o755))
+	}
+}
+
+// make runs the tree's make; config starts from wantedConfig.
+func (tree *configuredTree) make(goal string) (string, error) {
+	cmd := exec.Command("make", "-s", "-C", tree.src, "O="+tree.out, "PAHOLE="+tree.pahole, goal)
+	cmd.Env = append(slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "MAKE") }),
+		"PATH="+tree.bin+":/usr/bin:/bin", "ARCH=x86", "LC_ALL=C")
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
+func (tree *configuredTree) config(goal string) string {
+	tree.t.Helper()
+	must(tree.t, os.WriteFile(filepath.Join(tree.out, ".config"), []byte(wantedConfig), 0o644))
+	out, err := tree.make(goal)
+	if err != nil {
+		tree.t.Fatalf("make %s: %v\n%s", goal, err, out)
+	}
+	return out
+}
+
+// set are the symbols of interest that a file of the output directory sets.
+func (tree *configuredTree) set(file string) string {
+	tree.t.Helper()
+	text, err := os.ReadFile(filepath.Join(tree.out, file))
+	must(tree.t, err)
+	var set []string
+	for _, symbol := range []string{"DEBUG_INFO_BTF", "PAHOLE_HAS_SPLIT_BTF", "DEBUG_INFO_BTF_MODULES"} {
+		if strings.Contains(string(text), "\nCONFIG_"+symbol+"=y\n") {
+			set = append(set, symbol)
+		}
+	}
+	return strings.Join(set, " ")
+}
+
+// TestKconfig has the Kconfig of real trees evaluate what the patch says, for
+// encoders of all sorts.
+func TestKconfig(t *testing.T) {
+	if !*allTraps {
+		t.Skip("needs real kernel trees: make traps")
+	}
+	const (
+		base, modules = "DEBUG_INFO_BTF", "DEBUG_INFO_BTF PAHOLE_HAS_SPLIT_BTF DEBUG_INFO_BTF_MODULES"
+	)
+	for _, real := range realTrees {
+		kernel := fetch(t, real.input)
+		release, _, _ := strings.Cut(real.folder, "-")
+		t.Run(real.folder, func(t *testing.T) {
+			t.Parallel()
+			tree := newConfiguredTree(t, kernel)
+			tree.wire(btfKo)
+			tree.tool("pahole", "v1.30")
+			for _, tt := range []struct{ encoder, want string }{
+				{"btf-ko v0.1.0", modules},
+				{"v1.18", base}, // another program of the name
+				{"", base},
+				{"broken", base},
+			} {
+				tree.tool("btf-ko", tt.encoder)
+				tree.config("olddefconfig")
+				if got := tree.set(".config"); got != tt.want {
+					t.Errorf("btf-ko is %q: %q, not %q", tt.encoder, got, tt.want)
+				}
+			}
+
+			// A prompt is new only where there is an answer to be given.
+			prompted := release != "5.10"
+			for _, encoder := range []string{"", "btf-ko v0.1.0"} {
+				tree.tool("btf-ko", encoder)
+				listed := strings.Contains(tree.config("listnewconfig"), "CONFIG_DEBUG_INFO_BTF_MODULES=y")
+				if want := prompted && encoder != ""; listed != want {
+					t.Errorf("btf-ko is %q: DEBUG_INFO_BTF_MODULES is listed as new: %v", encoder, listed)
+				}
+			}
+
+			// An encoder that appears makes the next make configure again.
+			tree.tool("btf-ko", "")
+			tree.config("olddefconfig")
+			for _, tt := range []struct{ encoder, want string }{{"", base}, {"btf-ko v0.1.0", modules}} {
+				tree.tool("btf-ko", tt.encoder)
+				if out, err := tree.make("include/config/auto.conf"); err != nil {
+					t.Fatalf("%v: %s", err, out)
+				}
+				if got := tree.set("include/config/auto.conf"); got != tt.want {
+					t.Errorf("btf-ko is %q: make sees %q, not %q", tt.encoder, got, tt.want)
+				}
+			}
+
+			tree.wire(pahole)
+			// What DEBUG_INFO_BTF itself asks of pahole, by release.
+			minor := map[string]int{"5.10": 0, "6.1": 0, "6.12": 116, "7.2": 122}[release]
+			good := modules
+			if release == "7.2" {
+				good = strings.Replace(modules, "PAHOLE_HAS_SPLIT_BTF ", "", 1) // every pahole it takes has it
+			}
+			for _, tt := range []struct {
+				encoder string
+				numeric int
+				want    string
+			}{
+				{"v1.30", 130, good},
+				{"v1.18", 118, base},
+				{"", 0, base},
+				{"broken", 0, base},
+			} {
+				if tt.numeric < minor {
+					tt.want = ""
+				}
+				tree.tool("pahole", tt.encoder)
+				if tt.encoder == "broken" && (release == "6.1" || release == "6.12") {
+					// Theirs, not ours: pahole-version.sh says nothing then.
+					if out, err := tree.make("olddefconfig"); err == nil || !strings.Contains(out, "init/Kconfig:") {
+						t.Errorf("pahole is broken: %v: %s", err, out)
+					}
+					continue
+				}
+				tree.config("olddefconfig")
+				if got := tree.set(".config"); got != tt.want {
+					t.Errorf("pahole is %q: %q, not %q", tt.encoder, got, tt.want)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,597 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+package kbuild
+
+import (
+	"debug/elf"
+	"errors"
+	"flag"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// A trap is a situation in which a rule may leave modules with no BTF or with
+// that of another vmlinux, or do what need not be done. It gets a tree in
+// which all modules have been built, and tells what went wrong.
+type trap struct {
+	name string
+	run  func(*trapTree) error
+	// fresh: nothing has been built yet.
+	fresh bool
+	// harmless: upstream's rules get this right as well. All other traps have to
+	// catch upstream's rule in at least one tree: else they test nothing.
+	harmless bool
+}
+
+// after runs make once and checks the modules, and that they stay so.
+func after1(tree *trapTree, args ...string) error {
+	if _, err := tree.make(args...); err != nil {
+		return err
+	}
+	return tree.whole()
+}
+
+var traps = []trap{
+	{name: "from nothing, then nothing to do", fresh: true, harmless: true, run: func(tree *trapTree) error {
+		if err := after1(tree); err != nil {
+			return err
+		}
+		return tree.idle()
+	}},
+	{name: "make -j16", fresh: true, harmless: true, run: func(tree *trapTree) error {
+		for i := range 24 {
+			tree.add(fmt.Sprintf("many%d", i))
+		}
+		if err := after1(tree, "-j16"); err != nil {
+			return err
+		}
+		tree.vmlinux("BTF two")
+		if err := after1(tree, "-j16"); err != nil {
+			return err
+		}
+		return tree.idle()
+	}},
+	{name: "vmlinux linked again, its BTF the same", run: func(tree *trapTree) error {
+		tree.vmlinux("BTF one")
+		return tree.idle()
+	}},
+	{name: "BTF of vmlinux changed: no link", run: func(tree *trapTree) error {
+		tree.vmlinux("BTF two")
+		if err := after1(tree); err != nil {
+			return err
+		}
+		if tree.done("BTF") != len(tree.modules) || tree.done("LD") > 0 {
+			return fmt.Errorf("%d of %d encoded, %d linked", tree.done("BTF"), len(tree.modules), tree.done("LD"))
+		}
+		return tree.idle()
+	}},
+	{name: "BTF of vmlinux changed: sets of ids", run: func(tree *trapTree) error {
+		tree.add("ids")
+		if err := after1(tree); err != nil {
+			return err
+		}
+		tree.vmlinux("BTF two")
+		if err := after1(tree); err != nil {
+			return err
+		}
+		tree.vmlinux("BTF three")
+		return after1(tree)
+	}},
+	{name: "vmlinux replaced by an older one", run: func(tree *trapTree) error {
+		tree.vmlinux("BTF old")
+		long := time.Now().Add(-time.Hour)
+		must(tree.t, os.Chtimes(filepath.Join(tree.obj, "vmlinux"), long, long))
+		return after1(tree)
+	}},
+	{name: "one module's object changed", harmless: true, run: func(tree *trapTree) error {
+		tick()
+		tree.write(filepath.Join(tree.dir(), "beta.o"), "another\n")
+		if err := after1(tree); err != nil {
+			return err
+		}
+		if tree.done("LD") != 1 || tree.done("BTF") != 1 {
+			return fmt.Errorf("%d linked, %d encoded", tree.done("LD"), tree.done("BTF"))
+		}
+		return nil
+	}},
+	{name: "only the link command changed", run: func(tree *trapTree) error {
+		if err := after1(tree, "LDFLAGS_MODULE=--build-id=none"); err != nil {
+			return err
+		}
+		if _, err := tree.make(); err != nil {
+			return err
+		}
+		return tree.whole()
+	}},
+	{name: ".x.ko.cmd deleted", run: func(tree *trapTree) error {
+		must(tree.t, os.Remove(filepath.Join(tree.dir(), ".beta.ko.cmd")))
+		return after1(tree)
+	}},
+	{name: "x.ko deleted", harmless: true, run: func(tree *trapTree) error {
+		must(tree.t, os.Remove(filepath.Join(tree.dir(), "beta.ko")))
+		return after1(tree)
+	}},
+	{name: "flags changed", run: func(tree *trapTree) error {
+		if err := after1(tree, "PAHOLE_FLAGS_MORE=--more"); err != nil {
+			return err
+		}
+		if !strings.Contains(strings.Join(tree.lines("beta"), "\n"), "--more") {
+			return errors.New("the flag is not in effect")
+		}
+		return nil
+	}},
+	{name: "encoder upgraded", run: func(tree *trapTree) error {
+		tree.write(tree.stub("version"), "v2\n")
+		return after1(tree)
+	}},
+	{name: "SIGKILL between link and BTF", fresh: true, run: func(tree *trapTree) error {
+		tree.interrupted(syscall.SIGKILL, true)
+		return after1(tree)
+	}},
+	{name: "SIGKILL while linking again", run: func(tree *trapTree) error {
+		tick()
+		tree.write(filepath.Join(tree.dir(), "alpha.o"), "another\n")
+		tree.interrupted(syscall.SIGKILL, true)
+		return after1(tree)
+	}},
+	{name: "SIGKILL of make alone", fresh: true, run: func(tree *trapTree) error {
+		tree.interrupted(syscall.SIGKILL, false)
+		return after1(tree)
+	}},
+	{name: "SIGKILL while BTF is renewed", run: func(tree *trapTree) error {
+		tree.vmlinux("BTF two")
+		tree.interrupted(syscall.SIGKILL, true)
+		return after1(tree)
+	}},
+	{name: "SIGINT while encoding", fresh: true, harmless: true, run: func(tree *trapTree) error {
+		tree.interrupted(syscall.SIGINT, true)
+		return after1(tree)
+	}},
+	{name: "SIGTERM of the group while encoding", fresh: true, run: func(tree *trapTree) error {
+		tree.interrupted(syscall.SIGTERM, true)
+		left, _ := filepath.Glob(filepath.Join(tree.dir(), "*.BTF*"))
+		if len(left) > 0 {
+			return fmt.Errorf("left behind: %s", filepath.Base(left[0]))
+		}
+		return after1(tree)
+	}},
+	{name: "encoder killed half-way", harmless: true, run: func(tree *trapTree) error {
+		tree.vmlinux("BTF two")
+		tree.write(tree.stub("die"), "")
+		if _, err := tree.make(); err == nil {
+			return errors.New("make did not fail")
+		}
+		return after1(tree)
+	}},
+	{name: "encoder fails: no old BTF stays", run: func(tree *trapTree) error {
+		tree.vmlinux("BTF two")
+		tree.write(tree.stub("fail"), "")
+		_, err := tree.make("-k")
+		if err == nil {
+			return errors.New("make did not fail")
+		}
+		for _, m := range tree.modules {
+			if strings.Contains(strings.Join(tree.lines(m), "\n"), "BTF one") {
+				return fmt.Errorf("%s.ko keeps the old BTF", m)
+			}
+		}
+		must(tree.t, os.Remove(tree.stub("fail")))
+		return after1(tree)
+	}},
+	{name: "encoder fails after the link", fresh: true, harmless: true, run: func(tree *trapTree) error {
+		tree.write(tree.stub("fail"), "")
+		if _, err := tree.make(); err == nil {
+			return errors.New("make did not fail")
+		}
+		must(tree.t, os.Remove(tree.stub("fail")))
+		return after1(tree)
+	}},
+	{name: "vmlinux missing", run: func(tree *trapTree) error {
+		must(tree.t, os.Remove(filepath.Join(tree.obj, "vmlinux")))
+		tick()
+		tree.write(filepath.Join(tree.dir(), "beta.o"), "another\n")
+		if out, err := tree.make(); err == nil {
+			return fmt.Errorf("make did not fail: %s", lastLines(out))
+		}
+		return nil
+	}},
+	{name: "no vmlinux asked for, then it appears", fresh: true, run: func(tree *trapTree) error {
+		return appears(tree, "KBUILD_BUILTIN=")
+	}},
+	{name: "make -n", fresh: true, run: func(tree *trapTree) error {
+		before := tree.snapshot()
+		out, err := tree.make("-n")
+		if err != nil {
+			return err
+		}
+		if changed := changes(before, tree.snapshot()); changed != "" {
+			return fmt.Errorf("%s is touched", changed)
+		}
+		if !strings.Contains(out, "--btf_base") {
+			return errors.New("does not show what would be done")
+		}
+		return nil
+	}},
+	{name: "make -n in a built tree", run: func(tree *trapTree) error {
+		tree.vmlinux("BTF two")
+		before := tree.snapshot()
+		if _, err := tree.make("-n"); err != nil {
+			return err
+		}
+		if changed := changes(before, tree.snapshot()); changed != "" {
+			return fmt.Errorf("%s is touched", changed)
+		}
+		return after1(tree)
+	}},
+	{name: "V=1", fresh: true, harmless: true, run: func(tree *trapTree) error {
+		out, err := tree.make("quiet=", "Q=", "KBUILD_VERBOSE=1")
+		if err != nil {
+			return err
+		}
+		if !strings.Contains(out, "--btf_base") {
+			return errors.New("does not show the command")
+		}
+		if err := tree.whole(); err != nil {
+			return err
+		}
+		return tree.idle()
+	}},
+	{name: "quiet lines", fresh: true, harmless: true, run: func(tree *trapTree) error {
+		out, err := tree.make()
+		if err != nil {
+			return err
+		}
+		for _, line := range []string{"  LD [M]  beta.ko\n", "  BTF [M] beta.ko\n"} {
+			if strings.Count(out, line) != 1 {
+				return fmt.Errorf("%q is not in %q", line, out)
+			}
+		}
+		return nil
+	}},
+	{name: "O=: another directory", fresh: true, harmless: true, run: func(tree *trapTree) error {
+		tree.separate()
+		if err := after1(tree); err != nil {
+			return err
+		}
+		tree.vmlinux("BTF two")
+		if err := after1(tree); err != nil {
+			return err
+		}
+		return tree.idle()
+	}},
+	{name: "M=: external modules", run: func(tree *trapTree) error {
+		before := tree.snapshot()
+		tree.external()
+		if err := after1(tree); err != nil {
+			return err
+		}
+		if err := tree.idle(); err != nil {
+			return err
+		}
+		for path, text := range tree.snapshot() {
+			if strings.HasPrefix(path, tree.obj) && before[path] != text && !strings.HasPrefix(path, tree.ext) {
+				return fmt.Errorf("%s of the kernel is touched", filepath.Base(path))
+			}
+		}
+		tree.vmlinux("BTF two")
+		return after1(tree)
+	}},
+	{name: "M=: without vmlinux, then it appears", fresh: true, run: func(tree *trapTree) error {
+		tree.external()
+		return appears(tree)
+	}},
+	{name: "configured later", fresh: true, run: func(tree *trapTree) error {
+		tree.configure("n")
+		if _, err := tree.make(); err != nil {
+			return err
+		}
+		if tree.done("BTF") > 0 {
+			return errors.New("encoded without CONFIG_DEBUG_INFO_BTF_MODULES")
+		}
+		tree.configure("y")
+		return after1(tree)
+	}},
+	{name: "x.ko.BTF.base of a killed run", run: func(tree *trapTree) error {
+		tree.write(filepath.Join(tree.dir(), "beta.ko.BTF.base"), "BTF stale\n")
+		tick()
+		tree.write(filepath.Join(tree.dir(), "beta.o"), "another\n")
+		if _, err := tree.make(); err != nil {
+			return err
+		}
+		if text := strings.Join(tree.lines("beta"), "\n"); strings.Contains(text, "stale") {
+			return errors.New("embedded into the module")
+		}
+		return nil
+	}},
+	{name: "objcopy of gen-btf.sh killed", run: func(tree *trapTree) error {
+		if _, err := os.Stat(filepath.Join(tree.src, genBTFScript)); err != nil {
+			return nil // pahole calls objcopy before 7.0, and btf-ko does not
+		}
+		tick()
+		tree.write(filepath.Join(tree.dir(), "beta.o"), "another\n")
+		tree.write(tree.stub("objcopy-dies"), "")
+		if _, err := tree.make(); err == nil {
+			return errors.New("make did not fail")
+		}
+		return after1(tree)
+	}},
+	{name: "threads of encoders multiply", fresh: true, run: func(tree *trapTree) error {
+		if _, err := tree.make("PAHOLE_FLAGS_MORE=-j"); err != nil {
+			return err
+		}
+		log, _ := os.ReadFile(tree.stub("log"))
+		if strings.Contains(string(log), " -j") {
+			return errors.New("-j is passed to each")
+		}
+		return nil
+	}},
+	{name: "modules_install strips, BTF stays", harmless: true, run: installs},
+	{name: "OBJCOPY of several words", fresh: true, harmless: true, run: func(tree *trapTree) error {
+		return after1(tree, "OBJCOPY=env X=1 "+tree.stub("bin/objcopy"))
+	}},
+	{name: "PAHOLE of several words", fresh: true, harmless: true, run: func(tree *trapTree) error {
+		return after1(tree, "PAHOLE=env X=1 "+tree.stub("bin/pahole"))
+	}},
+}
+
+// appears builds without vmlinux, which is to be said and no failure, and with
+// it.
+func appears(tree *trapTree, args ...string) error {
+	must(tree.t, os.Remove(filepath.Join(tree.obj, "vmlinux")))
+	out, err := tree.make(args...)
+	if err != nil {
+		return err
+	}
+	if !strings.Contains(out, "Skipping BTF generation for ") {
+		return errors.New("does not say that there is no BTF")
+	}
+	tree.vmlinux("BTF one")
+	// Built before the modules: its time tells nothing.
+	long := time.Now().Add(-time.Hour)
+	must(tree.t, os.Chtimes(filepath.Join(tree.obj, "vmlinux"), long, long))
+	return after1(tree, args...)
+}
+
+// installs has Makefile.modinst install and strip a module that is a real one
+// as far as strip is concerned.
+func installs(tree *trapTree) error {
+	if _, err := os.Stat(filepath.Join(tree.src, "scripts/Makefile.modinst")); err != nil {
+		return nil // testdata has none
+	}
+	tree.external()
+	tree.modules = nil
+	tree.add("real")
+	source, module := filepath.Join(tree.dir(), "real.c"), filepath.Join(tree.dir(), "real.ko")
+	tree.write(source, "int a;\n")
+	for _, command := range [][]string{{"gcc", "-g", "-c", "-o", module, source}, {"objcopy", "--add-section", ".BTF=" + source, module}} {
+		if out, err := exec.Command(command[0], command[1:]...).CombinedOutput(); err != nil {
+			return fmt.Errorf("%s: %w: %s", command[0], err, out)
+		}
+	}
+	lib := tree.t.TempDir()
+	if _, err := tree.make("install", "MODLIB="+lib, "INSTALL_MOD_PATH=", "INSTALL_MOD_STRIP=1", "STRIP=strip", "CONFIG_MODULES=y",
+		"KERNELRELEASE=1", "DEPMOD=true",
+		"mod_strip_cmd=strip --strip-debug", "mod_sign_cmd=true", "mod_compress_cmd=true"); err != nil {
+		return err
+	}
+	installed := ""
+	must(tree.t, filepath.WalkDir(lib, func(path string, d fs.DirEntry, err error) error {
+		if filepath.Base(path) == "real.ko" {
+			installed = path
+		}
+		return err
+	}))
+	f, err := elf.Open(installed)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if f.Section(".BTF") == nil || f.Section(".debug_info") != nil {
+		return errors.New("no BTF, or not stripped")
+	}
+	return nil
+}
+
+var allTraps = flag.Bool("traps", false, "TestTraps: every known kernel tree, not only those of testdata")
+
+// rules are what a tree is tried with: upstream's own, and ours.
+var rules = []struct {
+	name   string
+	wiring Wiring // without encoder: upstream's
+}{
+	{"upstream", Wiring{}},
+	{"btf-ko", Wiring{BTFKo, InModfinal}},
+	{"pahole", Wiring{Pahole, InKbuildInclude}},
+}
+
+// try springs the trap in a tree of its own.
+func (tr trap) try(t *testing.T, kernel string, s sources) error {
+	tree := newTrapTree(t, kernel, s)
+	if !tr.fresh {
+		if err := after1(tree); err != nil {
+			return err
+		}
+	}
+	return tr.run(tree)
+}
+
+type trapKernel struct {
+	name, dir string
+	sources   sources
+	only      Encoder // the one to be tried with, where all would take long
+}
+
+// trapKernels are the trees to be tried: real ones, or some forms of the small
+// one.
+func trapKernels(t *testing.T) []trapKernel {
+	var kernels []trapKernel
+	if *allTraps {
+		for _, k := range realTrees {
+			dir := fetch(t, k.input)
+			s, err := readTree(dir)
+			must(t, err)
+			kernels = append(kernels, trapKernel{k.folder, dir, s, ""})
+		}
+		return kernels
+	}
+	small, err := filepath.Abs("testdata/small")
+	must(t, err)
+	for _, like := range []struct {
+		since, saved string
+		only         Encoder
+	}{{"5.4", "cmd_", BTFKo}, {"6.13a", "savedcmd_", Pahole}, {"7.2a", "savedcmd_", BTFKo}} {
+		f := forms()[slices.IndexFunc(forms(), func(f form) bool { return f.since == like.since })]
+		s := shapedTree(t, f, like.saved)
+		if f.command == "" {
+			s[kbuildInclude] = strings.ReplaceAll(s[kbuildInclude], "newer-prereqs", "any-prereq") // as 5.4 has it
+		}
+		kernels = append(kernels, trapKernel{"like " + f.since, small, s, like.only})
+	}
+	return kernels
+}
+
+// TestTraps prints a table of trees and traps. "make traps" runs it over real
+// kernels; without -traps it takes what testdata has of them.
+func TestTraps(t *testing.T) {
+	type column struct{ tree, rule string }
+	results := map[string]map[column]string{}
+	for _, tr := range traps {
+		results[tr.name] = map[column]string{}
+	}
+	var lock sync.Mutex
+	var names []string
+	t.Run("trees", func(t *testing.T) {
+		for _, k := range trapKernels(t) {
+			names = append(names, k.name)
+			for _, rule := range rules {
+				if k.only != "" && k.only != rule.wiring.Encoder ||
+					rule.wiring.Encoder == "" && !strings.Contains(k.sources[modfinal], "cmd_btf_ko") {
+					continue // before 5.11 upstream has none
+				}
+				t.Run(k.name+"/"+rule.name, func(t *testing.T) {
+					t.Parallel()
+					s := k.sources
+					if rule.wiring.Encoder != "" {
+						p, err := s.plan(k.dir, rule.wiring)
+						must(t, err)
+						s = after(s, p)
+					}
+					for _, tr := range traps {
+						why := ""
+						if err := tr.try(t, k.dir, s); err != nil {
+							why = err.Error()
+						}
+						if why != "" && rule.wiring.Encoder != "" {
+							t.Errorf("%s: %s", tr.name, why)
+						}
+						lock.Lock()
+						results[tr.name][column{k.name, rule.name}] = why
+						lock.Unlock()
+					}
+				})
+			}
+		}
+	})
+	printTable(names, func(trap, tree, rule string) (string, bool) {
+		why, ok := results[trap][column{tree, rule}]
+		return why, ok
+	})
+	for _, tr := range traps {
+		caught := false
+		for c, why := range results[tr.name] {
+			caught = caught || c.rule == "upstream" && why != ""
+		}
+		if *allTraps && caught == tr.harmless {
+			t.Errorf("%s: upstream's rules fail: %v, expected: %v", tr.name, caught, !tr.harmless)
+		}
+	}
+}
+
+// printTable shows what became of each trap in each tree, by rule, and why.
+func printTable(trees []string, result func(trap, tree, rule string) (why string, tried bool)) {
+	var table, reasons strings.Builder
+	fmt.Fprintf(&table, "\nEach cell: upstream's rule, ours with btf-ko, ours with pahole (-: not tried; before 5.11 upstream has none)\n\n%-40s", "")
+	for _, tree := range trees {
+		fmt.Fprintf(&table, " %-13s", tree)
+	}
+	table.WriteString("\n")
+	for _, tr := range traps {
+		fmt.Fprintf(&table, "%-40s", tr.name)
+		told := map[string]bool{}
+		for _, tree := range trees {
+			var cells []string
+			for _, rule := range rules {
+				why, tried := result(tr.name, tree, rule.name)
+				switch {
+				case !tried:
+					cells = append(cells, "-")
+				case why == "":
+					cells = append(cells, "ok")
+				default:
+					cells = append(cells, "FAILS")
+					if !told[rule.name] {
+						fmt.Fprintf(&reasons, "%s; %s, %s: %s\n", tr.name, rule.name, tree, why)
+					}
+					told[rule.name] = true
+				}
+			}
+			fmt.Fprintf(&table, " %-13s", strings.Join(cells, " "))
+		}
+		table.WriteString("\n")
+	}
+	fmt.Printf("%s\nWhy, in the first tree that fails:\n%s", table.String(), reasons.String())
+}
+
+// The base for pahole is .BTF and nothing else, as the real objcopy has it,
+// and is left alone when it is the same.
+func TestPaholeBase(t *testing.T) {
+	dir := t.TempDir()
+	run := func(command string) {
+		t.Helper()
+		cmd := exec.Command("sh", "-e", "-c", command)
+		cmd.Dir = dir
+		if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {
+			t.Fatalf("%s: %v: %s", command, err, out)
+		}
+	}
+	base := strings.NewReplacer("$(OBJCOPY)", "objcopy", "$@", "vmlinux.btf", "$(dot-target)", ".vmlinux.btf").Replace(shape{form: forms()[0]}.baseCommand(Pahole))
+	build := func(function, btf string) {
+		t.Helper()
+		must(t, os.WriteFile(filepath.Join(dir, "a.c"), []byte(function+`
+char data[100000] = { 1 };
+const char btf[] __attribute__((section(".BTF"))) = "`+btf+`";`), 0o644))
+		run("gcc -g -c -o a.o a.c && ld -e 0 -Ttext=0xffffff -o vmlinux a.o")
+	}
+	read := func() (string, time.Time) {
+		t.Helper()
+		text, err := os.ReadFile(filepath.Join(dir, "vmlinux.btf"))
+		must(t, err)
+		info, err := os.Stat(filepath.Join(dir, "vmlinux.btf"))
+		must(t, err)
+		return string(text), info.ModTime()
+	}
+	build("int f(void) { return 1; }", "one")
+	run(base)
+	first, made := read()
+	tick()
+	build("int f(int n) { return n ? f(n / 2) : 3; }", "one")
+	run(base)
+	second, later := read()
+	if first != "one\x00" || second != first || later != made {
+		t.Errorf("%q of %v, then %q of %v", first, made, second, later)
+	}
+	build("int f(void) { return 1; }", "two")
+	run(base)
+	if third, _ := read(); third != "two\x00" {
+		t.Errorf("then %q", third)
+	}
+}

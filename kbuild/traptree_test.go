@@ -1,0 +1,458 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+package kbuild
+
+import (
+	"bytes"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// A trapTree is a tree of a kernel's own build files in which make links
+// modules that are short texts. Small scripts stand in for the tools: what a
+// module is made of can be read in it, and they can be made to fail.
+type trapTree struct {
+	t       *testing.T
+	src     string   // the kernel's build files
+	obj     string   // what is built, src itself but for O=
+	ext     string   // the external modules' directory; empty without
+	vars    []string // for make's command line
+	modules []string // without .ko
+	cwdExt  bool     // make runs in the external modules' directory (since 6.13)
+}
+
+// The stub tools. vmlinux and modules are lines: link, BTF, IDS. Files in
+// $STUBS/ change what the tools do: fail, die, hang.
+var stubs = map[string]string{
+	// ld ... -o OUT OBJECT...: a module that has .BTF_ids has it unresolved.
+	"ld": `for arg; do case $prev in -o) out=$arg;; esac; prev=$arg; done
+echo "LD $out" >>"$STUBS/log"
+echo "link $*" >"$out"
+for arg; do case $arg in *.o) if grep -q .BTF_ids "$arg" && [ "$prev" != -o ]; then ids=1; fi;; esac; done
+if [ -n "$ids" ]; then echo "IDS unresolved" >>"$out"; fi
+`,
+	"gcc": `for arg; do case $prev in -o) out=$arg;; esac; prev=$arg; done
+echo "CC $*" >"$out"
+`,
+	"fixdep": `echo "$SAVED$2 := $3"
+`,
+	// btf-ko base -o FILE VMLINUX; btf-ko or pahole [FLAG...] --btf_base BASE [--btf_encode_detached=F] MODULE
+	"encoder": `if [ "$1" = --version ]; then cat "$STUBS/version"; exit; fi
+if [ "$1" = base ]; then
+	btf=$(grep ^BTF "$4") || { echo "btf-ko: $4: no BTF" >&2; exit 1; }
+	[ "$btf" = "$(cat "$3" 2>/dev/null)" ] || echo "$btf" >"$3"
+	exit
+fi
+detached=
+for arg; do
+	case $prev in --btf_base) base=$arg;; esac
+	case $arg in
+	--btf_base | -J) ;;
+	--btf_encode_detached=*) detached=${arg#*=};;
+	-*) flags="$flags $arg";;
+	*) module=$arg;;
+	esac
+	prev=$arg
+done
+echo "BTF $module$flags" >>"$STUBS/log"
+if [ -e "$STUBS/fail" ]; then echo "encoder: failed" >&2; exit 1; fi
+if [ -e "$STUBS/hang" ]; then [ -z "$detached" ] || echo half >"$detached"; echo started >"$STUBS/hang"; while :; do sleep 0.01; done; fi
+text="BTF of $(grep ^BTF "$base") by $(cat "$STUBS/version") with$flags" || exit 1
+if [ -e "$STUBS/die" ]; then
+	rm "$STUBS/die"
+	if [ -n "$detached" ]; then echo half >"$detached"; else
+		[ "${0##*/}" != pahole ] || { echo half >"$module.btf"; }
+		echo half >>"$module"
+	fi
+	kill -9 $$
+fi
+if [ -n "$detached" ]; then echo "$text" >"$detached"; exit; fi
+if [ "${0##*/}" = pahole ]; then
+	echo "$text" >"$module.btf"
+	$LLVM_OBJCOPY --remove-section .BTF --add-section ".BTF=$module.btf" "$module" || exit 1
+	rm "$module.btf"
+else
+	{ grep -v ^BTF "$module"; echo "$text"; } >"$module.new"
+	mv "$module.new" "$module"
+fi
+`,
+	// objcopy [--remove-section S]... --add-section S=FILE IN [OUT]; or -O binary ... IN OUT. In place, it works in a
+	// file whose name nobody knows.
+	"objcopy": `for arg; do
+	case $prev,$arg in
+	-O,*) binary=1;;
+	--remove-section,.BTF) gone="$gone -e ^BTF";;
+	--remove-section,.BTF.base) gone="$gone -e ^BASE";;
+	--add-section,.BTF.base=*) add=${arg#*=} name=BASE;;
+	--add-section,.BTF=*) add=${arg#*=} name=BTF;;
+	*,-*) ;;
+	*) in=$out out=$arg;;
+	esac
+	prev=$arg
+done
+if [ -n "$binary" ]; then grep ^BTF "$in" >"$out"; exit; fi
+result=$out
+if [ -z "$in" ]; then in=$out; out=$(dirname "$in")/st.$$; fi
+grep -v ${gone:--e ^NONE} "$in" >"$out"
+if [ -e "$STUBS/objcopy-dies" ]; then rm "$STUBS/objcopy-dies"; kill -9 $$; fi
+if grep -q "^$name" "$out"; then rm "$out"; echo "objcopy: $in: can't add section: file exists" >&2; exit 1; fi
+sed "s/^BTF/$name/;s/^half/$name half/" "$add" >>"$out"
+[ "$result" = "$out" ] || mv "$out" "$result"
+`,
+	// resolve_btfids -b BASE MODULE, or since 7.0 in two steps. Sorted sets cannot be resolved again.
+	"resolve_btfids": `for arg; do
+	case $prev in --btf) btf=$arg;; --patch_btfids) patch=$arg;; --btf_base | -b) cat "$arg" >/dev/null || exit 1;; esac
+	prev=$arg
+done
+resolved() { sed 's/^IDS resolved/IDS broken/;s/^IDS unresolved/IDS resolved/' "$1"; }
+if [ -n "$patch" ]; then
+	{ grep -v ^IDS "$arg"; cat "$patch"; } >"$arg.new"
+	mv "$arg.new" "$arg"
+elif [ -n "$btf" ]; then
+	cp "$btf" "$arg.BTF"
+	if grep -q ^IDS "$arg"; then resolved "$arg" | grep ^IDS >"$arg.BTF_ids"; fi
+else
+	resolved "$arg" >"$arg.new"
+	cat "$arg.new" >"$arg"
+	rm "$arg.new"
+fi
+`,
+}
+
+var savedName = regexp.MustCompile(`cmd-check = .*\$\((savedcmd_|cmd_)\$@\)`)
+
+// newTrapTree sets up a tree with the build files of kernel: its scripts, and
+// those of them that s has instead.
+func newTrapTree(t *testing.T, kernel string, s sources) *trapTree {
+	t.Helper()
+	tree := &trapTree{t: t, src: t.TempDir()}
+	tree.obj = tree.src
+	must(t, os.Mkdir(filepath.Join(tree.src, "scripts"), 0o755))
+	files, err := filepath.Glob(filepath.Join(kernel, "scripts", "*"))
+	must(t, err)
+	for _, file := range files {
+		if info, err := os.Stat(file); err == nil && !info.IsDir() {
+			must(t, os.Symlink(file, filepath.Join(tree.src, "scripts", filepath.Base(file))))
+		}
+	}
+	for path, text := range s {
+		if filepath.Dir(path) == "scripts" {
+			_ = os.Remove(filepath.Join(tree.src, path))
+			tree.write(filepath.Join(tree.src, path), text)
+		}
+	}
+	tree.cwdExt = strings.Contains(s[modfinal], "read-file, modules.order")
+	tree.vars = []string{"SAVED=" + savedName.FindStringSubmatch(s[kbuildInclude])[1]}
+	tree.populate()
+	return tree
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (tree *trapTree) write(path, text string) {
+	tree.t.Helper()
+	must(tree.t, os.MkdirAll(filepath.Dir(path), 0o755))
+	must(tree.t, os.WriteFile(path, []byte(text), 0o755))
+}
+
+// stub is a file that makes the stub tools do something else, or tells of it.
+func (tree *trapTree) stub(name string) string { return filepath.Join(tree.obj, "stubs", name) }
+
+// populate writes what is built from, and the tools.
+func (tree *trapTree) populate() {
+	for name, script := range stubs {
+		switch name {
+		case "encoder":
+			for _, n := range []string{"btf-ko", "pahole"} {
+				tree.write(tree.stub("bin/"+n), "#!/bin/sh\n"+script)
+			}
+		case "fixdep":
+			tree.write(filepath.Join(tree.obj, "scripts/basic/fixdep"), "#!/bin/sh\n"+script)
+		default:
+			tree.write(tree.stub("bin/"+name), "#!/bin/sh\n"+script)
+		}
+	}
+	tree.write(tree.stub("version"), "v1\n")
+	tree.write(filepath.Join(tree.obj, "scripts/module.lds"), "")
+	tree.configure("y")
+	// In the place of the top Makefile: it exports what modfinal needs.
+	tree.write(filepath.Join(tree.obj, "Makefile.top"), `include $(objtree)/include/config/auto.conf
+include $(srctree)/scripts/Kbuild.include
+-include $(srctree)/scripts/Makefile.btf
+PAHOLE_FLAGS += $(PAHOLE_FLAGS_MORE)
+export PAHOLE_FLAGS MODULE_PAHOLE_FLAGS srctree objtree SAVED KBUILD_BUILTIN KBUILD_EXTMOD extmod_prefix MODORDER
+export CC LD OBJCOPY PAHOLE RESOLVE_BTFIDS CONFIG_SHELL SRCARCH LDFLAGS_MODULE STRIP MODLIB INSTALL_MOD_STRIP KERNELRELEASE DEPMOD
+export KBUILD_VERBOSE quiet Q
+modules:
+	+@$(MAKE) -f $(srctree)/scripts/Makefile.modfinal
+install:
+	+@$(MAKE) -f $(srctree)/scripts/Makefile.modinst
+`)
+	tree.vmlinux("BTF one")
+	tree.add("alpha", "beta")
+}
+
+// configure sets CONFIG_DEBUG_INFO_BTF_MODULES to y or n.
+func (tree *trapTree) configure(value string) {
+	tree.write(filepath.Join(tree.obj, "include/config/auto.conf"), "CONFIG_DEBUG_INFO_BTF=y\nCONFIG_PAHOLE_VERSION=130\n"+
+		map[string]string{"y": "CONFIG_DEBUG_INFO_BTF_MODULES=y\n"}[value])
+}
+
+// vmlinux writes another vmlinux, newer than everything.
+func (tree *trapTree) vmlinux(btf string) {
+	tick()
+	tree.write(filepath.Join(tree.obj, "vmlinux"), fmt.Sprintf("built %d\n%s\n", time.Now().UnixNano(), btf))
+}
+
+// tick waits until the file system's clock has moved: it takes milliseconds.
+func tick() { time.Sleep(12 * time.Millisecond) }
+
+// dir is where modules are.
+func (tree *trapTree) dir() string {
+	if tree.ext != "" {
+		return tree.ext
+	}
+	return tree.obj
+}
+
+// add makes the objects of modules and lists them; those called ids... have
+// sets of BTF ids.
+func (tree *trapTree) add(modules ...string) {
+	tree.modules = append(tree.modules, modules...)
+	var order strings.Builder
+	prefix := ""
+	if tree.ext != "" && !tree.cwdExt {
+		prefix = tree.ext + "/"
+	}
+	object := ".ko" // up to 6.2
+	if text, err := os.ReadFile(filepath.Join(tree.src, modfinal)); err == nil && strings.Contains(string(text), "$(modules:%.o=%.ko)") {
+		object = ".o"
+	}
+	for _, m := range tree.modules {
+		text := "object\n"
+		if strings.HasPrefix(m, "ids") {
+			text += ".BTF_ids\n"
+		}
+		tree.write(filepath.Join(tree.dir(), m+".o"), text)
+		tree.write(filepath.Join(tree.dir(), m+".mod.c"), "")
+		order.WriteString(prefix + m + object + "\n")
+	}
+	tree.write(filepath.Join(tree.dir(), "modules.order"), order.String())
+}
+
+// external moves on to external modules.
+func (tree *trapTree) external() {
+	tree.ext = tree.t.TempDir()
+	tree.modules = nil
+	tree.add("alpha", "beta")
+}
+
+// separate builds in a directory of its own, as with O=.
+func (tree *trapTree) separate() {
+	tree.obj = tree.t.TempDir()
+	tree.modules = nil
+	must(tree.t, os.Remove(filepath.Join(tree.src, "vmlinux")))
+	tree.populate()
+}
+
+func (tree *trapTree) command(args ...string) *exec.Cmd {
+	srctree, objtree, cwd := ".", ".", tree.obj
+	if tree.src != tree.obj {
+		srctree = tree.src
+	}
+	vars := []string{"KBUILD_BUILTIN=1", "MODORDER=modules.order"}
+	if tree.ext != "" {
+		vars = []string{"KBUILD_BUILTIN=", "KBUILD_EXTMOD=" + tree.ext, "MODORDER=" + tree.ext + "/modules.order", "extmod_prefix=" + tree.ext + "/"}
+		if tree.cwdExt {
+			srctree, objtree, cwd = tree.src, tree.obj, tree.ext
+		}
+	}
+	pahole := tree.stub("bin/pahole")
+	vars = append(vars, "srctree="+srctree, "objtree="+objtree, "SRCARCH=x86", "CONFIG_SHELL=sh", "quiet=quiet_", "Q=@",
+		"CC="+tree.stub("bin/gcc"), "LD="+tree.stub("bin/ld"), "OBJCOPY="+tree.stub("bin/objcopy"), "PAHOLE="+pahole,
+		"RESOLVE_BTFIDS="+tree.stub("bin/resolve_btfids"))
+	cmd := exec.Command("make", slices.Concat([]string{"-rR", "--no-print-directory", "-f", filepath.Join(tree.obj, "Makefile.top")}, vars, tree.vars, args)...)
+	cmd.Dir = cwd
+	cmd.Env = append(slices.DeleteFunc(os.Environ(), func(v string) bool {
+		return strings.HasPrefix(v, "MAKE") || strings.HasPrefix(v, "MFLAGS")
+	}), "PATH="+tree.stub("bin")+":"+os.Getenv("PATH"), "STUBS="+tree.stub(""))
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	return cmd
+}
+
+// make runs make and gives its output, on success.
+func (tree *trapTree) make(args ...string) (string, error) {
+	must(tree.t, os.WriteFile(tree.stub("log"), nil, 0o644))
+	tick()
+	out, err := tree.command(args...).CombinedOutput()
+	if err != nil {
+		return string(out), fmt.Errorf("make failed: %s", lastLines(string(out)))
+	}
+	return string(out), nil
+}
+
+func lastLines(out string) string {
+	lines := strings.Split(strings.TrimSpace(out), "\n")
+	return strings.Join(lines[max(0, len(lines)-3):], " / ")
+}
+
+// interrupted starts make and ends it with a signal while an encoder is at
+// work: the whole group, as a terminal does, or make alone.
+func (tree *trapTree) interrupted(sig syscall.Signal, group bool) {
+	tick()
+	tree.write(tree.stub("hang"), "")
+	cmd := tree.command()
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	must(tree.t, cmd.Start())
+	for deadline := time.Now().Add(20 * time.Second); ; {
+		if text, _ := os.ReadFile(tree.stub("hang")); len(text) > 0 {
+			break
+		}
+		if time.Now().After(deadline) {
+			_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+			tree.t.Fatalf("no encoder was started: %s", out.String())
+		}
+		time.Sleep(time.Millisecond)
+	}
+	pid := cmd.Process.Pid
+	if group {
+		pid = -pid
+	}
+	must(tree.t, syscall.Kill(pid, sig))
+	if !group {
+		time.Sleep(20 * time.Millisecond)
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // what make left behind
+	}
+	_ = cmd.Wait()
+	must(tree.t, os.Remove(tree.stub("hang")))
+}
+
+// lines are the lines of a module.
+func (tree *trapTree) lines(module string) []string {
+	text, err := os.ReadFile(filepath.Join(tree.dir(), module+".ko"))
+	if err != nil {
+		return nil
+	}
+	return strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")
+}
+
+// whole tells what is wrong with the modules, after a make that should have
+// left them with the BTF for this vmlinux.
+func (tree *trapTree) whole() error {
+	vmlinux, err := os.ReadFile(filepath.Join(tree.obj, "vmlinux"))
+	must(tree.t, err)
+	version, err := os.ReadFile(tree.stub("version"))
+	must(tree.t, err)
+	_, base, _ := strings.Cut(string(vmlinux), "BTF ")
+	wantIDs := map[bool]string{true: "IDS resolved", false: "IDS unresolved"}[tree.resolves()]
+	want := "BTF of BTF " + strings.TrimSpace(base) + " by " + strings.TrimSpace(string(version)) + " with"
+	for _, m := range tree.modules {
+		var btf, ids, other int
+		for _, line := range tree.lines(m) {
+			switch {
+			case strings.HasPrefix(line, want):
+				btf++
+			case line == wantIDs:
+				ids++
+			case !strings.HasPrefix(line, "link "):
+				other++
+			}
+		}
+		if btf != 1 || other > 0 || ids > 1 || (ids == 1) != strings.HasPrefix(m, "ids") {
+			return fmt.Errorf("%s.ko is %q", m, tree.lines(m))
+		}
+	}
+	for _, pattern := range []string{"*.BTF*", "*.btf", "*.tmp", "st.*", "*.new"} {
+		left, _ := filepath.Glob(filepath.Join(tree.dir(), pattern))
+		left = slices.DeleteFunc(left, func(f string) bool { return filepath.Base(f) == "vmlinux.btf" })
+		if len(left) > 0 {
+			return fmt.Errorf("left behind: %s", filepath.Base(left[0]))
+		}
+	}
+	return nil
+}
+
+// resolves tells whether the tree resolves BTF ids of modules (since 5.16).
+func (tree *trapTree) resolves() bool {
+	text, _ := os.ReadFile(filepath.Join(tree.src, modfinal))
+	return strings.Contains(string(text), "RESOLVE_BTFIDS") || strings.Contains(string(text), "gen-btf.sh")
+}
+
+// done counts what the last make did: lines of the log with the word.
+func (tree *trapTree) done(word string) int {
+	log, err := os.ReadFile(tree.stub("log"))
+	must(tree.t, err)
+	n := 0
+	for _, line := range strings.Split(string(log), "\n") {
+		if strings.HasPrefix(line, word+" ") {
+			n++
+		}
+	}
+	return n
+}
+
+// idle tells what a make does that has nothing to do.
+func (tree *trapTree) idle() error {
+	before := tree.snapshot()
+	if _, err := tree.make(); err != nil {
+		return err
+	}
+	if n := tree.done("LD") + tree.done("BTF"); n > 0 {
+		return fmt.Errorf("the next make links %d and encodes %d", tree.done("LD"), tree.done("BTF"))
+	}
+	if changed := changes(before, tree.snapshot()); changed != "" {
+		return fmt.Errorf("the next make changes %s", changed)
+	}
+	return nil
+}
+
+// snapshot is every file but the stubs': time and content.
+func (tree *trapTree) snapshot() map[string]string {
+	files := map[string]string{}
+	for _, dir := range []string{tree.obj, tree.dir()} {
+		must(tree.t, filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() || strings.HasPrefix(path, tree.stub("")) {
+				return err
+			}
+			info, err := d.Info()
+			if err != nil {
+				return err
+			}
+			text, err := os.ReadFile(path)
+			files[path] = info.ModTime().String() + string(text)
+			return err
+		}))
+	}
+	return files
+}
+
+// changes is the first file that differs.
+func changes(before, after map[string]string) string {
+	for _, path := range slices.Sorted(maps.Keys(after)) {
+		if before[path] != after[path] {
+			return filepath.Base(path)
+		}
+	}
+	for path := range before {
+		if _, ok := after[path]; !ok {
+			return filepath.Base(path)
+		}
+	}
+	return ""
+}
