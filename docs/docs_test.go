@@ -18,7 +18,7 @@ import (
 var pages = []string{"compare-encoders.md", "doctor.md", "drop-in.md", "how-it-works.md", "in-ci.md", "install.md", "look.md", "patch-a-tree.md"}
 
 // others are older pages, about measurements that take long; what they run is in the tests that they name.
-var others = []string{"deviations.md", "dialect.md", "out-of-tree.md", "parity.md", "performance.md", "reliability.md", "verify-and-diff.md",
+var others = []string{"deviations.md", "dialect.md", "kernels.md", "out-of-tree.md", "parity.md", "performance.md", "reliability.md", "verify-and-diff.md",
 	"wiring.md"}
 
 func TestAllPagesAreListed(t *testing.T) {

@@ -14,17 +14,16 @@ import (
 )
 
 var baseHelp = cli.Help{
-	Synopsis: "btf-ko base [-o FILE] VMLINUX | btf-ko base --find MODULE",
+	Synopsis: "btf-ko base [--raw] [-o FILE] VMLINUX | btf-ko base --find MODULE",
 	Text: `
-Writes a base file: the BTF of VMLINUX, which is any ELF file with .BTF or raw
-BTF, with an index that is ready to use. It takes some megabytes and can be given
-to --btf_base in the place of vmlinux; beside vmlinux it is found by itself. A file
-that says the same already is left alone, so that make takes what depends on it
-for up to date when vmlinux was linked again and its types are what they were.`,
+Writes a base file: the BTF of VMLINUX, which is any ELF file with .BTF, raw BTF or
+a bootable kernel, with an index. It takes some megabytes and stands for vmlinux as
+--btf_base; beside vmlinux it is found by itself. A file that says the same already
+is left alone, so that make takes what depends on it for up to date.`,
 	Exit: "0 done, 1 cannot be read or written, 2 wrong command line",
 	Examples: []string{
 		"btf-ko base vmlinux                           # writes vmlinux.btfbase",
-		"btf-ko base -o 6.12.btfbase /sys/kernel/btf/vmlinux",
+		"btf-ko base --raw -o 6.12.btf /boot/vmlinuz-6.12.0",
 		"btf-ko base --find x.ko                       # what --btf_base auto takes",
 	},
 }
@@ -33,6 +32,7 @@ func runBase(args []string, stdout, stderr io.Writer) int {
 	flags := newFlagSet("btf-ko base", stderr)
 	output := flags.StringP("output", "o", "", "write `FILE` (default VMLINUX.btfbase)")
 	find := flags.Bool("find", false, "print where the base for a module is")
+	raw := flags.Bool("raw", false, "write the BTF alone")
 	verbose := flags.BoolP("verbose", "v", false, "say whether it was written")
 	flags.Usage = func() { fmt.Fprint(stdout, baseHelp.Format(flags)) }
 	if err := flags.Parse(args); errors.Is(err, pflag.ErrHelp) {
@@ -52,6 +52,9 @@ func runBase(args []string, stdout, stderr io.Writer) int {
 		}
 		fmt.Fprintln(stdout, path)
 		return exitDone
+	}
+	if *raw {
+		return writeRaw(vmlinux, *output, stderr)
 	}
 	if *output == "" {
 		*output = encode.BesideBase(vmlinux)
@@ -74,6 +77,23 @@ func runBase(args []string, stdout, stderr io.Writer) int {
 			outcome = "written"
 		}
 		fmt.Fprintf(stderr, "btf-ko: %s: %s, %d types\n", *output, outcome, base.NumTypes())
+	}
+	return exitDone
+}
+
+// writeRaw writes the BTF of vmlinux without anything else.
+func writeRaw(vmlinux, output string, stderr io.Writer) int {
+	if output == "" {
+		return usageError(stderr, "base", errors.New("--raw needs -o FILE"))
+	}
+	in, err := openInput(vmlinux)
+	if err == nil {
+		defer in.close()
+		err = writeDetached(output, in.btf)
+	}
+	if err != nil {
+		fmt.Fprintf(stderr, "btf-ko: %v\n", err)
+		return exitFailed
 	}
 	return exitDone
 }

@@ -5,10 +5,11 @@ package main
 import (
 	"fmt"
 
+	"github.com/kbtf/kbtf/internal/bzimage"
 	"github.com/kbtf/kbtf/internal/elfimage"
 )
 
-// An input is a file with BTF in it: ELF, or raw BTF such as /sys/kernel/btf/vmlinux.
+// An input is a file with BTF in it: ELF, raw BTF such as /sys/kernel/btf/vmlinux, or a bootable kernel.
 type input struct {
 	path string
 	btf  []byte // .BTF
@@ -23,8 +24,14 @@ func openInput(path string) (*input, error) {
 		return nil, err
 	}
 	in := &input{path: path, btf: data, data: data}
+	if bzimage.Is(data) {
+		if data, err = bzimage.Vmlinux(data); err != nil {
+			in.close()
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+	}
 	if elfimage.IsELF(data) {
-		if err := in.findSections(); err != nil {
+		if err := in.findSections(data); err != nil {
 			in.close()
 			return nil, err
 		}
@@ -32,8 +39,8 @@ func openInput(path string) (*input, error) {
 	return in, nil
 }
 
-func (in *input) findSections() error {
-	img, err := elfimage.Parse(in.path, in.data)
+func (in *input) findSections(data []byte) error {
+	img, err := elfimage.Parse(in.path, data)
 	if err != nil {
 		return err
 	}

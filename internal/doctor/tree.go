@@ -23,7 +23,7 @@ const (
 	Upstream    Wiring = "upstream"     // as kernels since 5.11 do
 	Ours        Wiring = "ours"         // as kconfig-probe patch has wired it
 	Broken      Wiring = "broken"       // as upstream, but every module is linked again whenever vmlinux changes
-	HalfPatched Wiring = "half-patched" // Kconfig or Makefile.modfinal, but not both; or as no release has it
+	HalfPatched Wiring = "half-patched" // Kconfig or Makefile.modfinal, but not both
 )
 
 // A Tree is a kernel's source tree.
@@ -112,9 +112,6 @@ func (t *Tree) recognise() error {
 	}
 	if _, err := kbuild.NewPlan(t.Path, kbuild.Wiring{Encoder: kbuild.BTFKo, Helper: kbuild.InModfinal}); err != nil {
 		t.Reason = err.Error()
-		if t.Wiring == Upstream { // but not as any release has it
-			t.Wiring = HalfPatched
-		}
 	}
 	return nil
 }
