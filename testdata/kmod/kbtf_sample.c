@@ -3,8 +3,6 @@
  * A module with what BPF programs want of a module's BTF: a type that no other has, a
  * function to attach to, and a kfunc. testdata/bpf/attach.c is the program.
  */
-#include <linux/btf.h>
-#include <linux/btf_ids.h>
 #include <linux/list.h>
 #include <linux/module.h>
 #include <linux/moduleparam.h>
@@ -38,6 +36,9 @@ static const struct kernel_param_ops push_ops = { .set = push };
 module_param_cb(push, &push_ops, NULL, 0200);
 
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 0, 0)
+#include <linux/btf.h>
+#include <linux/btf_ids.h>
+
 /* Before 6.3 and 6.9. */
 #ifndef __bpf_kfunc
 #define __bpf_kfunc __used noinline
