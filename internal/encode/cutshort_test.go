@@ -53,17 +53,27 @@ func TestBaseCutShort(t *testing.T) {
 	if _, err := WriteBaseFile(file, made); err != nil {
 		t.Fatal(err)
 	}
-	img := gcc.build(t, "typedef int t77; struct s { t77 x; } v;")
+	// The member's name is one of the base's, far from its beginning: also where the index was made in time, it is compared with the file.
+	img := gcc.build(t, "typedef int t77; struct s { t77 t9990; } v;")
 	for _, path := range []string{raw, file} {
-		base, err := LoadBase(path, BaseCache{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := os.Truncate(path, 4096); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := File(img, base, Options{Dialect: base.Dialect, Threads: 2}); !errors.Is(err, fault.ErrCutShort) {
-			t.Errorf("%s: %v", filepath.Base(path), err)
+		whole := elftest.Read(t, path)
+		for _, ready := range []bool{false, true} { // whoever reads it first meets the hole
+			if err := os.WriteFile(path, whole, 0o644); err != nil {
+				t.Fatal(err)
+			}
+			base, err := LoadBase(path, BaseCache{})
+			if err == nil && ready {
+				err = base.Ready()
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Truncate(path, 4096); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := File(img, base, Options{Dialect: base.Dialect, Threads: 2}); !errors.Is(err, fault.ErrCutShort) {
+				t.Errorf("%s, ready %v: %v", filepath.Base(path), ready, err)
+			}
 		}
 	}
 }
