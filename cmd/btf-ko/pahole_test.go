@@ -8,13 +8,12 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/kbtf/kbtf/internal/fetchtest"
 )
 
 // What the scripts of kernels make of btf-ko under pahole's name.
 func TestAsPahole(t *testing.T) {
-	if testing.Short() {
-		t.Skip("downloads a kernel tree")
-	}
 	dir := t.TempDir()
 	pahole := filepath.Join(dir, "pahole")
 	if out, err := exec.Command("go", "build", "-o", pahole, ".").CombinedOutput(); err != nil {
@@ -31,7 +30,7 @@ func TestAsPahole(t *testing.T) {
 		return strings.TrimSpace(string(out))
 	}
 	for _, tree := range []string{"linux-source-6.1", "linux-source-6.12"} {
-		script := filepath.Join(output("../../scripts/fetch", tree), "scripts/pahole-version.sh")
+		script := filepath.Join(fetchtest.Path(t, tree), "scripts/pahole-version.sh")
 		if got := output("sh", script, pahole); got != "132" {
 			t.Errorf("%s: %q", script, got)
 		}

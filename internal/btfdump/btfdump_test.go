@@ -16,22 +16,8 @@ import (
 	"github.com/kbtf/kbtf/internal/btf"
 	"github.com/kbtf/kbtf/internal/elfimage"
 	"github.com/kbtf/kbtf/internal/encode"
+	"github.com/kbtf/kbtf/internal/fetchtest"
 )
-
-// fetch is where a real input is.
-func fetch(t *testing.T, input string) string {
-	t.Helper()
-	if testing.Short() {
-		t.Skip("downloads a kernel")
-	}
-	cmd := exec.Command("../../scripts/fetch", input)
-	cmd.Stderr = os.Stderr // progress
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("scripts/fetch %s: %v", input, err)
-	}
-	return strings.TrimSpace(string(out))
-}
 
 // kernels are Debian's, whose modules have BTF by pahole 1.24, 1.24 and 1.32.
 var kernels = []string{"linux-6.1-dbg", "linux-6.12-cloud-dbg", "linux-7-cloud-dbg"}
@@ -39,7 +25,7 @@ var kernels = []string{"linux-6.1-dbg", "linux-6.12-cloud-dbg", "linux-7-cloud-d
 // kernelFiles gives a kernel's vmlinux and modules.
 func kernelFiles(t *testing.T, input string) (vmlinux string, modules []string) {
 	t.Helper()
-	dir := filepath.Join(fetch(t, input), "usr/lib/debug")
+	dir := filepath.Join(fetchtest.Path(t, input), "usr/lib/debug")
 	found, err := filepath.Glob(filepath.Join(dir, "boot/vmlinux-*"))
 	if err != nil || len(found) != 1 {
 		t.Fatalf("%s: vmlinux: %v %v", dir, found, err)
@@ -105,7 +91,7 @@ func firstDifference(a, b string) string {
 
 // Every fortieth module of three kernels, and their vmlinux: what bpftool prints, line for line.
 func TestRawIsThatOfBpftool(t *testing.T) {
-	bpftool := fetch(t, "bpftool")
+	bpftool := fetchtest.Path(t, "bpftool")
 	for _, kernel := range kernels {
 		t.Run(kernel, func(t *testing.T) {
 			vmlinux, modules := kernelFiles(t, kernel)
@@ -137,7 +123,7 @@ func TestRawIsThatOfBpftool(t *testing.T) {
 
 // All kinds, in both byte orders, as bpftool has them.
 func TestRawOfAllKinds(t *testing.T) {
-	bpftool := fetch(t, "bpftool")
+	bpftool := fetchtest.Path(t, "bpftool")
 	dir := t.TempDir()
 	source := filepath.Join(dir, "kinds.c")
 	write(t, source, kindsSource)

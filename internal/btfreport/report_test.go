@@ -14,6 +14,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/kbtf/kbtf/internal/btf"
+	"github.com/kbtf/kbtf/internal/fetchtest"
 )
 
 func TestGroup(t *testing.T) {
@@ -54,24 +55,9 @@ func TestHistogram(t *testing.T) {
 	}
 }
 
-// fetch is where a real input is.
-func fetch(t *testing.T, input string) string {
-	t.Helper()
-	if testing.Short() {
-		t.Skip("downloads a kernel")
-	}
-	cmd := exec.Command("../../scripts/fetch", input)
-	cmd.Stderr = os.Stderr // progress
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("scripts/fetch %s: %v", input, err)
-	}
-	return strings.TrimSpace(string(out))
-}
-
 // Debian's 7.2 modules were encoded by pahole 1.32, which says much of the base again: the report has to show that.
 func TestRealModules(t *testing.T) {
-	dir := filepath.Join(fetch(t, "linux-7-cloud-dbg"), "usr/lib/debug")
+	dir := filepath.Join(fetchtest.Path(t, "linux-7-cloud-dbg"), "usr/lib/debug")
 	vmlinux, err := filepath.Glob(filepath.Join(dir, "boot/vmlinux-*"))
 	if err != nil || len(vmlinux) != 1 {
 		t.Fatal(vmlinux, err)

@@ -4,12 +4,12 @@ package doctor
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 
+	"github.com/kbtf/kbtf/internal/fetchtest"
 	"github.com/kbtf/kbtf/kbuild"
 	"github.com/kbtf/kbtf/probe"
 )
@@ -83,21 +83,6 @@ func TestDefectsAreReportedWhereTheyApply(t *testing.T) {
 	}
 }
 
-// fetch is where a real input is.
-func fetch(t *testing.T, input string) string {
-	t.Helper()
-	if testing.Short() {
-		t.Skip("downloads a kernel tree")
-	}
-	cmd := exec.Command("../../scripts/fetch", input)
-	cmd.Stderr = os.Stderr // progress
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("scripts/fetch %s: %v", input, err)
-	}
-	return strings.TrimSpace(string(out))
-}
-
 func TestRealTrees(t *testing.T) {
 	for input, want := range map[string]struct {
 		version string
@@ -108,7 +93,7 @@ func TestRealTrees(t *testing.T) {
 		"linux-source-6.1":  {`6\.1\.\d+`, Upstream},
 		"linux-source-6.12": {`6\.12\.\d+`, Upstream},
 	} {
-		tree, err := readTree(fetch(t, input))
+		tree, err := readTree(fetchtest.Path(t, input))
 		if err != nil {
 			t.Error(err)
 			continue
@@ -195,7 +180,7 @@ func TestWiring(t *testing.T) {
 
 // A pahole with the libbpf of its suite, as apt installs it.
 func TestLibbpf(t *testing.T) {
-	root := filepath.Join(filepath.Dir(fetch(t, "pahole-1.30")), "root")
+	root := filepath.Join(filepath.Dir(fetchtest.Path(t, "pahole-1.30")), "root")
 	if got := libbpf(filepath.Join(root, "usr/bin/pahole"), []string{filepath.Join(root, "usr/lib/*-linux-*")}); !regexp.MustCompile(`^1\.\d+\.\d+$`).MatchString(got) {
 		t.Errorf("libbpf %q", got)
 	}
