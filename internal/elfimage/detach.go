@@ -9,7 +9,8 @@ import (
 	"io/fs"
 	"os"
 	"slices"
-	"syscall"
+
+	"github.com/kbtf/kbtf/internal/replace"
 )
 
 // Detach removes the sections of these names. What Attach has put there goes with its traces: the file has the bytes that it had
@@ -44,7 +45,13 @@ func (img *Image) Detach(names ...string) (removed bool, err error) {
 	if !cut && attached {
 		return true, img.restore(&before)
 	}
-	return true, replaceFile(img.Path, data, st)
+	if err := replace.Like(img.Path, data, st); err != nil {
+		if p := (*fs.PathError)(nil); errors.As(err, &p) {
+			err = p.Err
+		}
+		return false, fmt.Errorf("%s: cannot replace: %w", img.Path, err)
+	}
+	return true, nil
 }
 
 // tidy removes what attaching or detaching that was killed left behind the end of the file.
@@ -172,27 +179,4 @@ func (img *Image) putOffset(h []byte, v uint64) {
 	} else {
 		img.Order.PutUint32(h[16:], uint32(v))
 	}
-}
-
-// replaceFile puts a new file into the place of one, with its mode and, where that is allowed, its owner.
-func replaceFile(path string, data []byte, st os.FileInfo) error {
-	tmp := fmt.Sprintf("%s.tmp%d", path, os.Getpid())
-	err := os.WriteFile(tmp, data, 0o600)
-	if err == nil {
-		if u, ok := st.Sys().(*syscall.Stat_t); ok {
-			_ = os.Chown(tmp, int(u.Uid), int(u.Gid))
-		}
-		err = os.Chmod(tmp, st.Mode().Perm())
-	}
-	if err == nil {
-		err = os.Rename(tmp, path)
-	}
-	if err != nil {
-		_ = os.Remove(tmp)
-		if p := (*fs.PathError)(nil); errors.As(err, &p) {
-			err = p.Err
-		}
-		return fmt.Errorf("%s: cannot replace: %w", path, err)
-	}
-	return nil
 }

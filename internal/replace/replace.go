@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -19,6 +20,20 @@ const suffix = ".kbtf-tmp"
 // File gives a file these contents; a symbolic link stays one. Processes that write the same file at the same time wait for each
 // other. After an error the file is as it was, and nothing is left beside it.
 func File(path string, contents []byte) error {
+	return write(path, contents, func(f *os.File) error { return f.Chmod(0o644) })
+}
+
+// Like is File for a file that keeps the mode and, where that is allowed, the owner that it has.
+func Like(path string, contents []byte, was fs.FileInfo) error {
+	return write(path, contents, func(f *os.File) error {
+		if u, ok := was.Sys().(*syscall.Stat_t); ok {
+			_ = f.Chown(int(u.Uid), int(u.Gid))
+		}
+		return f.Chmod(was.Mode().Perm())
+	})
+}
+
+func write(path string, contents []byte, finish func(f *os.File) error) error {
 	if target, err := filepath.EvalSymlinks(path); err == nil {
 		path = target
 	}
@@ -33,7 +48,7 @@ func File(path string, contents []byte) error {
 		_, err = f.Write(contents)
 	}
 	if err == nil {
-		err = f.Chmod(0o644)
+		err = finish(f)
 	}
 	if err == nil {
 		err = os.Rename(name, path)
