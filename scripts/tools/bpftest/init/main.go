@@ -22,6 +22,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/kbtf/kbtf/scripts/tools/bpftest/guest"
+	machine "github.com/kbtf/kbtf/scripts/tools/qemu/guest"
 )
 
 func main() {
@@ -33,17 +34,11 @@ func main() {
 }
 
 func run() error {
-	for _, mount := range [][2]string{{"devtmpfs", "/dev"}, {"proc", "/proc"}, {"sysfs", "/sys"}} {
-		if err := unix.Mount(mount[0], mount[1], mount[0], 0, ""); err != nil {
-			return fmt.Errorf("mounting %s: %w", mount[1], err)
-		}
-	}
-	// Through the kernel's log, whose lines are whole and in order with the kernel's own.
-	log, err := os.OpenFile("/dev/kmsg", os.O_WRONLY, 0)
+	log, err := machine.Start()
 	if err != nil {
 		return err
 	}
-	report := func(r guest.Result) { fmt.Fprintf(log, "<4>%v\n", r) } // as a warning
+	report := func(r guest.Result) { _ = log.Report(r) } // the host misses what was not written
 	check := func(what string, err error) {
 		r := guest.Result{What: what}
 		if err != nil {

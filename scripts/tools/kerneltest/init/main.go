@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/kbtf/kbtf/scripts/tools/kerneltest/guest"
+	machine "github.com/kbtf/kbtf/scripts/tools/qemu/guest"
 )
 
 func main() {
@@ -26,13 +27,7 @@ func main() {
 }
 
 func run() error {
-	for _, mount := range [][2]string{{"devtmpfs", "/dev"}, {"proc", "/proc"}, {"sysfs", "/sys"}} {
-		if err := unix.Mount(mount[0], mount[1], mount[0], 0, ""); err != nil {
-			return fmt.Errorf("mounting %s: %w", mount[1], err)
-		}
-	}
-	// Through the kernel's log, whose lines are whole and in order with the kernel's own.
-	log, err := os.OpenFile("/dev/kmsg", os.O_WRONLY, 0)
+	log, err := machine.Start()
 	if err != nil {
 		return err
 	}
@@ -40,15 +35,11 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	report := func(line any) error {
-		_, err := fmt.Fprintf(log, "<4>%v\n", line) // as a warning
-		return err
-	}
 	vmlinux := guest.Result{Name: guest.Vmlinux}
 	if vmlinux.Sum, err = btfSum(vmlinux.Name); err != nil {
 		return err
 	}
-	if err := report(vmlinux); err != nil {
+	if err := log.Report(vmlinux); err != nil {
 		return err
 	}
 	for _, name := range strings.Fields(string(order)) {
@@ -56,11 +47,11 @@ func run() error {
 		if err != nil {
 			return err
 		}
-		if err := report(result); err != nil {
+		if err := log.Report(result); err != nil {
 			return err
 		}
 	}
-	return report(guest.End)
+	return log.Report(guest.End)
 }
 
 func load(name string) (result guest.Result, err error) {
