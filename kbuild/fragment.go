@@ -2,7 +2,10 @@
 
 package kbuild
 
-import "strings"
+import (
+	"strconv"
+	"strings"
+)
 
 // The texts that go into a kernel tree. Kernel style: tabs, 80 columns where
 // the kernel's own line allows. docs/wiring.md gives the reasons line by line.
@@ -28,9 +31,9 @@ config DEBUG_INFO_BTF_MODULES
 // probeFragment asks about the encoder. A variable of make is something that
 // Kconfig knows to configure again for; what its own $(shell,...) said is not.
 func probeFragment(e Encoder) string {
-	encoder := "btf-ko"
+	encoder := e.program()
 	if e == Pahole {
-		encoder = `"$(PAHOLE)"`
+		encoder = strconv.Quote(encoder) // it may have several words
 	}
 	return `# Can the encoder of modules write split BTF? Kconfig reads it, and make
 # configures again when it changes.
@@ -65,11 +68,20 @@ func (e Encoder) base(vmlinux string) string {
 	return vmlinux + ".btfbase"
 }
 
+// program is how makefiles call the encoder.
+func (e Encoder) program() string {
+	if e == Pahole {
+		return "$(PAHOLE)"
+	}
+	return string(e)
+}
+
 // shape is what the rule depends on besides the tree's form.
 type shape struct {
 	form
-	saved string // cmd_ or savedcmd_, before $@
-	newer string // newer-prereqs, or any-prereq before 5.5
+	saved  string // cmd_ or savedcmd_, before $@
+	newer  string // newer-prereqs, or any-prereq before 5.5
+	extmod string // where external modules are made, from where make runs: since 6.13 it runs there
 }
 
 // helpers go into Makefile.modfinal or Kbuild.include.
@@ -84,11 +96,42 @@ if_changed_except = $(if $(call newer_prereqs_except,$(2))$(cmd-check),$(rule_$(
 `
 }
 
-// baseCommand writes the base file, unless it says the same already.
-func (s shape) baseCommand(e Encoder) string {
+// baseRules say where the base of modules is, and make it.
+func (s shape) baseRules(e Encoder) string {
+	base := e.base(s.vmlinux)
+	text := `# The BTF of vmlinux in a file that is written only when it changes. External
+# modules take vmlinux, if it is there: its directory may be read-only.
+btf-base := $(wildcard ` + s.vmlinux + `)
+ifeq ($(KBUILD_EXTMOD),)
+btf-base := $(if $(KBUILD_BUILTIN)$(btf-base),` + base + `)
+`
+	// resolve_btfids needs ELF or the bare BTF: no base file, and no vmlinuz.
+	raw := s.extmod + ".vmlinux.btf.tmp"
 	if e == BTFKo {
-		return "btf-ko base -o $@ " + s.vmlinux
+		text += `else
+# Often it is not there: then KBTF_BASE says where it is, or btf-ko finds that
+# of this release. What it holds is put where make clean removes it.
+btf-source := $(or $(KBTF_BASE),$(if $(btf-base),,$(shell btf-ko base --find --release '$(KERNELRELEASE)')))
+btf-base := $(if $(btf-source),` + raw + `,$(btf-base))
+`
 	}
+	text += `endif
+# Modules are encoded side by side, with one thread each
+btf-flags := $(filter-out -j%,$(PAHOLE_FLAGS) $(MODULE_PAHOLE_FLAGS))
+btf-version := $(shell ` + e.program() + ` --version 2>/dev/null)
+
+`
+	if e == Pahole {
+		return text + "cmd_btf_base = " + s.paholeBase() + "\n\n" + base + ": FORCE\n\t$(call cmd,btf_base)\n"
+	}
+	return text + "cmd_btf_base = btf-ko base -o $@ " + s.vmlinux + "\n" +
+		"cmd_btf_raw = btf-ko base --raw --release '$(KERNELRELEASE)' -o $@ $(btf-source)\n" +
+		"\n" + base + ": FORCE\n\t$(call cmd,btf_base)\n" +
+		"\n" + raw + ": FORCE\n\t$(call cmd,btf_raw)\n"
+}
+
+// paholeBase writes the bare BTF of vmlinux, unless the file has just that.
+func (s shape) paholeBase() string {
 	tmp := "$(dot-target).tmp"
 	return "$(OBJCOPY) -O binary --only-section=.BTF " + s.vmlinux + " " + tmp + "; \\\n" +
 		"\tif cmp -s " + tmp + " $@; then rm -f " + tmp + "; else mv -f " + tmp + " $@; fi"
@@ -96,17 +139,21 @@ func (s shape) baseCommand(e Encoder) string {
 
 // encode gives $@ its BTF.
 func (s shape) encode(e Encoder) string {
-	if s.genBTF != "" {
-		script := `PAHOLE_FLAGS="$(btf-flags)" ` + s.genBTF + " "
-		if e == BTFKo {
-			// resolve_btfids reads vmlinux; btf-ko finds the base file beside it.
-			return "PAHOLE=btf-ko " + script + "--btf_base " + s.vmlinux + " $@"
-		}
-		return script + "--btf_base $(btf-base) $@"
-	}
-	command, base := "btf-ko $(btf-flags) --btf_base $(btf-base) $@", s.vmlinux
+	// resolve_btfids cannot read a base file; btf-ko finds it beside vmlinux.
+	base := "$(if $(KBUILD_EXTMOD),$(btf-base)," + s.vmlinux + ")"
 	if e == Pahole {
-		command, base = `LLVM_OBJCOPY="$(OBJCOPY)" $(PAHOLE) -J $(btf-flags) --btf_base $(btf-base) $@`, "$(btf-base)"
+		base = "$(btf-base)"
+	}
+	if s.genBTF != "" {
+		script := `PAHOLE_FLAGS="$(btf-flags)" ` + s.genBTF + " --btf_base " + base + " $@"
+		if e == BTFKo {
+			script = "PAHOLE=btf-ko " + script
+		}
+		return script
+	}
+	command := "btf-ko $(btf-flags) --btf_base $(btf-base) $@"
+	if e == Pahole {
+		command = `LLVM_OBJCOPY="$(OBJCOPY)" $(PAHOLE) -J $(btf-flags) --btf_base $(btf-base) $@`
 	}
 	if s.resolve {
 		command += " && \\\n\t$(RESOLVE_BTFIDS) -b " + base + " $@"
@@ -116,32 +163,12 @@ func (s shape) encode(e Encoder) string {
 
 // rule is the rule that links modules and what belongs to it.
 func (s shape) rule(w Wiring, r linkRule) string {
-	version := "btf-ko"
-	if w.Encoder == Pahole {
-		version = "$(PAHOLE)"
-	}
-	base := w.Encoder.base(s.vmlinux)
 	var b strings.Builder
 	if s.command != "" {
 		// Which form it was can no longer be told from the rest.
 		b.WriteString("# kconfig-probe: replaces form " + s.since + " of this rule\n")
 	}
-	b.WriteString(`ifdef CONFIG_DEBUG_INFO_BTF_MODULES
-# The BTF of vmlinux in a file that is written only when it changes. External
-# modules take vmlinux, if it is there: its directory may be read-only.
-btf-base := $(wildcard ` + s.vmlinux + `)
-ifeq ($(KBUILD_EXTMOD),)
-btf-base := $(if $(KBUILD_BUILTIN)$(btf-base),` + base + `)
-endif
-# Modules are encoded side by side, with one thread each
-btf-flags := $(filter-out -j%,$(PAHOLE_FLAGS) $(MODULE_PAHOLE_FLAGS))
-btf-version := $(shell ` + version + ` --version 2>/dev/null)
-
-cmd_btf_base = ` + s.baseCommand(w.Encoder) + `
-
-` + base + `: FORCE
-	$(call cmd,btf_base)
-endif
+	b.WriteString("ifdef CONFIG_DEBUG_INFO_BTF_MODULES\n" + s.baseRules(w.Encoder) + `endif
 
 # The .cmd file is emptied first and written last: a module that was not
 # finished is linked again
@@ -221,7 +248,7 @@ func Fragment(name string, w Wiring) (string, bool) {
 	case "makefile":
 		return probeFragment(w.Encoder) + cleanFragment(w.Encoder) + "\n" + strings.TrimSuffix(builtinFragment, "\n"), true
 	case "modfinal":
-		s := shape{forms()[0], "cmd_", "newer-prereqs"}
+		s := shape{forms()[0], "cmd_", "newer-prereqs", "$(dir $(MODORDER))"}
 		return autoConfFragment + "\n" + s.rule(w, linkRule{"$(modules): %.ko: %.o %.mod.o scripts/module.lds", "+", "ld_ko_o"}), true
 	}
 	return "", false

@@ -15,6 +15,8 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
+	"strings"
 	"sync"
 )
 
@@ -27,6 +29,9 @@ const (
 	topMakefile   = "Makefile"
 	genBTFScript  = "scripts/gen-btf.sh"
 )
+
+// autoConf is the configuration that a tree was built with.
+const autoConf = "include/config/auto.conf"
 
 // buildFiles are in the order of a patch.
 var buildFiles = []string{topMakefile, kconfigDebug, kbuildInclude, modfinal, genBTFScript}
@@ -73,13 +78,26 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("%s:%d: %s", e.File, e.Line, e.Reason)
 }
 
-// sources are the texts of a tree's build files by path.
+// sources are the texts of a tree's build files by path. Of a kernel's headers
+// they are those in scripts/: the configuration is made.
 type sources map[string]string
 
-// readTree reads the build files of the tree in dir.
+func (s sources) areHeaders() bool {
+	_, configurable := s[kconfigDebug]
+	return !configurable
+}
+
+// readTree reads the build files of the tree in dir, or of the headers.
 func readTree(dir string) (sources, error) {
 	s := sources{}
+	headers, err := isHeaders(dir)
+	if err != nil {
+		return nil, err
+	}
 	for _, path := range buildFiles {
+		if headers && filepath.Dir(path) != "scripts" {
+			continue
+		}
 		text, err := os.ReadFile(filepath.Join(dir, path))
 		switch {
 		case errors.Is(err, fs.ErrNotExist) && path == genBTFScript:
@@ -94,6 +112,22 @@ func readTree(dir string) (sources, error) {
 		}
 	}
 	return s, nil
+}
+
+// isHeaders tells whether dir is what distributions install to build external
+// modules: a built tree without the kernel's sources.
+func isHeaders(dir string) (bool, error) {
+	config, err := os.ReadFile(filepath.Join(dir, autoConf))
+	if err != nil {
+		return false, nil
+	}
+	if _, err := os.Stat(filepath.Join(dir, "init/main.c")); err == nil {
+		return false, nil
+	}
+	if !slices.Contains(strings.Split(string(config), "\n"), "CONFIG_DEBUG_INFO_BTF_MODULES=y") {
+		return true, &Error{File: filepath.Join(dir, autoConf), Reason: "has no CONFIG_DEBUG_INFO_BTF_MODULES=y: the kernel of these headers takes no BTF of modules"}
+	}
+	return true, nil
 }
 
 // cause is err without the path that an Error already names.

@@ -5,6 +5,7 @@ package kbuild
 import (
 	"crypto/sha1"
 	"fmt"
+	"slices"
 	"strings"
 
 	udiff "github.com/aymanbagabas/go-udiff"
@@ -34,18 +35,27 @@ Date: Mon, 17 Sep 2001 00:00:00 +0000
 `
 
 func (p *Plan) message() string {
-	who, how := "btf-ko", `btf-ko encodes BTF itself, so neither pahole nor libdw is needed for
-modules. It has to be in PATH, and so has kconfig-probe, which answers for
-PAHOLE_HAS_SPLIT_BTF.
-`
-	if p.Encoder == Pahole {
-		who, how = "pahole", `Split BTF needs pahole 1.19.
-`
-		for _, c := range p.Changes {
-			if c.Path == kconfigDebug {
-				how += "kconfig-probe asks $(PAHOLE) for its version and\nhas to be in PATH.\n"
-			}
+	asks := slices.ContainsFunc(p.Changes, func(c Change) bool { return c.Path == kconfigDebug })
+	var who, how, external string
+	switch p.Encoder {
+	case BTFKo:
+		who, how = "btf-ko", `btf-ko encodes BTF itself, so neither pahole nor libdw is needed for
+modules. It has to be in PATH`
+		if asks {
+			how += `, and so has kconfig-probe, which answers for
+PAHOLE_HAS_SPLIT_BTF`
 		}
+		how += ".\n"
+		external = `. Then btf-ko
+finds the BTF of that release's vmlinux, running or installed, or KBTF_BASE
+names a file that has it. Without it they get no BTF, which is said.`
+	case Pahole:
+		who, how = "pahole", "Split BTF needs pahole 1.19.\n"
+		if asks {
+			how += "kconfig-probe asks $(PAHOLE) for its version and\nhas to be in PATH.\n"
+		}
+		external = `, and get no
+BTF then.`
 	}
 	return `Subject: [PATCH] kbuild: Generate split BTF for kernel modules with ` + who + `
 
@@ -63,8 +73,7 @@ A module is never left without its BTF, or with that of another vmlinux: its
 It holds both commands and the version of the encoder, so that a change of
 any of them makes the module anew. If encoding fails, there is no .ko.
 
-External modules are often built against a tree without vmlinux, and get no
-BTF then.
+External modules are often built against a tree without vmlinux` + external + `
 
 ` + how
 }

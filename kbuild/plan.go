@@ -36,8 +36,14 @@ func (s sources) plan(dir string, w Wiring) (*Plan, error) {
 	p := &planner{dir: dir, sources: s, Wiring: w}
 	shape := p.shape()
 	after := sources{modfinal: p.modfinal(&shape)}
-	after[kconfigDebug] = p.kconfig(shape)
-	after[topMakefile] = p.topMakefile(shape)
+	if s.areHeaders() {
+		if shape.command == "" {
+			p.refuse(modfinal, -1, "gives modules no BTF, but %s has CONFIG_DEBUG_INFO_BTF_MODULES=y: half of a patch?", autoConf)
+		}
+	} else {
+		after[kconfigDebug] = p.kconfig(shape)
+		after[topMakefile] = p.topMakefile(shape)
+	}
 	if w.Helper == InKbuildInclude {
 		after[kbuildInclude] = p.kbuildInclude(shape)
 	}
@@ -76,6 +82,9 @@ func (p *planner) refuse(path string, index int, format string, args ...any) str
 // under which names.
 func (p *planner) shape() shape {
 	s := shape{newer: "newer-prereqs"}
+	if strings.Contains(p.sources[modfinal], "$(MODORDER)") {
+		s.extmod = "$(dir $(MODORDER))"
+	}
 	m := parseMakefile(splitLines(p.sources[kbuildInclude]))
 	if _, ok := m.find("any-prereq"); ok {
 		s.newer = "any-prereq"

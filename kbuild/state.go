@@ -71,7 +71,10 @@ func (s sources) undo(w Wiring) []sources {
 			}
 			for _, kconfig := range s.undoKconfig(w, f) {
 				tree := s.undoRest(w, shape)
-				tree[modfinal], tree[kconfigDebug] = link, kconfig
+				tree[modfinal] = link
+				if !s.areHeaders() {
+					tree[kconfigDebug] = kconfig
+				}
 				trees = append(trees, tree)
 			}
 		}
@@ -93,8 +96,11 @@ func (s sources) undoRest(w Wiring, shape shape) sources {
 	for path, text := range s {
 		before[path] = text
 	}
-	for _, fragment := range []string{probeFragment(w.Encoder), cleanFragment(w.Encoder), builtinFragment} {
-		before[topMakefile] = strings.Replace(before[topMakefile], fragment, "", 1)
+	if text, ok := s[topMakefile]; ok {
+		for _, fragment := range []string{probeFragment(w.Encoder), cleanFragment(w.Encoder), builtinFragment} {
+			text = strings.Replace(text, fragment, "", 1)
+		}
+		before[topMakefile] = text
 	}
 	if w.Helper == InKbuildInclude {
 		before[kbuildInclude] = strings.Replace(before[kbuildInclude], "\n"+shape.helpers(), "", 1)

@@ -30,9 +30,11 @@ type trap struct {
 	// harmless: upstream's rules get this right as well. All other traps have to
 	// catch upstream's rule in at least one tree: else they test nothing.
 	harmless bool
+	// only: with the other encoder there is no way out.
+	only Encoder
 }
 
-// after runs make once and checks the modules, and that they stay so.
+// after1 runs make once and checks the modules, and that they stay so.
 func after1(tree *trapTree, args ...string) error {
 	if _, err := tree.make(args...); err != nil {
 		return err
@@ -289,6 +291,36 @@ var traps = []trap{
 		tree.external()
 		return appears(tree)
 	}},
+	{name: "M=: vmlinux is elsewhere", fresh: true, only: BTFKo, run: func(tree *trapTree) error {
+		tree.external()
+		must(tree.t, os.Remove(filepath.Join(tree.obj, "vmlinux")))
+		tree.vars = append(tree.vars, "KERNELRELEASE=6.1.5-test")
+		tree.write(tree.stub("found-6.1.6-test"), "BTF other\n")
+		if out, err := tree.make(); err != nil || tree.done("BTF") > 0 || !strings.Contains(out, "no base for 6.1.5-test") {
+			return fmt.Errorf("without it, another release's there: %v: %s", err, out)
+		}
+		found, given := tree.stub("found-6.1.5-test"), tree.stub("given")
+		tree.base = found
+		tree.write(found, "BTF one\n")
+		if err := after1(tree); err != nil {
+			return err
+		}
+		if err := tree.idle(); err != nil {
+			return err
+		}
+		tree.write(found, "BTF two\n")
+		if err := after1(tree); err != nil {
+			return err
+		}
+		tree.base = given
+		tree.write(given, "BTF three\n")
+		if err := after1(tree, "KBTF_BASE="+given); err != nil {
+			return err
+		}
+		tree.base = ""
+		tree.vmlinux("BTF one")
+		return after1(tree)
+	}},
 	{name: "configured later", fresh: true, run: func(tree *trapTree) error {
 		tree.configure("n")
 		if _, err := tree.make(); err != nil {
@@ -486,6 +518,9 @@ func TestTraps(t *testing.T) {
 						s = after(s, p)
 					}
 					for _, tr := range traps {
+						if rule.wiring.Encoder != "" && tr.only != "" && tr.only != rule.wiring.Encoder {
+							continue
+						}
 						why := ""
 						if err := tr.try(t, k.dir, s); err != nil {
 							why = err.Error()
@@ -563,7 +598,7 @@ func TestPaholeBase(t *testing.T) {
 			t.Fatalf("%s: %v: %s", command, err, out)
 		}
 	}
-	base := strings.NewReplacer("$(OBJCOPY)", "objcopy", "$@", "vmlinux.btf", "$(dot-target)", ".vmlinux.btf").Replace(shape{form: forms()[0]}.baseCommand(Pahole))
+	base := strings.NewReplacer("$(OBJCOPY)", "objcopy", "$@", "vmlinux.btf", "$(dot-target)", ".vmlinux.btf").Replace(shape{form: forms()[0]}.paholeBase())
 	build := func(function, btf string) {
 		t.Helper()
 		must(t, os.WriteFile(filepath.Join(dir, "a.c"), []byte(function+`

@@ -4,6 +4,7 @@ package kbuild
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -28,6 +29,7 @@ type trapTree struct {
 	ext     string   // the external modules' directory; empty without
 	vars    []string // for make's command line
 	modules []string // without .ko
+	base    string   // where the BTF of vmlinux is; empty: in vmlinux
 	cwdExt  bool     // make runs in the external modules' directory (since 6.13)
 }
 
@@ -46,11 +48,18 @@ echo "CC $*" >"$out"
 `,
 	"fixdep": `echo "$SAVED$2 := $3"
 `,
-	// btf-ko base -o FILE VMLINUX; btf-ko or pahole [FLAG...] --btf_base BASE [--btf_encode_detached=F] MODULE
+	// btf-ko base [--raw --release R] -o FILE VMLINUX; btf-ko base --find --release R;
+	// btf-ko or pahole [FLAG...] --btf_base BASE [--btf_encode_detached=F] MODULE
 	"encoder": `if [ "$1" = --version ]; then cat "$STUBS/version"; exit; fi
+if [ "$1 $2" = "base --find" ]; then
+	if ls "$STUBS/found-$4" 2>/dev/null; then exit; fi
+	echo "btf-ko: no base for $4" >&2
+	exit 1
+fi
 if [ "$1" = base ]; then
-	btf=$(grep ^BTF "$4") || { echo "btf-ko: $4: no BTF" >&2; exit 1; }
-	[ "$btf" = "$(cat "$3" 2>/dev/null)" ] || echo "$btf" >"$3"
+	for arg; do case $prev in -o) out=$arg;; esac; prev=$arg; done
+	btf=$(grep ^BTF "$arg") || { echo "btf-ko: $arg: no BTF" >&2; exit 1; }
+	[ "$btf" = "$(cat "$out" 2>/dev/null)" ] || echo "$btf" >"$out"
 	exit
 fi
 detached=
@@ -355,7 +364,7 @@ func (tree *trapTree) lines(module string) []string {
 // whole tells what is wrong with the modules, after a make that should have
 // left them with the BTF for this vmlinux.
 func (tree *trapTree) whole() error {
-	vmlinux, err := os.ReadFile(filepath.Join(tree.obj, "vmlinux"))
+	vmlinux, err := os.ReadFile(cmp.Or(tree.base, filepath.Join(tree.obj, "vmlinux")))
 	must(tree.t, err)
 	version, err := os.ReadFile(tree.stub("version"))
 	must(tree.t, err)
@@ -378,9 +387,10 @@ func (tree *trapTree) whole() error {
 			return fmt.Errorf("%s.ko is %q", m, tree.lines(m))
 		}
 	}
+	kept := []string{"vmlinux.btf", ".vmlinux.btf.tmp"}
 	for _, pattern := range []string{"*.BTF*", "*.btf", "*.tmp", "st.*", "*.new"} {
 		left, _ := filepath.Glob(filepath.Join(tree.dir(), pattern))
-		left = slices.DeleteFunc(left, func(f string) bool { return filepath.Base(f) == "vmlinux.btf" })
+		left = slices.DeleteFunc(left, func(f string) bool { return slices.Contains(kept, filepath.Base(f)) })
 		if len(left) > 0 {
 			return fmt.Errorf("left behind: %s", filepath.Base(left[0]))
 		}

@@ -3,9 +3,11 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
+	"os"
 
 	"github.com/spf13/pflag"
 
@@ -14,7 +16,7 @@ import (
 )
 
 var baseHelp = cli.Help{
-	Synopsis: "btf-ko base [--raw] [-o FILE] VMLINUX | btf-ko base --find MODULE",
+	Synopsis: "btf-ko base [--raw] [-o FILE] VMLINUX | btf-ko base --find MODULE|--release R",
 	Text: `
 Writes a base file: the BTF of VMLINUX, which is any ELF file with .BTF, raw BTF or
 a bootable kernel, with an index. It takes some megabytes and stands for vmlinux as
@@ -32,6 +34,7 @@ func runBase(args []string, stdout, stderr io.Writer) int {
 	flags := newFlagSet("btf-ko base", stderr)
 	output := flags.StringP("output", "o", "", "write `FILE` (default VMLINUX.btfbase)")
 	find := flags.Bool("find", false, "print where the base for a module is")
+	release := flags.String("release", "", "refuse a VMLINUX of another kernel than `R`")
 	raw := flags.Bool("raw", false, "write the BTF alone")
 	verbose := flags.BoolP("verbose", "v", false, "say whether it was written")
 	flags.Usage = func() { fmt.Fprint(stdout, baseHelp.Format(flags)) }
@@ -40,18 +43,28 @@ func runBase(args []string, stdout, stderr io.Writer) int {
 	} else if err != nil {
 		return usageError(stderr, "base", err)
 	}
-	if flags.NArg() != 1 {
-		return usageError(stderr, "base", fmt.Errorf("%d files, not 1: btf-ko base --help tells how", flags.NArg()))
+	host, ofRelease := thisHost(), *find && *release != ""
+	if ofRelease != (flags.NArg() == 0) || flags.NArg() > 1 {
+		return usageError(stderr, "base", fmt.Errorf("%d files: give one, or with --find one module or a --release: btf-ko base --help tells how", flags.NArg()))
 	}
 	vmlinux := flags.Arg(0)
 	if *find {
-		path, err := thisHost().findBase(vmlinux)
+		found, err := "", error(nil)
+		if ofRelease {
+			found, err = host.baseOf(*release)
+		} else {
+			found, err = host.findBase(vmlinux)
+		}
 		if err != nil {
 			fmt.Fprintf(stderr, "btf-ko: %v\n", err)
 			return exitFailed
 		}
-		fmt.Fprintln(stdout, path)
+		fmt.Fprintln(stdout, found)
 		return exitDone
+	}
+	if of := host.baseRelease(vmlinux); *release != "" && of != "" && of != *release {
+		fmt.Fprintf(stderr, "btf-ko: %s: is of %s, not of %s: take %s\n", vmlinux, of, *release, bases(*release))
+		return exitFailed
 	}
 	if *raw {
 		return writeRaw(vmlinux, *output, stderr)
@@ -81,7 +94,7 @@ func runBase(args []string, stdout, stderr io.Writer) int {
 	return exitDone
 }
 
-// writeRaw writes the BTF of vmlinux without anything else.
+// writeRaw writes the BTF of vmlinux without anything else, unless the file has just that.
 func writeRaw(vmlinux, output string, stderr io.Writer) int {
 	if output == "" {
 		return usageError(stderr, "base", errors.New("--raw needs -o FILE"))
@@ -89,7 +102,9 @@ func writeRaw(vmlinux, output string, stderr io.Writer) int {
 	in, err := openInput(vmlinux)
 	if err == nil {
 		defer in.close()
-		err = writeDetached(output, in.btf)
+		if old, readErr := os.ReadFile(output); readErr != nil || !bytes.Equal(old, in.btf) {
+			err = writeDetached(output, in.btf)
+		}
 	}
 	if err != nil {
 		fmt.Fprintf(stderr, "btf-ko: %v\n", err)

@@ -5,11 +5,12 @@ package main
 import (
 	"fmt"
 
+	"github.com/kbtf/kbtf/internal/btf"
 	"github.com/kbtf/kbtf/internal/bzimage"
 	"github.com/kbtf/kbtf/internal/elfimage"
 )
 
-// An input is a file with BTF in it: ELF, raw BTF such as /sys/kernel/btf/vmlinux, or a bootable kernel.
+// An input is a file with BTF in it: ELF, raw BTF such as /sys/kernel/btf/vmlinux, a base file, or a bootable kernel.
 type input struct {
 	path string
 	btf  []byte // .BTF
@@ -24,6 +25,12 @@ func openInput(path string) (*input, error) {
 		return nil, err
 	}
 	in := &input{path: path, btf: data, data: data}
+	if btf.IsBaseFile(data) {
+		if in.btf, err = btf.BaseFileBTF(path, data); err != nil {
+			in.close()
+			return nil, err
+		}
+	}
 	if bzimage.Is(data) {
 		if data, err = bzimage.Vmlinux(data); err != nil {
 			in.close()

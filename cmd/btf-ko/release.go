@@ -63,6 +63,14 @@ func (h host) findBase(module string) (string, error) {
 	if release == "" {
 		return "", fmt.Errorf("%s: has no vermagic to find its base by: give --btf_base vmlinux", module)
 	}
+	if path, err := h.baseOf(release); err == nil {
+		return path, nil
+	}
+	return "", fmt.Errorf("%s: built for %s", module, h.noBase(release, "give --btf_base"))
+}
+
+// baseOf finds the base of a release.
+func (h host) baseOf(release string) (string, error) {
 	if release == h.release {
 		if path := filepath.Join(h.root, liveBTF); exists(path) {
 			return path, nil
@@ -73,8 +81,13 @@ func (h host) findBase(module string) (string, error) {
 			return path, nil
 		}
 	}
-	return "", fmt.Errorf("%s: built for %s, which does not run here (%s does), and none of its files that have BTF is here "+
-		"(/boot/vmlinuz-%s, /lib/modules/%s/build/vmlinux and so on): %s", module, release, h.release, release, release, whatToGive(release))
+	return "", fmt.Errorf("no base for %s", h.noBase(release, "set KBTF_BASE to")) // makefiles ask
+}
+
+// noBase says why there is none, and what to do with what would be one.
+func (h host) noBase(release, use string) string {
+	return fmt.Sprintf("%s, which does not run here (%s does), and none of its files that have BTF is here "+
+		"(/boot/vmlinuz-%s, /lib/modules/%s/build/vmlinux and so on): %s", release, h.release, release, release, use+" "+bases(release))
 }
 
 func exists(path string) bool {
@@ -82,8 +95,9 @@ func exists(path string) bool {
 	return err == nil
 }
 
-func whatToGive(release string) string {
-	return fmt.Sprintf("give --btf_base the vmlinux of %s, its /boot/vmlinuz, or a copy of %s from a machine that runs it", release, liveBTF)
+// bases says what has the BTF of a release.
+func bases(release string) string {
+	return fmt.Sprintf("the vmlinux of %s, its /boot/vmlinuz, or a copy of %s from a machine that runs it", release, liveBTF)
 }
 
 // baseRelease tells the kernel release that a base is of; "" if nothing says so, as in a copy of raw BTF.
@@ -154,7 +168,7 @@ func fits(img *elfimage.Image, base, baseRelease string) error {
 	if err != nil || release == "" || release == baseRelease {
 		return err
 	}
-	return fmt.Errorf("%s: built for %s, but the base %s is of %s: %s", img.Path, release, base, baseRelease, whatToGive(release))
+	return fmt.Errorf("%s: built for %s, but the base %s is of %s: give --btf_base %s", img.Path, release, base, baseRelease, bases(release))
 }
 
 // relocates refuses a base of its own for a kernel that ignores it: kernels before 6.11 know no .BTF.base, and would take the ids

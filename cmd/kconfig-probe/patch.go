@@ -17,7 +17,8 @@ Prints the patch that wires BTF for modules into the kernel tree TREE, for
 git am: the symbols in lib/Kconfig.debug, the rule in
 scripts/Makefile.modfinal and what they need in Makefile, and since 7.0 in
 scripts/gen-btf.sh. Trees since 5.4 can be wired, whether they have BTF of
-modules from upstream or not. One that is not understood is refused.
+modules from upstream or not. One that is not understood is refused. Of a
+kernel's headers, such as /lib/modules/R/build, only scripts/ is changed.
 
 if_changed_except, which the rule is written with, goes into Makefile.modfinal,
 or with --helper=kbuild-include beside the other variants of if_changed.

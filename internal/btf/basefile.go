@@ -192,6 +192,18 @@ func OpenBaseFile(path string, file []byte) (*Base, error) {
 	return base, nil
 }
 
+// BaseFileBTF gives the BTF that a base file holds, little endian.
+func BaseFileBTF(path string, file []byte) ([]byte, error) {
+	base, err := OpenBaseFile(path, file)
+	if err != nil {
+		return nil, err
+	}
+	if err := base.Ready(); err != nil {
+		return nil, err
+	}
+	return marshal(base.Types, base.Strings, binary.LittleEndian, false)
+}
+
 // ErrOtherBase says that a base file is of another base.
 var ErrOtherBase = errors.New("base file of another base")
 
