@@ -14,11 +14,10 @@ import (
 const patchUsage = `kconfig-probe patch TREE [--encoder=btf-ko|pahole] [--helper=modfinal|kbuild-include] [-o FILE | --apply | --check | --revert]
 
 Prints the patch that wires BTF for modules into the kernel tree TREE, for
-git am: the symbols in lib/Kconfig.debug, the rule in
-scripts/Makefile.modfinal and what they need in Makefile, and since 7.0 in
-scripts/gen-btf.sh. Trees since 5.4 can be wired, whether they have BTF of
-modules from upstream or not. One that is not understood is refused. Of a
-kernel's headers, such as /lib/modules/R/build, only scripts/ is changed.
+git am: the symbols in lib/Kconfig.debug, the rule in Makefile.modfinal and
+what they need in Makefile and gen-btf.sh; of headers, as in
+/lib/modules/R/build, only in scripts/. Trees since 5.4 can be wired, whether
+they have BTF of modules or not. One that is not understood is refused.
 
 if_changed_except, which the rule is written with, goes into Makefile.modfinal,
 or with --helper=kbuild-include beside the other variants of if_changed.

@@ -76,7 +76,7 @@ func (d *Diagnosis) config() {
 		}
 		d.problem(fix, "%s: DEBUG_INFO_BTF_MODULES is not set", c.Path)
 	}
-	if c.is("DEBUG_INFO_BTF") && !d.Encoder.readable {
+	if c.is("DEBUG_INFO_BTF") && !d.Encoder.readable && (d.Tree == nil || !d.Tree.headers) {
 		d.problem("let the encoder answer before the next make, also before olddefconfig",
 			"%s: the next make drops DEBUG_INFO_BTF(_MODULES) without a word, as the encoder is missing: struct module changes its size, and modules then fail to load (\"Invalid relocation target\", ENOEXEC)", c.Path)
 	}

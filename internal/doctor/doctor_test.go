@@ -3,11 +3,13 @@
 package doctor
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/kbtf/kbtf/internal/fetchtest"
 	"github.com/kbtf/kbtf/kbuild"
@@ -172,6 +174,31 @@ func TestWiring(t *testing.T) {
 	edit(t, modfinal, func(s string) string { return strings.ReplaceAll(s, "cmd_btf_ko", "cmd_other") })
 	if tree := recognised(dir); tree.Wiring != HalfPatched {
 		t.Errorf("no command: %+v", tree)
+	}
+	// Headers: a Makefile that includes another, no Kconfig, and what the kernel was configured with.
+	headers := smallTree(t)
+	if err := os.Remove(filepath.Join(headers, "lib/Kconfig.debug")); err != nil {
+		t.Fatal(err)
+	}
+	edit(t, filepath.Join(headers, "Makefile"), func(string) string { return "include /usr/src/linux-headers-common/Makefile\n" })
+	edit(t, filepath.Join(headers, "scripts/Makefile.modfinal"), func(s string) string { return s + "      cmd_btf_ko = $(PAHOLE) -J $@\n" })
+	err := os.CopyFS(headers, fstest.MapFS{
+		"include/config/auto.conf":      {Data: []byte("CONFIG_DEBUG_INFO_BTF=y\nCONFIG_DEBUG_INFO_BTF_MODULES=y\n")},
+		"include/config/kernel.release": {Data: []byte("6.12.117+deb12-cloud-amd64\n")},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tree := recognised(headers)
+	if tree.Wiring != Upstream || tree.Version != "6.12.117+deb12-cloud-amd64" || !tree.headers || tree.before(6, 12) || !tree.before(6, 13) {
+		t.Errorf("headers: %+v", tree)
+	}
+	d := Diagnosis{Tree: tree, Config: &Config{Path: ".config", all: map[string]string{"DEBUG_INFO_BTF": "y"}}}
+	d.tree()
+	d.config()
+	told := fmt.Sprint(d.Findings)
+	if !strings.Contains(told, "make skips BTF of the modules") || strings.Contains(told, "the next make drops") {
+		t.Errorf("headers without vmlinux: %s", told)
 	}
 	if _, err := readTree(t.TempDir()); err == nil || !strings.Contains(err.Error(), "not a kernel tree: Makefile: no such file") {
 		t.Error(err)

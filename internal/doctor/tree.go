@@ -26,7 +26,7 @@ const (
 	HalfPatched Wiring = "half-patched" // Kconfig or Makefile.modfinal, but not both
 )
 
-// A Tree is a kernel's source tree.
+// A Tree is a kernel's source tree, or its headers: what is installed to build external modules with.
 type Tree struct {
 	Path    string `json:"path"`
 	Version string `json:"version"`
@@ -35,6 +35,7 @@ type Tree struct {
 	Reason  string `json:"reason,omitempty"`  // why kconfig-probe patch would refuse it
 
 	major, minor int
+	headers      bool   // for external modules alone: they are not configured again
 	scripts      string // what is in the files that say flags of pahole's
 }
 
@@ -52,15 +53,20 @@ func readTree(dir string) (*Tree, error) {
 		return string(m[1])
 	}
 	major, minor := number("VERSION"), number("PATCHLEVEL")
-	if t.major, err = strconv.Atoi(major); err != nil || minor == "" {
+	if t.major, err = strconv.Atoi(major); err == nil && minor != "" {
+		t.minor, _ = strconv.Atoi(minor)
+		t.Version = major + "." + minor
+		if sub := number("SUBLEVEL"); sub != "" && sub != "0" {
+			t.Version += "." + sub
+		}
+		t.Version += number("EXTRAVERSION")
+	} else if t.Version = built(dir, "kernel.release"); t.Version != "" { // headers' Makefile may only include another
+		if _, err := fmt.Sscanf(t.Version, "%d.%d", &t.major, &t.minor); err != nil {
+			return nil, notATree(dir, fmt.Errorf("its release is %q", t.Version))
+		}
+	} else {
 		return nil, notATree(dir, errors.New("its Makefile has no VERSION and PATCHLEVEL"))
 	}
-	t.minor, _ = strconv.Atoi(minor)
-	t.Version = major + "." + minor
-	if sub := number("SUBLEVEL"); sub != "" && sub != "0" {
-		t.Version += "." + sub
-	}
-	t.Version += number("EXTRAVERSION")
 	for _, name := range []string{"Makefile.btf", "pahole-flags.sh", "link-vmlinux.sh"} {
 		text, err := os.ReadFile(filepath.Join(dir, "scripts", name))
 		if err == nil {
@@ -68,6 +74,12 @@ func readTree(dir string) (*Tree, error) {
 		}
 	}
 	return t, t.recognise()
+}
+
+// built is what is in a file of include/config, which a tree has when it was built; empty without.
+func built(dir, name string) string {
+	text, _ := os.ReadFile(filepath.Join(dir, "include/config", name))
+	return strings.TrimSpace(string(text))
 }
 
 func notATree(dir string, err error) error {
@@ -79,7 +91,7 @@ func notATree(dir string, err error) error {
 }
 
 var (
-	kconfigSymbol = regexp.MustCompile(`(?m)^config DEBUG_INFO_BTF_MODULES\b`)
+	kconfigSymbol = regexp.MustCompile(`(?m)^(config |CONFIG_)DEBUG_INFO_BTF_MODULES\b`)
 	encodeCommand = regexp.MustCompile(`(?m)^ *cmd_btf_ko *=`)
 	exceptCall    = regexp.MustCompile(`\$\(call if_changed_except,\w+,(.*)`)
 )
@@ -91,6 +103,9 @@ func (t *Tree) recognise() error {
 		return nil
 	}
 	kconfig, err := os.ReadFile(filepath.Join(t.Path, "lib/Kconfig.debug"))
+	if config := built(t.Path, "auto.conf"); err != nil && config != "" { // headers
+		kconfig, t.headers, err = []byte(config), true, nil
+	}
 	if err != nil {
 		return notATree(t.Path, err)
 	}
@@ -128,6 +143,10 @@ func (d *Diagnosis) tree() {
 		return
 	}
 	patch := "kconfig-probe patch " + t.Path + " --apply"
+	if _, err := os.Stat(filepath.Join(t.Path, "vmlinux")); err != nil && t.headers && t.Wiring == Upstream {
+		d.problem(patch+"; or btf-ko --btf_base auto after each build",
+			"%s: there is no vmlinux: make skips BTF of the modules that are built with these headers", t.Path)
+	}
 	switch t.Wiring {
 	case Absent:
 		if t.Reason != "" {
