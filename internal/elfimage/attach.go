@@ -310,13 +310,13 @@ func (img *Image) tail(before *record, at uint64, sections []NewSection) (tail, 
 			h = headers[uint64(shnum)*l.shdr:]
 			shnum++
 		}
-		clear(h) // SHT_NULL: a header that stands for nothing keeps the numbers of the others
+		clear(h)
+		put(h, 24, 16, contentsAt[i])
 		if n.Remove {
-			continue
+			continue // SHT_NULL: a header that stands for nothing keeps the numbers of the others. At offset 0 libelf would clear the file's.
 		}
 		o.PutUint32(h, nameOff[i])
 		o.PutUint32(h[4:], uint32(elf.SHT_PROGBITS))
-		put(h, 24, 16, contentsAt[i])
 		put(h, 32, 20, uint64(len(n.Contents)))
 		put(h, 48, 32, 8)
 	}

@@ -164,6 +164,7 @@ func (img *Image) cut(s *Section) ([]byte, error) {
 		switch {
 		case o.Index == s.Index:
 			clear(h)
+			img.putOffset(h, begin) // at 0, libelf would clear the file's header when it writes it
 		case o.Offset >= end && i > 0:
 			img.putOffset(h, o.Offset-n)
 		}
