@@ -79,6 +79,22 @@ soak: ## encode all modules of a Debian kernel ten times in one process
 	scripts/setup fetch
 	scripts/soak
 
+.PHONY: reproducible
+reproducible: ## build the miniature kernel, and encode real modules, twice: the same bytes
+	scripts/setup demo fetch reproducible
+	scripts/reproducible
+
+.PHONY: cover
+cover: ## run the tests and print, by package, what they execute
+	scripts/setup test
+	mkdir -p build
+	$(GO) test -coverprofile=build/cover.out -coverpkg=./cmd/...,./internal/...,./kbuild,./probe $(TESTFLAGS) ./...
+	$(GO) run ./scripts/tools/coverage build/cover.out
+
+.PHONY: audit
+audit: ## check the modules that are linked: checksums, licences, known vulnerabilities
+	scripts/audit
+
 .PHONY: lint
 lint: ## check the form of Go and shell code
 	scripts/setup lint
