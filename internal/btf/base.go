@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/kbtf/kbtf/internal/fault"
@@ -286,24 +287,19 @@ func (b *Base) declares(id uint32) bool {
 	return false
 }
 
-// leadsToDeclaration tells whether references from a type lead to a FWD without passing through a tag.
-func (b *Base) leadsToDeclaration(id uint32, depth int) bool {
-	if id == 0 || depth > maxNesting {
-		return false
+// leadsToDeclaration tells whether references from a type lead to a FWD without passing through a tag. known has what was found out.
+func (b *Base) leadsToDeclaration(id uint32, known map[uint32]bool) bool {
+	if leads, ok := known[id]; ok || id == 0 {
+		return leads
 	}
+	known[id] = false // as far as a cycle is concerned, which only a forged base file has
 	inf := b.info(id)
 	if infoKind(inf) == KindFwd {
-		return true
+		known[id] = true
+	} else if le32(b.Types[b.off[id]:]) == 0 || tagClassOf(infoKind(inf), infoFlag(inf)) == notTag {
+		known[id] = slices.ContainsFunc(b.refsOf(id, nil), func(ref uint32) bool { return b.leadsToDeclaration(ref, known) })
 	}
-	if le32(b.Types[b.off[id]:]) != 0 && tagClassOf(infoKind(inf), infoFlag(inf)) != notTag {
-		return false
-	}
-	for _, ref := range b.refsOf(id, nil) {
-		if b.leadsToDeclaration(ref, depth+1) {
-			return true
-		}
-	}
-	return false
+	return known[id]
 }
 
 // baseHasher computes cut hashes depth first.
@@ -432,6 +428,12 @@ func (h *baseHasher) visit(id uint32, depth int) error {
 				return err
 			}
 			sum.addPart(n, 0, r)
+		}
+	case KindDatasec: // is not looked for, but what refers to it may be followed
+		for i := 0; i < vlen; i, tail = i+1, tail[12:] {
+			if _, err := h.ref(le32(tail), depth); err != nil {
+				return err
+			}
 		}
 	}
 	h.base.hash[id] = sum

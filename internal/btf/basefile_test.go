@@ -166,6 +166,8 @@ func TestBaseErrors(t *testing.T) {
 		{"truncated", []uint32{0, info(KindStruct, 2, false), 4, 0, 0, 0}, "base base: BTF type 1: unknown kind, or truncated"},
 		{"reference to nowhere", []uint32{0, info(KindPtr, 0, false), 7}, "base base: BTF type 1: reference to type 7 of 1"},
 		{"name outside the strings", []uint32{99, info(KindFloat, 0, false), 4}, "base base: BTF type 1: no string at offset 99 of 3 bytes"},
+		{"a pointer to a section of a variable that is not there",
+			[]uint32{0, info(KindPtr, 0, false), 2, 1, info(KindDatasec, 1, false), 4, 9, 0, 4}, "base base: BTF type 1: reference to type 9 of 2"},
 		{"a pointer to itself", []uint32{0, info(KindPtr, 0, false), 1},
 			"base base: BTF type 1: type 1 refers to itself without passing through a name"},
 	} {
@@ -270,5 +272,17 @@ func TestOpenBaseFileDamaged(t *testing.T) {
 				t.Errorf("byte %d changed: another base, and no error (%v)", n, err)
 			}
 		}
+	}
+}
+
+// Structs without names that each have two members of the one before: there are 2^100 ways to the innermost one.
+func TestManyWaysToADeclaration(t *testing.T) {
+	types := []uint32{1, info(KindFwd, 0, false), 0}
+	for id := uint32(1); id <= 100; id++ {
+		types = append(types, 0, info(KindStruct, 2, false), 8, 0, id, 0, 0, id, 32)
+	}
+	base := mustBase(t, blobOf(t, types, "\x00opaque\x00"))
+	if !base.leadsToDeclaration(101, map[uint32]bool{}) {
+		t.Error("no declaration is found")
 	}
 }

@@ -120,7 +120,7 @@ type writer struct {
 	completions []emission
 	completed   map[copyKey]uint32 // what complete gave
 	completeID  map[string]uint32  // by the base's type and what the copy refers to
-	leads       map[uint32]bool    // what Base.leadsToDeclaration gave
+	leads       map[uint32]bool    // what Base.leadsToDeclaration found out
 }
 
 func (w *writer) put(v ...uint32) {
@@ -213,7 +213,7 @@ func (w *writer) ref(scene int, ref Ref) uint32 {
 		return w.forwardID[id&^forward]
 	case !inBase:
 		return w.ids[id]
-	case !w.r.completes || id == 0 || ref.isTag() || !w.leadsToDeclaration(id):
+	case !w.r.completes || id == 0 || ref.isTag() || !w.m.base.leadsToDeclaration(id, w.leads):
 		return id
 	}
 	return w.complete(scene, ref.index(), id)
@@ -252,15 +252,6 @@ func (w *writer) complete(scene int, n uint32, id uint32) uint32 {
 	}
 	w.completed[place] = own
 	return own
-}
-
-func (w *writer) leadsToDeclaration(id uint32) bool {
-	leads, known := w.leads[id]
-	if !known {
-		leads = w.m.base.leadsToDeclaration(id, 0)
-		w.leads[id] = leads
-	}
-	return leads
 }
 
 // numberCompletions finds what has to be completed, so that it has a number before anything is written.
