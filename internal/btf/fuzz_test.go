@@ -100,11 +100,13 @@ func findAll(t *testing.T, base *Base) {
 	}
 	var ids []uint32
 	for id := uint32(1); id <= uint32(base.NumTypes()); id++ {
-		name, err := base.str(le32(base.Types[base.off[id]:]))
+		at := le32(base.Types[base.off[id]:])
+		name, err := base.str(at)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if off, ok := base.FindString(name); !ok || len(name) > 0 && !base.sameString(off, le32(base.Types[base.off[id]:])) {
+		whole := at == 0 || base.Strings[at-1] == 0 // not the end of another string
+		if off, ok := base.FindString(name); whole && !ok || ok && len(name) > 0 && !base.sameString(off, at) {
 			t.Errorf("string %q is found at %d, %v", name, off, ok)
 		}
 		k := infoKind(base.info(id))
