@@ -22,8 +22,8 @@ func (u *unitMaker) name(s string) Name {
 	return n
 }
 
-// marshalUnit writes a module of one unit.
-func marshalUnit(t *testing.T, u *unitMaker) error {
+// marshalUnit writes a module of one unit, with a variable of its first type in some section, if that is given.
+func marshalUnit(t *testing.T, u *unitMaker, section string) error {
 	t.Helper()
 	if _, ok := u.HashNames(); !ok {
 		t.Fatal("a name without an end")
@@ -36,8 +36,12 @@ func marshalUnit(t *testing.T, u *unitMaker) error {
 		t.Fatal(err)
 	}
 	m := NewModule(base)
-	if _, _, err := m.AddUnit(&u.Unit); err != nil {
+	refs, unit, err := m.AddUnit(&u.Unit)
+	if err != nil {
 		t.Fatal(err)
+	}
+	if section != "" {
+		m.AddVar(Variable{Unit: unit, Section: m.Names.Intern([]byte(section)), Name: m.Names.Intern([]byte("v")), Type: refs[0], Size: 4})
 	}
 	_, err = m.Marshal(binary.LittleEndian, false)
 	return err
@@ -60,6 +64,12 @@ func TestCheck(t *testing.T) {
 		}},
 		{"name of a struct", `STRUCT "no name": the name is no identifier`, func(u *unitMaker) {
 			u.Types = append(u.Types, Type{Kind: KindStruct, Name: u.name("no name"), Number: 4})
+		}},
+		{"long name of a struct", "the name is no identifier", func(u *unitMaker) {
+			u.Types = append(u.Types, Type{Kind: KindStruct, Name: u.name(strings.Repeat("x", 513)), Number: 4})
+		}},
+		{"name of a struct that is just not too long", "", func(u *unitMaker) {
+			u.Types = append(u.Types, Type{Kind: KindStruct, Name: u.name(strings.Repeat("x", 512)), Number: 4})
 		}},
 		{"name of a declaration", `a declaration of "9": the name is no identifier`, func(u *unitMaker) {
 			u.Types = append(u.Types, Type{Kind: KindFwd, Name: u.name("9")})
@@ -110,10 +120,45 @@ func TestCheck(t *testing.T) {
 			u.Types = append(u.Types, Type{Kind: KindInt, Name: u.name("long int"), Number: 4, Extra: 32}, Type{Kind: KindPtr, To: integer},
 				Type{Kind: KindFwd, Name: u.name("declared")}, Type{Kind: KindStruct, Name: u.name("small"), Number: 1})
 			test.add(u)
-			err := marshalUnit(t, u)
+			err := marshalUnit(t, u, "")
 			if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
 				t.Errorf("%v, want %q", err, test.want)
 			}
 		})
+	}
+}
+
+// A DATASEC's name is that of a section, which the kernel has to be able to print.
+func TestCheckSection(t *testing.T) {
+	for section, want := range map[string]string{
+		".data..percpu": "", ".data.a$b c": "", strings.Repeat("x", 512): "",
+		".dat\x82": `section ".dat\x82" has variables, and a name that cannot be: damaged?`, strings.Repeat("x", 513): "has variables, and a name that cannot be",
+	} {
+		u := &unitMaker{table: []byte{0}}
+		u.Reset()
+		u.Types = append(u.Types, Type{Kind: KindInt, Name: u.name("int"), Number: 4, Extra: 32})
+		if err := marshalUnit(t, u, section); want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%q: %v, want %q", section, err, want)
+		}
+	}
+}
+
+// What needs nothing of its base gets a small base with a type nevertheless: a kernel takes none without.
+func TestDistilNothing(t *testing.T) {
+	base := mustBase(t, sampleBlob(t))
+	split, err := marshal(nil, nil, binary.LittleEndian, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, small, err := Distil(base, split)
+	if err != nil {
+		t.Fatal(err)
+	}
+	blob, err := ParseBlob(small)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := mustBase(t, blob); got.NumTypes() != 1 || infoKind(got.info(1)) != KindInt {
+		t.Errorf("%d types", got.NumTypes())
 	}
 }

@@ -356,6 +356,9 @@ func (w *writer) variables() {
 			n++
 		}
 		last := vars[order[n-1]]
+		if name := w.m.Names.Bytes(last.Section); !namesSection(name) && w.err == nil {
+			w.err = fmt.Errorf("section %q has variables, and a name that cannot be: damaged?", name)
+		}
 		t := Type{Kind: KindDatasec, Name: last.Section}
 		w.head(&t, uint32(n), last.Off+last.Size)
 		for _, i := range order[:n] {
