@@ -16,6 +16,9 @@ import (
 // would exhaust a build machine.
 const maxInflated = 8 << 30
 
+// maxWindow bounds how far back a zstd stream may refer, in bytes: that much memory is taken at once. It is what zstd itself goes to.
+const maxWindow = 128 << 20
+
 // Inflate gives the bytes of a section, decompressed if SHF_COMPRESSED is set (gABI, "Compression header").
 func (img *Image) Inflate(s *Section) ([]byte, error) {
 	raw, err := img.Contents(s)
@@ -47,7 +50,7 @@ func (img *Image) Inflate(s *Section) ([]byte, error) {
 			return fail("%v", err)
 		}
 	case elf.COMPRESS_ZSTD:
-		d, err := zstd.NewReader(bytes.NewReader(raw[head:]), zstd.WithDecoderConcurrency(1))
+		d, err := zstd.NewReader(bytes.NewReader(raw[head:]), zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow))
 		if err != nil {
 			return fail("%v", err)
 		}

@@ -110,6 +110,13 @@ func TestInflateByHand(t *testing.T) {
 			}
 		})
 	}
+	// A zstd stream of one byte that says how far it refers back: 128 MiB are taken for it, and no more.
+	for window, fine := range map[byte]bool{0x88: true, 0x90: false} {
+		img, s := chdr(elf.ELFCLASS64, binary.LittleEndian, elf.COMPRESS_ZSTD, 1, []byte{0x28, 0xb5, 0x2f, 0xfd, 0, window, 9, 0, 0, 'x'})
+		if got, err := img.Inflate(s); fine != (err == nil) {
+			t.Errorf("window %#x: %q, %v", window, got, err)
+		}
+	}
 	img, s := chdr(elf.ELFCLASS64, binary.LittleEndian, elf.COMPRESS_ZLIB, n, nil)
 	s.Size = 23
 	if _, err := img.Inflate(s); err == nil || !strings.HasSuffix(err.Error(), ": truncated compression header") {
