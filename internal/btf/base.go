@@ -54,6 +54,13 @@ var Modern = Dialect{Float: true, Enum64: true, TypeTags: true, DeclTags: true, 
 // maxNesting bounds how deeply types may nest without passing through a tag. C programs stay below 20; a cycle never ends.
 const maxNesting = 1000
 
+// A base may say the same many times: finding one among them must not take forever. Encoders write types once, but for those that refer to
+// different types of one name, and strings once.
+const (
+	maxAlike       = 4096
+	maxSameStrings = 256 // those beyond are not found, and written anew
+)
+
 // NewBase takes a base. No base at all is a Base too: one without types, whose string section has not even the empty string.
 //
 // It returns when it has found the types and the dialect; what else is wrong with the base is told by Ready.
@@ -97,6 +104,9 @@ func (b *Base) index() error {
 	b.hash = make([]Hash, n)
 	b.byHash = newIDTable(int(n))
 	b.byTag = newIDTable(b.tags)
+	tooMany := func(id uint32) error {
+		return fmt.Errorf("base %s: BTF type %d: more than %d others are like it: types are not deduplicated", b.Path, id, maxAlike)
+	}
 	h := baseHasher{base: b, state: zeroed[byte](int(n)), noName: hashName(nil)}
 	for id := uint32(1); id < n; id++ {
 		if err := h.visit(id, 0); err != nil {
@@ -111,13 +121,17 @@ func (b *Base) index() error {
 				if err != nil {
 					return fmt.Errorf("base %s: BTF type %d: %w", b.Path, id, err)
 				}
-				b.byTag.insert(tagHash(c, s).lo, id)
+				if !b.byTag.insertWithin(tagHash(c, s).lo, id, maxAlike) {
+					return tooMany(id)
+				}
 			}
 		}
 		switch k {
 		case KindFwd, KindVar, KindDatasec:
 		default:
-			b.byHash.insert(b.hash[id].lo, id)
+			if !b.byHash.insertWithin(b.hash[id].lo, id, maxAlike) {
+				return tooMany(id)
+			}
 		}
 	}
 	return nil
@@ -212,7 +226,7 @@ func (b *Base) indexStrings() {
 	for pos := 0; pos < len(b.Strings); {
 		h, n, _ := hashCString(b.Strings, uint32(pos)) // the section ends with NUL
 		if n > 0 {
-			b.strings.insert(h, uint32(pos))
+			b.strings.insertWithin(h, uint32(pos), maxSameStrings)
 		}
 		pos += int(n) + 1
 	}
@@ -313,7 +327,7 @@ func (h *baseHasher) name(off uint32) (uint64, error) {
 	if off == 0 {
 		return h.noName, nil
 	}
-	sum, _, ok := hashCString(h.base.Strings, off)
+	sum, _, ok := hashString(h.base.Strings, off)
 	if !ok {
 		return 0, h.base.noString(off)
 	}

@@ -275,7 +275,7 @@ func contentsOf(f *testing.F, file []byte, section string) []byte {
 	return data
 }
 
-// tagged lists the functions that have a DECL_TAG, as an independent reader sees them.
+// tagged lists the functions that have a DECL_TAG, or all for "", as an independent reader sees them.
 func tagged(t *testing.T, raw []byte, tag string) (names []string) {
 	t.Helper()
 	spec, err := cilium.LoadSpecFromReader(bytes.NewReader(raw))
@@ -287,7 +287,7 @@ func tagged(t *testing.T, raw []byte, tag string) (names []string) {
 		if err != nil {
 			return names
 		}
-		if fn, ok := typ.(*cilium.Func); ok && slices.Contains(fn.Tags, tag) {
+		if fn, ok := typ.(*cilium.Func); ok && (tag == "" || slices.Contains(fn.Tags, tag)) {
 			names = append(names, fn.Name)
 		}
 	}
