@@ -16,6 +16,9 @@ import (
 // would exhaust a build machine.
 const maxInflated = 8 << 30
 
+// maxRatio is how many bytes a byte may claim to hold: as many as zlib can put there. That of debugging sections is below 20.
+const maxRatio = 1032
+
 // maxWindow bounds how far back a zstd stream may refer, in bytes: that much memory is taken at once. It is what zstd itself goes to.
 const maxWindow = 128 << 20
 
@@ -42,6 +45,9 @@ func (img *Image) Inflate(s *Section) ([]byte, error) {
 	}
 	if size > maxInflated {
 		return fail("claims %d bytes when decompressed, more than the limit of %d", size, uint64(maxInflated))
+	}
+	if size/maxRatio > uint64(len(raw)) {
+		return fail("claims %d bytes when decompressed, from %d", size, len(raw))
 	}
 	var r io.Reader
 	switch kind {
