@@ -4,6 +4,7 @@ package btf
 
 import (
 	"encoding/binary"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -160,5 +161,16 @@ func TestDistilNothing(t *testing.T) {
 	}
 	if got := mustBase(t, blob); got.NumTypes() != 1 || infoKind(got.info(1)) != KindInt {
 		t.Errorf("%d types", got.NumTypes())
+	}
+}
+
+// Of variables that overlap the first one is written, at one place the first that was added.
+func TestVariablesThatOverlap(t *testing.T) {
+	m := Module{vars: []Variable{
+		{SectionIndex: 2, Off: 0, Size: 8}, {SectionIndex: 1, Off: 8, Size: 4}, {SectionIndex: 1, Off: 8, Size: 8}, {SectionIndex: 1, Off: 0, Size: 8},
+		{SectionIndex: 1, Off: 11, Size: 100}, {SectionIndex: 1, Off: 12, Size: 4}, {SectionIndex: 2, Off: 1<<32 - 4, Size: 8},
+	}}
+	if got, want := m.apart(), []int{3, 1, 5, 0}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"encoding/binary"
 	"fmt"
+	"math"
 	"slices"
 )
 
@@ -331,8 +332,16 @@ func (w *writer) forward(k *tag) {
 // is where its last entry ends.
 func (w *writer) variables() {
 	vars := w.m.vars
+	order := w.m.apart()
+	written := make([]bool, len(vars))
+	for _, i := range order {
+		written[i] = true
+	}
 	ids := make([]uint32, len(vars))
 	for i, v := range vars {
+		if !written[i] {
+			continue
+		}
 		w.put(w.name(v.Name), info(KindVar, 0, false), w.ref(w.r.sceneOf[v.Unit], v.Type), v.Linkage)
 		ids[i] = w.nextID
 		w.nextID++
@@ -343,13 +352,6 @@ func (w *writer) variables() {
 			}
 		}
 	}
-	order := make([]int, len(vars))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortStableFunc(order, func(a, b int) int {
-		return cmp.Or(cmp.Compare(vars[a].SectionIndex, vars[b].SectionIndex), cmp.Compare(vars[a].Off, vars[b].Off))
-	})
 	for len(order) > 0 {
 		n := 1
 		for n < len(order) && vars[order[n]].SectionIndex == vars[order[0]].SectionIndex {
@@ -367,4 +369,26 @@ func (w *writer) variables() {
 		w.nextID++
 		order = order[n:]
 	}
+}
+
+// apart lists the variables by section and offset, without those that begin in another one: kernels refuse a DATASEC that has both.
+func (m *Module) apart() (list []int) {
+	order := make([]int, len(m.vars))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int {
+		return cmp.Or(cmp.Compare(m.vars[a].SectionIndex, m.vars[b].SectionIndex), cmp.Compare(m.vars[a].Off, m.vars[b].Off))
+	})
+	section, end := -1, uint64(0)
+	for _, i := range order {
+		v := &m.vars[i]
+		if v.SectionIndex != section {
+			section, end = v.SectionIndex, 0
+		}
+		if begin := uint64(v.Off); begin >= end && begin+uint64(v.Size) <= math.MaxUint32 {
+			list, end = append(list, i), begin+uint64(v.Size)
+		}
+	}
+	return list
 }
