@@ -164,6 +164,37 @@ func TestDistilNothing(t *testing.T) {
 	}
 }
 
+// An INT without a name, which kernels take, cannot be found by it: it moves to the split.
+func TestDistilWithoutNames(t *testing.T) {
+	base := mustBase(t, blobOf(t, []uint32{0, info(KindInt, 0, false), 4, 32, 1, info(KindInt, 0, false), 8, 64}, "\x00long\x00"))
+	split := blobOf(t, []uint32{0, info(KindPtr, 0, false), 1}, "")
+	raw, err := marshal(split.Types, nil, binary.LittleEndian, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	own, small, err := Distil(base, raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, part := range []struct {
+		raw  []byte
+		want []Kind
+	}{{small, []Kind{KindInt}}, {own, []Kind{KindPtr, KindInt}}} {
+		blob, err := ParseBlob(part.raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []Kind
+		for pos := 0; pos < len(blob.Types); {
+			got = append(got, infoKind(le32(blob.Types[pos+4:])))
+			pos, _ = typeEnd(blob.Types, pos)
+		}
+		if !slices.Equal(got, part.want) {
+			t.Errorf("got %v, want %v", got, part.want)
+		}
+	}
+}
+
 // Of variables that overlap the first one is written, at one place the first that was added.
 func TestVariablesThatOverlap(t *testing.T) {
 	m := Module{vars: []Variable{

@@ -145,12 +145,15 @@ func (d *distiller) keepSome() {
 
 // staysInBase tells whether a type has a name that the kernel can look it up by.
 func staysInBase(b *Base, id uint32) bool {
+	if b.Strings[le32(b.Types[b.off[id]:])] == 0 {
+		return false
+	}
 	inf := b.info(id)
 	switch infoKind(inf) {
 	case KindInt, KindFloat, KindFwd:
 		return true
 	}
-	return le32(b.Types[b.off[id]:]) != 0 && tagClassOf(infoKind(inf), infoFlag(inf)) != notTag
+	return tagClassOf(infoKind(inf), infoFlag(inf)) != notTag
 }
 
 // stub appends a type of the small base: without members or values.
