@@ -4,6 +4,8 @@ package btf
 
 import (
 	"encoding/binary"
+	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -203,5 +205,41 @@ func TestVariablesThatOverlap(t *testing.T) {
 	}}
 	if got, want := m.apart(), []int{3, 1, 5, 0}; !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+// Each of many structs has two definitions, and each unit one of two of them: no two units agree, and each says little.
+func TestUnitsThatDisagree(t *testing.T) {
+	const n = 8000
+	var table []byte
+	place := make([]Place, n)
+	for i := range place {
+		place[i] = Place(len(table))
+		table = fmt.Appendf(table, "s%d\x00", i)
+	}
+	m := NewModule(mustBase(t, &Blob{}))
+	u := Unit{Tables: [4][]byte{append(table, make([]byte, 16)...)}}
+	for i := range n {
+		u.Reset()
+		for size, which := range []int{i, (i + 1) % n} {
+			name, _ := u.NameAt(place[which])
+			u.Types = append(u.Types, Type{Kind: KindStruct, Name: name, Number: uint32(4 * (size + 1))})
+		}
+		u.HashNames()
+		if err := u.Hash(); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := m.AddUnit(&u); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	if _, err := m.Marshal(binary.LittleEndian, false); err != nil {
+		t.Fatal(err)
+	}
+	runtime.ReadMemStats(&after)
+	if taken := after.TotalAlloc - before.TotalAlloc; taken > 100<<20 {
+		t.Errorf("%d MiB taken for %d units", taken>>20, n)
 	}
 }

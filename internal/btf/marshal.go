@@ -18,7 +18,10 @@ func (m *Module) Marshal(order binary.ByteOrder, layout bool) ([]byte, error) {
 	if err := m.base.Ready(); err != nil {
 		return nil, err
 	}
-	r := m.resolve()
+	r, err := m.resolve()
+	if err != nil {
+		return nil, err
+	}
 	w := &writer{m: m, r: r, nextID: uint32(m.base.NumTypes()) + 1, forwardID: map[uint32]uint32{}}
 	if len(m.base.Strings) == 0 { // BTF without a base begins its strings with the empty one (btf.rst, section 2.1)
 		w.strings = append(w.strings, 0)
