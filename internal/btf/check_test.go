@@ -243,3 +243,37 @@ func TestUnitsThatDisagree(t *testing.T) {
 		t.Errorf("%d MiB taken for %d units", taken>>20, n)
 	}
 }
+
+// A chain of structs that all have two definitions: a difference at its end goes through all of it, which would take n*n steps.
+func TestChainOfDefinitions(t *testing.T) {
+	const n = 20000
+	var table []byte
+	u := Unit{}
+	place := make([]Place, n)
+	for i := range place {
+		place[i] = Place(len(table))
+		table = fmt.Appendf(table, "s%d\x00", i)
+	}
+	u.Tables[0] = append(table, make([]byte, 16)...)
+	u.Reset()
+	for i := range n {
+		for which := range 2 {
+			name, _ := u.NameAt(place[i])
+			s := Type{Kind: KindStruct, Name: name, Number: 8}
+			if i == 0 {
+				s.Number += uint32(which)
+			} else {
+				s.First, s.N = uint32(len(u.Members)), 1
+				u.Members = append(u.Members, Member{Type: Ref(len(u.Types) - 1)}) // the same of those before
+			}
+			u.Types = append(u.Types, s)
+		}
+	}
+	u.HashNames()
+	if err := u.Hash(); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := NewModule(mustBase(t, &Blob{})).AddUnit(&u); err == nil || !strings.Contains(err.Error(), "differ, and so on, more than 256 times") {
+		t.Errorf("got %v", err)
+	}
+}
