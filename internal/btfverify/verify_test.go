@@ -411,6 +411,10 @@ func TestSense(t *testing.T) {
 			[]string{"[7] DECL_TAG d: component 2 of [4] STRUCT pair, which has 2"}},
 		{"DECL_TAG of a second parameter", func(w *writer) { w.add(DeclTag, "d", 0, baseFunc, 1) },
 			[]string{"[7] DECL_TAG d: component 1 of [3] FUNC run, which has 1"}},
+		{"DECL_TAG of a parameter of a FUNC that refers to nothing", func(w *writer) {
+			w.add(DeclTag, "d", 0, firstSplit+1, 0)
+			w.add(Func, "f", 0, 1<<20)
+		}, []string{"[7] DECL_TAG d: component 0 of [8] FUNC f, which has none", "[8] FUNC f: type 1048576: the last one is 8"}},
 		{"DECL_TAG of a part of a TYPEDEF", func(w *writer) { w.add(DeclTag, "d", 0, baseTypedef, 0) },
 			[]string{"[7] DECL_TAG d: component 0 of [6] TYPEDEF pair_t, which has none"}},
 		{"ARRAY of void", func(w *writer) { w.add(Array, "", 0, 0, 0, baseInt, 1) },
