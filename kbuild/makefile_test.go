@@ -3,6 +3,7 @@
 package kbuild
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -76,27 +77,40 @@ config D`))
 	}
 }
 
-// The parsers read whatever they get.
+// Whatever the build files say is refused, for a file that is there, or planned
+// so that it can be undone and is not planned twice.
 func FuzzPlan(f *testing.F) {
-	f.Add("config DEBUG_INFO_BTF\n\tbool\n", "include scripts/Kbuild.include\n$(modules): %.ko: %.o FORCE\n\t+$(call if_changed,ld)\n")
-	f.Add("config", "define\\\n:\n\t")
-	f.Fuzz(func(t *testing.T, kconfig, link string) {
-		s := sources{
-			topMakefile:   "ifdef config-build\nCLEAN_FILES +=\nmodules: $(if $(KBUILD_BUILTIN),vmlinux)\n",
-			kbuildInclude: "dot-target=\ncmd=\ncmd-check=$(cmd_$@)\nmake-cmd=\nnewer-prereqs=\nif_changed=\n",
-			kconfigDebug:  kconfig,
-			modfinal:      link,
+	f.Add("ifdef config-build\n", "dot-target=\n", "config", "define\\\n:\n\t", "", uint8(0))
+	for i, form := range forms() {
+		for j, saved := range []string{"cmd_", "savedcmd_"} {
+			s := shapedTree(f, form, saved)
+			f.Add(s[topMakefile], s[kbuildInclude], s[kconfigDebug], s[modfinal], s[genBTFScript], uint8(i+2*j))
 		}
-		p, err := s.plan("tree", btfKo)
+	}
+	f.Fuzz(func(t *testing.T, top, include, kconfig, link, script string, wiring uint8) {
+		s := sources{topMakefile: top, kbuildInclude: include, kconfigDebug: kconfig, modfinal: link}
+		if script != "" {
+			s[genBTFScript] = script
+		}
+		w := Wiring{Encoders[wiring&1], Helpers[wiring>>1&1]}
+		p, err := s.plan("tree", w)
 		if err != nil {
+			if strings.Contains(err.Error(), "\n") || !strings.HasPrefix(err.Error(), "tree/") {
+				t.Errorf("refused with %q", err)
+			}
 			return
 		}
-		undone := after(s, p).applied("tree", btfKo)
+		full := after(s, p)
+		if _, err := full.plan("tree", w); err == nil {
+			t.Error("planned twice")
+		}
+		undone := full.applied("tree", w)
 		if undone == nil {
 			t.Fatal("cannot be undone")
 		}
 		if diff := cmp.Diff(p, undone); diff != "" {
 			t.Error(diff)
 		}
+		p.Patch()
 	})
 }

@@ -20,14 +20,14 @@ var (
 // smallTree is testdata/small after some edits, each a path, a text in it and
 // what replaces that. testdata/small has the build files of a tree that is as
 // small as the planner allows: our own text in the kernel's shape.
-func smallTree(t *testing.T, edits ...string) sources {
+func smallTree(t testing.TB, edits ...string) sources {
 	t.Helper()
 	s, err := readTree("testdata/small")
 	must(t, err)
 	return edited(t, s, edits...)
 }
 
-func edited(t *testing.T, s sources, edits ...string) sources {
+func edited(t testing.TB, s sources, edits ...string) sources {
 	t.Helper()
 	for ; len(edits) > 0; edits = edits[3:] {
 		path, old, by := edits[0], edits[1], edits[2]
@@ -41,7 +41,7 @@ func edited(t *testing.T, s sources, edits ...string) sources {
 
 // shapedTree is the small tree with what releases of a form have: their rule,
 // their entries in Kconfig, their script.
-func shapedTree(t *testing.T, f form, saved string) sources {
+func shapedTree(t testing.TB, f form, saved string) sources {
 	t.Helper()
 	s := smallTree(t)
 	if saved == "savedcmd_" {

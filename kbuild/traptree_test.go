@@ -166,7 +166,7 @@ func newTrapTree(t *testing.T, kernel string, s sources) *trapTree {
 	return tree
 }
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)

@@ -3,6 +3,7 @@
 package probe
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -51,4 +52,36 @@ func TestBTFModulesWithoutConfig(t *testing.T) {
 	if want := file + ": cannot read the configuration: no such file or directory"; got != (Decision{Unknown, want}) {
 		t.Errorf("got %v %q, want %q", got.Answer, got.Reason, want)
 	}
+}
+
+// Whatever a configuration is, it is refused in a line that can be printed, or
+// says the same when it is written anew.
+func FuzzReadConfig(f *testing.F) {
+	f.Add("# c\nCONFIG_MODULES=y\r\n# CONFIG_X is not set\nCONFIG_CC_VERSION_TEXT=\"gcc = 12\"\n\nCONFIG_MODULES=m\n")
+	f.Add("CONFIG_=\nCONFIG_A\n")
+	f.Add("\x7fELF")
+	file := filepath.Join(f.TempDir(), ".config")
+	read := func(t *testing.T, text string) (map[string]string, error) {
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return ReadConfig(file)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		set, err := read(t, text)
+		if err != nil {
+			if strings.ContainsAny(err.Error(), "\n\x00\x1b") || len(err.Error()) > 1000 {
+				t.Errorf("message is not one printable line: %q", err)
+			}
+			return
+		}
+		var anew strings.Builder
+		for name, value := range set {
+			anew.WriteString("CONFIG_" + name + "=" + value + "\n")
+		}
+		again, err := read(t, anew.String())
+		if err != nil || !maps.Equal(set, again) {
+			t.Errorf("read anew: %q, %v, not %q", again, err, set)
+		}
+	})
 }

@@ -39,7 +39,7 @@ func TestScripts(t *testing.T) {
 
 // buildFixture compiles testdata/c: vmlinux, which has BTF, and vmlinux.plain, which has none; the modules ring.ko and
 // echo.ko. dwarf is a version of DWARF.
-func buildFixture(t *testing.T, dwarf int) (dir string) {
+func buildFixture(t testing.TB, dwarf int) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
 	command := func(name string, args ...string) {

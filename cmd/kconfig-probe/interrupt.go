@@ -15,7 +15,7 @@ var interrupts = []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP}
 // patience is how long an encoder takes at most that does not hang. Catching
 // signals takes 0.3 ms, a tenth of what such an encoder and we take together,
 // so only others are worth it.
-const patience = 20 * time.Millisecond
+var patience = 20 * time.Millisecond
 
 // untilInterrupted is the context of asking an encoder. It has a process group
 // of its own, so an interrupt has to reach it, and what it started, through

@@ -5,10 +5,12 @@ package btf
 // Alike tells whether two types of a module look the same to a caller that passes values of them: what pahole asks before it
 // calls two prototypes of one function consistent. It is weaker than equality: names stand for definitions, const is looked
 // through where only one side has it, names of parameters and values of type tags do not matter.
-func (m *Module) Alike(a, b Ref) bool { return m.alike(a, b, 0) }
+func (m *Module) Alike(a, b Ref) bool { return a == b || m.alike(a, b, map[[2]Ref]bool{}) }
 
-func (m *Module) alike(a, b Ref, depth int) bool {
-	for ; depth < maxNesting; depth++ {
+// alike looks at no pair of prototypes twice: there may be many ways to it, and one that differs ends everything. In C every cycle passes
+// through a name, so this ends.
+func (m *Module) alike(a, b Ref, seen map[[2]Ref]bool) bool {
+	for {
 		if a == b {
 			return true
 		}
@@ -53,13 +55,16 @@ func (m *Module) alike(a, b Ref, depth int) bool {
 			if s.N != t.N {
 				return false
 			}
+			if seen[[2]Ref{a, b}] {
+				return true
+			}
+			seen[[2]Ref{a, b}] = true
 			for i := range s.N {
-				if !m.alike(m.params[s.First+i].Type, m.params[t.First+i].Type, depth+1) {
+				if !m.alike(m.params[s.First+i].Type, m.params[t.First+i].Type, seen) {
 					return false
 				}
 			}
 		}
 		a, b = s.To, t.To
 	}
-	return false
 }

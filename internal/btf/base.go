@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/kbtf/kbtf/internal/fault"
@@ -53,6 +54,13 @@ var Modern = Dialect{Float: true, Enum64: true, TypeTags: true, DeclTags: true, 
 // maxNesting bounds how deeply types may nest without passing through a tag. C programs stay below 20; a cycle never ends.
 const maxNesting = 1000
 
+// A base may say the same many times: finding one among them must not take forever. Encoders write types once, but for those that refer to
+// different types of one name, and strings once.
+const (
+	maxAlike       = 4096
+	maxSameStrings = 256 // those beyond are not found, and written anew
+)
+
 // NewBase takes a base. No base at all is a Base too: one without types, whose string section has not even the empty string.
 //
 // It returns when it has found the types and the dialect; what else is wrong with the base is told by Ready.
@@ -96,6 +104,9 @@ func (b *Base) index() error {
 	b.hash = make([]Hash, n)
 	b.byHash = newIDTable(int(n))
 	b.byTag = newIDTable(b.tags)
+	tooMany := func(id uint32) error {
+		return fmt.Errorf("base %s: BTF type %d: more than %d others are like it: types are not deduplicated", b.Path, id, maxAlike)
+	}
 	h := baseHasher{base: b, state: zeroed[byte](int(n)), noName: hashName(nil)}
 	for id := uint32(1); id < n; id++ {
 		if err := h.visit(id, 0); err != nil {
@@ -110,13 +121,17 @@ func (b *Base) index() error {
 				if err != nil {
 					return fmt.Errorf("base %s: BTF type %d: %w", b.Path, id, err)
 				}
-				b.byTag.insert(tagHash(c, s).lo, id)
+				if !b.byTag.insertWithin(tagHash(c, s).lo, id, maxAlike) {
+					return tooMany(id)
+				}
 			}
 		}
 		switch k {
 		case KindFwd, KindVar, KindDatasec:
 		default:
-			b.byHash.insert(b.hash[id].lo, id)
+			if !b.byHash.insertWithin(b.hash[id].lo, id, maxAlike) {
+				return tooMany(id)
+			}
 		}
 	}
 	return nil
@@ -211,7 +226,7 @@ func (b *Base) indexStrings() {
 	for pos := 0; pos < len(b.Strings); {
 		h, n, _ := hashCString(b.Strings, uint32(pos)) // the section ends with NUL
 		if n > 0 {
-			b.strings.insert(h, uint32(pos))
+			b.strings.insertWithin(h, uint32(pos), maxSameStrings)
 		}
 		pos += int(n) + 1
 	}
@@ -286,24 +301,19 @@ func (b *Base) declares(id uint32) bool {
 	return false
 }
 
-// leadsToDeclaration tells whether references from a type lead to a FWD without passing through a tag.
-func (b *Base) leadsToDeclaration(id uint32, depth int) bool {
-	if id == 0 || depth > maxNesting {
-		return false
+// leadsToDeclaration tells whether references from a type lead to a FWD without passing through a tag. known has what was found out.
+func (b *Base) leadsToDeclaration(id uint32, known map[uint32]bool) bool {
+	if leads, ok := known[id]; ok || id == 0 {
+		return leads
 	}
+	known[id] = false // as far as a cycle is concerned, which only a forged base file has
 	inf := b.info(id)
 	if infoKind(inf) == KindFwd {
-		return true
+		known[id] = true
+	} else if le32(b.Types[b.off[id]:]) == 0 || tagClassOf(infoKind(inf), infoFlag(inf)) == notTag {
+		known[id] = slices.ContainsFunc(b.refsOf(id, nil), func(ref uint32) bool { return b.leadsToDeclaration(ref, known) })
 	}
-	if le32(b.Types[b.off[id]:]) != 0 && tagClassOf(infoKind(inf), infoFlag(inf)) != notTag {
-		return false
-	}
-	for _, ref := range b.refsOf(id, nil) {
-		if b.leadsToDeclaration(ref, depth+1) {
-			return true
-		}
-	}
-	return false
+	return known[id]
 }
 
 // baseHasher computes cut hashes depth first.
@@ -317,7 +327,7 @@ func (h *baseHasher) name(off uint32) (uint64, error) {
 	if off == 0 {
 		return h.noName, nil
 	}
-	sum, _, ok := hashCString(h.base.Strings, off)
+	sum, _, ok := hashString(h.base.Strings, off)
 	if !ok {
 		return 0, h.base.noString(off)
 	}
@@ -432,6 +442,12 @@ func (h *baseHasher) visit(id uint32, depth int) error {
 				return err
 			}
 			sum.addPart(n, 0, r)
+		}
+	case KindDatasec: // is not looked for, but what refers to it may be followed
+		for i := 0; i < vlen; i, tail = i+1, tail[12:] {
+			if _, err := h.ref(le32(tail), depth); err != nil {
+				return err
+			}
 		}
 	}
 	h.base.hash[id] = sum

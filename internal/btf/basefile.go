@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"math/bits"
+	"slices"
 	"unsafe"
 )
 
@@ -147,7 +148,8 @@ func readBaseFile(file []byte) (*baseFile, error) {
 		at += size + -size&(baseFileAlign-1)
 	}
 	for _, table := range f.sections[4:] {
-		if n := uint(len(table) / 4); bits.OnesCount(n) != 1 {
+		slots := fromLittleEndian[uint32](table)
+		if bits.OnesCount(uint(len(slots))) != 1 || !slices.Contains(slots, 0) { // where a search ends
 			return nil, errors.New("damaged base file")
 		}
 	}
@@ -172,7 +174,9 @@ func (f *baseFile) newBase(path string, b *Blob) *Base {
 	return base
 }
 
-func (f *baseFile) indexIsWhole() bool { return crc32.Checksum(f.index, castagnoli) == f.Index }
+func (f *baseFile) checksum() uint32 { return crc32.Checksum(f.index, castagnoli) }
+
+func (f *baseFile) indexIsWhole() bool { return f.checksum() == f.Index }
 
 // OpenBaseFile takes a base file in the place of the base that it was made of. The file must stay mapped. The larger part of checking
 // is done in the background: Ready tells.

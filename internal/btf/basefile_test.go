@@ -7,6 +7,7 @@ import (
 	"errors"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -166,6 +167,8 @@ func TestBaseErrors(t *testing.T) {
 		{"truncated", []uint32{0, info(KindStruct, 2, false), 4, 0, 0, 0}, "base base: BTF type 1: unknown kind, or truncated"},
 		{"reference to nowhere", []uint32{0, info(KindPtr, 0, false), 7}, "base base: BTF type 1: reference to type 7 of 1"},
 		{"name outside the strings", []uint32{99, info(KindFloat, 0, false), 4}, "base base: BTF type 1: no string at offset 99 of 3 bytes"},
+		{"a pointer to a section of a variable that is not there",
+			[]uint32{0, info(KindPtr, 0, false), 2, 1, info(KindDatasec, 1, false), 4, 9, 0, 4}, "base base: BTF type 1: reference to type 9 of 2"},
 		{"a pointer to itself", []uint32{0, info(KindPtr, 0, false), 1},
 			"base base: BTF type 1: type 1 refers to itself without passing through a name"},
 	} {
@@ -270,5 +273,63 @@ func TestOpenBaseFileDamaged(t *testing.T) {
 				t.Errorf("byte %d changed: another base, and no error (%v)", n, err)
 			}
 		}
+	}
+}
+
+// A base that says the same over and over is refused, if it is its types, and that takes no time.
+func TestBaseRepeatsItself(t *testing.T) {
+	var types []uint32
+	for range 1 << 19 {
+		types = append(types, 0, info(KindConst, 0, false), 0)
+	}
+	_, err := ready(NewBase("base", blobOf(t, types, "\x00")))
+	if want := "base base: BTF type 4097: more than 4096 others are like it: types are not deduplicated"; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+	types = types[:0]
+	for range 1 << 18 {
+		types = append(types, 1, info(KindFwd, 0, false), 0)
+	}
+	if _, err := ready(NewBase("base", blobOf(t, types, "\x00opaque\x00"))); err == nil {
+		t.Error("a hundred thousand declarations of one struct are taken")
+	}
+	base := mustBase(t, blobOf(t, nil, "\x00"+strings.Repeat("a\x00", 1<<21)+"b\x00"))
+	for _, s := range []string{"a", "b"} {
+		if _, ok := base.FindString([]byte(s)); !ok {
+			t.Errorf("%s is not found", s)
+		}
+	}
+}
+
+// Names that are the ends of one long string: in a table of n bytes they would be n*n/2 bytes long.
+func TestLongNames(t *testing.T) {
+	const n = 1 << 19
+	var types []uint32
+	for i := range uint32(n) {
+		types = append(types, 1+i, info(KindFwd, 0, false), 0)
+	}
+	_, err := ready(NewBase("base", blobOf(t, types, "\x00"+strings.Repeat("a", 2*n)+"\x00")))
+	if want := "base base: BTF type 1: no string at offset 1 of 1048578 bytes"; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+	u := Unit{Tables: [4][]byte{[]byte(strings.Repeat("a", n) + "\x00")}}
+	u.Reset()
+	for i := range n {
+		u.NameAt(Place(i))
+	}
+	if place, ok := u.HashNames(); ok || place != 0 {
+		t.Errorf("place %d, %v", place, ok)
+	}
+}
+
+// Structs without names that each have two members of the one before: there are 2^100 ways to the innermost one.
+func TestManyWaysToADeclaration(t *testing.T) {
+	types := []uint32{1, info(KindFwd, 0, false), 0}
+	for id := uint32(1); id <= 100; id++ {
+		types = append(types, 0, info(KindStruct, 2, false), 8, 0, id, 0, 0, id, 32)
+	}
+	base := mustBase(t, blobOf(t, types, "\x00opaque\x00"))
+	if !base.leadsToDeclaration(101, map[uint32]bool{}) {
+		t.Error("no declaration is found")
 	}
 }

@@ -2,13 +2,19 @@
 
 package btf
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // What a kernel would refuse is refused here already, with a word on what it is: a compiler never writes it, so the file is damaged.
 // Checked are the names of new types, what they refer to, and where members lie; all else follows from how types are made.
 
 // maxModifiers is how many modifiers the kernel follows in a row (MAX_RESOLVE_DEPTH).
 const maxModifiers = 32
+
+// maxName is how many bytes a name may have (KSYM_NAME_LEN).
+const maxName = 512
 
 type identifierState uint8
 
@@ -18,7 +24,7 @@ const (
 	isOther
 )
 
-// identifies tells whether a name is what C calls an identifier, a compiler's dots included.
+// identifies tells whether a name is what C calls an identifier, a compiler's dots included, and not too long.
 func (w *writer) identifies(n Name) bool {
 	if n&later != 0 {
 		n = w.named[n&^later]
@@ -27,8 +33,12 @@ func (w *writer) identifies(n Name) bool {
 		w.identifier = append(w.identifier, zeroed[identifierState](w.m.Names.Len()-len(w.identifier))...)
 	}
 	if w.identifier[n] == notLookedAt {
+		name := w.m.Names.Bytes(n)
 		w.identifier[n] = isIdentifier
-		for i, c := range w.m.Names.Bytes(n) {
+		if len(name) > maxName {
+			w.identifier[n] = isOther
+		}
+		for i, c := range name {
 			letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '_' || c == '.'
 			if !letter && (i == 0 || c < '0' || c > '9') {
 				w.identifier[n] = isOther
@@ -101,6 +111,11 @@ func (w *writer) check(e emission) error {
 		}
 	}
 	return nil
+}
+
+// namesSection tells whether a section may be called so.
+func namesSection(name []byte) bool {
+	return len(name) > 0 && len(name) <= maxName && !slices.ContainsFunc(name, func(c byte) bool { return c < ' ' || c > '~' })
 }
 
 // form is what matters of a type to those that refer to it.

@@ -39,6 +39,8 @@ func Distil(base *Base, split []byte) (distilled, small []byte, err error) {
 		return nil, nil, err
 	}
 
+	d.keepSome()
+
 	// Number what is reached: first the small base, then the split's own types, then what moves there.
 	d.ids = make([]uint32, len(d.keep))
 	next := uint32(1)
@@ -124,14 +126,34 @@ func (d *distiller) reach(id uint32) {
 	}
 }
 
+// keepSome keeps a type of the base that is not reached, if none is that stays in the small base: a kernel takes no base without types.
+func (d *distiller) keepSome() {
+	first := uint32(0)
+	for id := uint32(1); id < uint32(len(d.keep)); id++ {
+		if !staysInBase(d.base, id) {
+			continue
+		}
+		if d.keep[id] {
+			return
+		}
+		if first == 0 {
+			first = id
+		}
+	}
+	d.keep[first] = true
+}
+
 // staysInBase tells whether a type has a name that the kernel can look it up by.
 func staysInBase(b *Base, id uint32) bool {
+	if b.Strings[le32(b.Types[b.off[id]:])] == 0 {
+		return false
+	}
 	inf := b.info(id)
 	switch infoKind(inf) {
 	case KindInt, KindFloat, KindFwd:
 		return true
 	}
-	return le32(b.Types[b.off[id]:]) != 0 && tagClassOf(infoKind(inf), infoFlag(inf)) != notTag
+	return tagClassOf(infoKind(inf), infoFlag(inf)) != notTag
 }
 
 // stub appends a type of the small base: without members or values.

@@ -26,13 +26,19 @@ func zeroed[T any](n int) []T {
 	return s
 }
 
-func (t *idTable) insert(hash uint64, id uint32) {
+func (t *idTable) insert(hash uint64, id uint32) { t.insertWithin(hash, id, len(t.slots)) }
+
+// insertWithin puts a number in unless that would take so many steps, as it does where that many have one hash already.
+func (t *idTable) insertWithin(hash uint64, id uint32, steps int) (ok bool) {
 	mask := uint64(len(t.slots) - 1)
 	i := hash & mask
-	for t.slots[i] != 0 {
-		i = (i + 1) & mask
+	for ; t.slots[i] != 0; i = (i + 1) & mask {
+		if steps--; steps <= 0 {
+			return false
+		}
 	}
 	t.slots[i] = id
+	return true
 }
 
 // find iterates over the numbers that may have been put in with this hash.

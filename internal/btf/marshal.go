@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"encoding/binary"
 	"fmt"
+	"math"
 	"slices"
 )
 
@@ -17,7 +18,10 @@ func (m *Module) Marshal(order binary.ByteOrder, layout bool) ([]byte, error) {
 	if err := m.base.Ready(); err != nil {
 		return nil, err
 	}
-	r := m.resolve()
+	r, err := m.resolve()
+	if err != nil {
+		return nil, err
+	}
 	w := &writer{m: m, r: r, nextID: uint32(m.base.NumTypes()) + 1, forwardID: map[uint32]uint32{}}
 	if len(m.base.Strings) == 0 { // BTF without a base begins its strings with the empty one (btf.rst, section 2.1)
 		w.strings = append(w.strings, 0)
@@ -120,7 +124,7 @@ type writer struct {
 	completions []emission
 	completed   map[copyKey]uint32 // what complete gave
 	completeID  map[string]uint32  // by the base's type and what the copy refers to
-	leads       map[uint32]bool    // what Base.leadsToDeclaration gave
+	leads       map[uint32]bool    // what Base.leadsToDeclaration found out
 }
 
 func (w *writer) put(v ...uint32) {
@@ -213,7 +217,7 @@ func (w *writer) ref(scene int, ref Ref) uint32 {
 		return w.forwardID[id&^forward]
 	case !inBase:
 		return w.ids[id]
-	case !w.r.completes || id == 0 || ref.isTag() || !w.leadsToDeclaration(id):
+	case !w.r.completes || id == 0 || ref.isTag() || !w.m.base.leadsToDeclaration(id, w.leads):
 		return id
 	}
 	return w.complete(scene, ref.index(), id)
@@ -252,15 +256,6 @@ func (w *writer) complete(scene int, n uint32, id uint32) uint32 {
 	}
 	w.completed[place] = own
 	return own
-}
-
-func (w *writer) leadsToDeclaration(id uint32) bool {
-	leads, known := w.leads[id]
-	if !known {
-		leads = w.m.base.leadsToDeclaration(id, 0)
-		w.leads[id] = leads
-	}
-	return leads
 }
 
 // numberCompletions finds what has to be completed, so that it has a number before anything is written.
@@ -340,8 +335,16 @@ func (w *writer) forward(k *tag) {
 // is where its last entry ends.
 func (w *writer) variables() {
 	vars := w.m.vars
+	order := w.m.apart()
+	written := make([]bool, len(vars))
+	for _, i := range order {
+		written[i] = true
+	}
 	ids := make([]uint32, len(vars))
 	for i, v := range vars {
+		if !written[i] {
+			continue
+		}
 		w.put(w.name(v.Name), info(KindVar, 0, false), w.ref(w.r.sceneOf[v.Unit], v.Type), v.Linkage)
 		ids[i] = w.nextID
 		w.nextID++
@@ -352,19 +355,15 @@ func (w *writer) variables() {
 			}
 		}
 	}
-	order := make([]int, len(vars))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortStableFunc(order, func(a, b int) int {
-		return cmp.Or(cmp.Compare(vars[a].SectionIndex, vars[b].SectionIndex), cmp.Compare(vars[a].Off, vars[b].Off))
-	})
 	for len(order) > 0 {
 		n := 1
 		for n < len(order) && vars[order[n]].SectionIndex == vars[order[0]].SectionIndex {
 			n++
 		}
 		last := vars[order[n-1]]
+		if name := w.m.Names.Bytes(last.Section); !namesSection(name) && w.err == nil {
+			w.err = fmt.Errorf("section %q has variables, and a name that cannot be: damaged?", name)
+		}
 		t := Type{Kind: KindDatasec, Name: last.Section}
 		w.head(&t, uint32(n), last.Off+last.Size)
 		for _, i := range order[:n] {
@@ -373,4 +372,26 @@ func (w *writer) variables() {
 		w.nextID++
 		order = order[n:]
 	}
+}
+
+// apart lists the variables by section and offset, without those that begin in another one: kernels refuse a DATASEC that has both.
+func (m *Module) apart() (list []int) {
+	order := make([]int, len(m.vars))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int {
+		return cmp.Or(cmp.Compare(m.vars[a].SectionIndex, m.vars[b].SectionIndex), cmp.Compare(m.vars[a].Off, m.vars[b].Off))
+	})
+	section, end := -1, uint64(0)
+	for _, i := range order {
+		v := &m.vars[i]
+		if v.SectionIndex != section {
+			section, end = v.SectionIndex, 0
+		}
+		if begin := uint64(v.Off); begin >= end && begin+uint64(v.Size) <= math.MaxUint32 {
+			list, end = append(list, i), begin+uint64(v.Size)
+		}
+	}
+	return list
 }

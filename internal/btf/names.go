@@ -168,7 +168,7 @@ func (u *Unit) HashNames() (unended Place, ok bool) {
 
 func (u *Unit) hashName(x *unitName) (ok bool) {
 	tab, off := u.at(x.place)
-	x.hash, x.length, ok = hashCString(tab, uint32(off))
+	x.hash, x.length, ok = hashString(tab, uint32(off))
 	return ok
 }
 
@@ -260,6 +260,15 @@ func hashName(s []byte) uint64 {
 func fold2(x, y uint64) uint64 {
 	hi, lo := bits.Mul64(x, y)
 	return hi ^ lo
+}
+
+// maxString is how long a string may be, in bytes. Strings may overlap: many long ones fit into few bytes, and would take forever to be
+// hashed, and a lot of memory. What is longer than maxName is refused with its name when it is to be written.
+const maxString = 2 * maxName
+
+// hashString is hashCString of a string that is not too long.
+func hashString(tab []byte, off uint32) (h uint64, n uint32, ok bool) {
+	return hashCString(tab[:min(uint64(len(tab)), uint64(off)+maxString)], off)
 }
 
 // hashCString is hashName of the NUL-terminated string at off, found and hashed in one go. n is the string's length; ok is false if no

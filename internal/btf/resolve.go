@@ -3,7 +3,9 @@
 package btf
 
 import (
+	"cmp"
 	"encoding/binary"
+	"fmt"
 	"slices"
 )
 
@@ -58,7 +60,11 @@ type copyKey struct {
 	node  uint32
 }
 
-func (m *Module) resolve() *resolution {
+// maxMapped bounds how many meanings in the base all nodes may have in all scenes together: 1 GiB of memory. The units of real modules
+// agree on what is in the base but for a handful.
+const maxMapped = 1 << 28
+
+func (m *Module) resolve() (*resolution, error) {
 	r := &resolution{m: m, base: m.base, first: make([]uint32, len(m.types)), more: map[uint32][]uint32{},
 		tagBase: map[uint32]uint32{}}
 	for n := range m.types {
@@ -76,13 +82,16 @@ func (m *Module) resolve() *resolution {
 	for i := range r.scenes {
 		s := &r.scenes[i]
 		if mapped[s.disputed] == nil {
+			if n := len(mapped) + 1; n*len(m.types) > maxMapped {
+				return nil, fmt.Errorf("units define types of the base in more than %d ways: damaged DWARF?", n)
+			}
 			r.mapToBase(s, disputed)
 			mapped[s.disputed] = s.mapped
 		}
 		s.mapped = mapped[s.disputed]
 	}
 	r.split(several)
-	return r
+	return r, nil
 }
 
 // disputedTags finds the tags that may mean something else in the base than here, and those with several definitions here.
@@ -137,17 +146,34 @@ func (r *resolution) makeScenes(disputed, several []uint32) {
 		r.scenes = []scene{{}}
 		return
 	}
+	type answer struct {
+		question int
+		node     uint32
+	}
+	var answers []answer
 	r.home = make([]copyKey, len(m.tags))
 	for k := range r.home {
 		r.home[k].scene = nowhere
 	}
 	byMeaning := map[string]int{}
-	vector := make([]byte, 4*questions)
+	var vector, fromBase []byte // a definition of each tag in question that the unit defines; of those that are disputed
 	for u, nodes := range m.units {
-		clear(vector)
+		answers = answers[:0]
 		for _, n := range nodes {
 			if k, ok := m.defines(n); ok && question[k] > 0 {
-				binary.LittleEndian.PutUint32(vector[4*(question[k]-1):], n+1)
+				answers = append(answers, answer{question[k], n})
+			}
+		}
+		slices.SortStableFunc(answers, func(a, b answer) int { return cmp.Compare(a.question, b.question) })
+		vector, fromBase = vector[:0], fromBase[:0]
+		for i, a := range answers {
+			if i+1 < len(answers) && answers[i+1].question == a.question { // the last one counts
+				continue
+			}
+			vector = binary.LittleEndian.AppendUint32(vector, uint32(a.question))
+			vector = binary.LittleEndian.AppendUint32(vector, a.node)
+			if a.question <= len(disputed) {
+				fromBase = vector
 			}
 		}
 		i, ok := byMeaning[string(vector)]
@@ -155,7 +181,7 @@ func (r *resolution) makeScenes(disputed, several []uint32) {
 			i = len(r.scenes)
 			byMeaning[string(vector)] = i
 			r.scenes = append(r.scenes, scene{defines: make([]uint64, len(m.tags)/64+1), several: map[uint32]uint32{},
-				disputed: string(vector[:4*len(disputed)])})
+				disputed: string(fromBase)})
 		}
 		r.sceneOf[u] = i
 		s := &r.scenes[i]

@@ -206,6 +206,9 @@ func (u *Unit) hashCut(i int, depth int) error {
 	return nil
 }
 
+// maxRounds bounds how far a difference between definitions goes, from one tag to the next: in C a few, however large the program.
+const maxRounds = 256
+
 // pin prepares a unit that defines a tag in several ways, as C allows in different functions, and link-time optimisation between
 // files. The name of such a tag does not tell what a reference means: its definitions are pinned, which makes references to them
 // contribute the definition's hash to the key. Where that gives several keys to the definitions of another tag, those are
@@ -220,7 +223,7 @@ func (u *Unit) pin(tags []int32) error {
 		}
 	}
 	u.pinned = make([]bool, len(u.Types))
-	for {
+	for round := 0; ; round++ {
 		more := false
 		for _, defs := range byTag {
 			for _, i := range defs {
@@ -234,6 +237,9 @@ func (u *Unit) pin(tags []int32) error {
 		}
 		if !more {
 			return nil
+		}
+		if round == maxRounds {
+			return fmt.Errorf("definitions of one name differ by others that differ, and so on, more than %d times: damaged DWARF?", maxRounds)
 		}
 		u.hash = make([]Hash, len(u.Types))
 		if err := u.rehash(); err != nil {

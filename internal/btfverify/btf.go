@@ -48,15 +48,24 @@ func (b *BTF) kind(id uint32) Kind {
 	return b.record(id).kind()
 }
 
-// name returns the string at a name offset, and whether there is one.
+// name returns the string at a name offset, and whether there is one; of one that is too long for a name as much as tells that. Strings
+// may overlap: to look at all of many long ones would take forever.
 func (b *BTF) name(off uint32) ([]byte, bool) {
 	owner := b.stringsOf(off)
 	off -= owner.firstString
 	if uint64(off) >= uint64(len(owner.strings)) {
 		return nil, false
 	}
-	s := owner.strings[off:]
-	return s[:bytes.IndexByte(s, 0)], true
+	return beginning(owner.strings[off:]), true
+}
+
+// beginning cuts a string off where it ends, or has become too long for a name.
+func beginning(s []byte) []byte {
+	s = s[:min(len(s), maxNameLength+1)]
+	if n := bytes.IndexByte(s, 0); n >= 0 {
+		s = s[:n]
+	}
+	return s
 }
 
 // stringsOf finds whose string an offset means: the BTF's or its base's.

@@ -59,7 +59,7 @@ func (v *verifier) checkName(off uint32, rule nameRule) error {
 		return fmt.Errorf("name %q is no identifier", name)
 	}
 	if len(name) > maxNameLength {
-		return fmt.Errorf("name of %d bytes, longer than %d", len(name), maxNameLength)
+		return fmt.Errorf("name of more than %d bytes", maxNameLength)
 	}
 	return nil
 }
@@ -72,8 +72,9 @@ func (v *verifier) beginsString(off uint32) error {
 	if at == 0 || owner.strings[at-1] == 0 {
 		return nil
 	}
-	whole := owner.strings[bytes.LastIndexByte(owner.strings[:at], 0)+1:]
-	return fmt.Errorf("name at %#x begins inside of %q: encoded against another base?", off, whole[:bytes.IndexByte(whole, 0)])
+	from := at - min(at, maxNameLength)
+	from += uint32(bytes.LastIndexByte(owner.strings[from:at], 0) + 1)
+	return fmt.Errorf("name at %#x begins inside of %q: encoded against another base?", off, beginning(owner.strings[from:]))
 }
 
 // isIdentifier knows C's identifiers, and dots: kernels take them since 6.5, and 6.1 in its later releases.

@@ -99,7 +99,7 @@ func (v *verifier) component(r record) error {
 		return nil
 	}
 	of := v.record(r.third())
-	if of.kind() == Func && of.third() < v.end() && v.kind(of.third()) == FuncProto { // of a function that is further on nothing is known yet
+	if of.kind() == Func && of.third() < v.end() && v.kind(of.third()) == FuncProto { // it may come later, and not be checked yet
 		of = v.record(of.third())
 	}
 	switch of.kind() {

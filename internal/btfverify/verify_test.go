@@ -3,6 +3,7 @@
 package btfverify
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"strings"
@@ -179,7 +180,7 @@ var formTests = []formTest{
 	{name: "tag of any text", types: one(TypeTag, "a b-c", 0, 1)},
 	{name: "longest name", types: one(Typedef, strings.Repeat("x", 512), 0, 1)},
 	{name: "name too long", types: one(Typedef, strings.Repeat("x", 513), 0, 1),
-		want: []string{"[2] TYPEDEF " + strings.Repeat("x", 513) + ": name of 513 bytes, longer than 512"}},
+		want: []string{"[2] TYPEDEF " + strings.Repeat("x", 513) + ": name of more than 512 bytes"}},
 	{name: "section", types: datasec(".data..percpu")},
 	{name: "section of any name, for 6.1", kernel: "6.1", types: datasec(".data:x"),
 		want: []string{`[3] DATASEC .data:x: name ".data:x" is no identifier`}},
@@ -410,6 +411,10 @@ func TestSense(t *testing.T) {
 			[]string{"[7] DECL_TAG d: component 2 of [4] STRUCT pair, which has 2"}},
 		{"DECL_TAG of a second parameter", func(w *writer) { w.add(DeclTag, "d", 0, baseFunc, 1) },
 			[]string{"[7] DECL_TAG d: component 1 of [3] FUNC run, which has 1"}},
+		{"DECL_TAG of a parameter of a FUNC that refers to nothing", func(w *writer) {
+			w.add(DeclTag, "d", 0, firstSplit+1, 0)
+			w.add(Func, "f", 0, 1<<20)
+		}, []string{"[7] DECL_TAG d: component 0 of [8] FUNC f, which has none", "[8] FUNC f: type 1048576: the last one is 8"}},
 		{"DECL_TAG of a part of a TYPEDEF", func(w *writer) { w.add(DeclTag, "d", 0, baseTypedef, 0) },
 			[]string{"[7] DECL_TAG d: component 0 of [6] TYPEDEF pair_t, which has none"}},
 		{"ARRAY of void", func(w *writer) { w.add(Array, "", 0, 0, 0, baseInt, 1) },
@@ -627,4 +632,29 @@ func texts(problems []Problem) (list []string) {
 		list = append(list, p.String())
 	}
 	return list
+}
+
+// Types whose names are the ends of one long string: as a whole they are n*n/2 bytes long.
+func TestLongNames(t *testing.T) {
+	const n = 200000
+	le := binary.LittleEndian
+	var types []byte
+	for i := range uint32(n) {
+		types = le.AppendUint32(types, 1+i)
+		types = le.AppendUint32(types, uint32(Fwd)<<24)
+		types = le.AppendUint32(types, 0)
+	}
+	text := append([]byte{0}, bytes.Repeat([]byte("a"), 8*n)...)
+	text = append(text, 0)
+	raw := []byte{0x9f, 0xeb, 1, 0}
+	for _, v := range []int{24, 0, len(types), len(types), len(text)} {
+		raw = le.AppendUint32(raw, uint32(v))
+	}
+	_, problems := Verify(append(append(raw, types...), text...), nil, &Kernels[0])
+	if len(problems) != n {
+		t.Fatalf("%d problems, not %d", len(problems), n)
+	}
+	if last := problems[n-1]; len(last.String()) > 3*maxNameLength {
+		t.Errorf("%d bytes of text", len(last.String()))
+	}
 }

@@ -57,8 +57,19 @@ var programs = []struct{ magic, program string }{
 	{"\x89LZO\x00", "lzop"},
 }
 
+// maxVmlinux bounds what vmlinux may take when it is decompressed, in bytes: twenty times what kernels take.
+const maxVmlinux = 1 << 30
+
 // Vmlinux decompresses vmlinux, as it is booted: with .BTF, without symbols and debugging sections.
 func Vmlinux(data []byte) ([]byte, error) {
+	vmlinux, err := payload(data)
+	if err == nil && !bytes.HasPrefix(vmlinux, []byte("\x7fELF")) {
+		return nil, errors.New("what is in the place of vmlinux is not an ELF file")
+	}
+	return vmlinux, err
+}
+
+func payload(data []byte) ([]byte, error) {
 	if !Is(data) {
 		return nil, errors.New("not a bootable x86 kernel")
 	}
@@ -84,7 +95,7 @@ func Vmlinux(data []byte) ([]byte, error) {
 			return nil, fmt.Errorf("gzip: %w", err)
 		}
 		r.Multistream(false)
-		return io.ReadAll(r)
+		return readAll(r, maxVmlinux)
 	}
 	payload = payload[:length-4] // the size of vmlinux, which gzip has anyway
 	if bytes.HasPrefix(payload, []byte("\x28\xb5\x2f\xfd")) {
@@ -93,7 +104,7 @@ func Vmlinux(data []byte) ([]byte, error) {
 			return nil, fmt.Errorf("zstd: %w", err)
 		}
 		defer r.Close()
-		return io.ReadAll(r)
+		return readAll(r, maxVmlinux)
 	}
 	for _, p := range programs {
 		if bytes.HasPrefix(payload, []byte(p.magic)) {
@@ -103,17 +114,37 @@ func Vmlinux(data []byte) ([]byte, error) {
 	return nil, fmt.Errorf("vmlinux is compressed in an unknown way: % x", payload[:min(4, len(payload))])
 }
 
+// readAll is io.ReadAll up to a limit, in bytes.
+func readAll(r io.Reader, limit int) ([]byte, error) {
+	all, err := io.ReadAll(io.LimitReader(r, int64(limit)+1))
+	if err == nil && len(all) > limit {
+		err = fmt.Errorf("vmlinux decompresses to more than %d bytes", limit)
+	}
+	return all, err
+}
+
 func run(program string, payload []byte) ([]byte, error) {
 	cmd := exec.Command(program, "-dc")
 	cmd.Stdin = bytes.NewReader(payload)
 	var message bytes.Buffer
 	cmd.Stderr = &message
-	vmlinux, err := cmd.Output()
+	out, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
 	if errors.Is(err, exec.ErrNotFound) {
 		return nil, fmt.Errorf("vmlinux is compressed with %s, which is not installed", program)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w: %s", program, err, bytes.TrimSpace(message.Bytes()))
+		return nil, fmt.Errorf("%s: %w", program, err)
 	}
-	return vmlinux, nil
+	vmlinux, err := readAll(out, maxVmlinux)
+	if err != nil {
+		_ = cmd.Process.Kill()
+	}
+	if ended := cmd.Wait(); err == nil && ended != nil {
+		first, _, _ := bytes.Cut(bytes.TrimSpace(message.Bytes()), []byte("\n"))
+		err = fmt.Errorf("%s: %w: %s", program, ended, first)
+	}
+	return vmlinux, err
 }

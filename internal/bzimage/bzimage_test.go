@@ -30,7 +30,7 @@ func image(payload []byte) []byte {
 	return append(append(data, payload...), "and what follows"...)
 }
 
-func gzipped(t *testing.T) []byte {
+func gzipped(t testing.TB) []byte {
 	var out bytes.Buffer
 	w := gzip.NewWriter(&out)
 	if _, err := w.Write([]byte(vmlinux)); err != nil {
@@ -42,7 +42,7 @@ func gzipped(t *testing.T) []byte {
 	return out.Bytes()
 }
 
-func zstandard(t *testing.T) []byte {
+func zstandard(t testing.TB) []byte {
 	w, err := zstd.NewWriter(nil)
 	if err != nil {
 		t.Fatal(err)
@@ -50,7 +50,7 @@ func zstandard(t *testing.T) []byte {
 	return w.EncodeAll([]byte(vmlinux), nil)
 }
 
-func xz(t *testing.T) []byte {
+func xz(t testing.TB) []byte {
 	cmd := exec.Command("xz", "--check=crc32")
 	cmd.Stdin = strings.NewReader(vmlinux)
 	out, err := cmd.Output()
@@ -78,6 +78,30 @@ func TestVmlinuxIsTakenOut(t *testing.T) {
 	}
 }
 
+// What is compressed may claim to be anything: it has to be ELF, of a size that kernels have.
+func TestVmlinuxIsBounded(t *testing.T) {
+	var bomb bytes.Buffer
+	w := gzip.NewWriter(&bomb)
+	for range 64 {
+		if _, err := w.Write(make([]byte, 1<<20)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	r, err := gzip.NewReader(&bomb)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := readAll(r, 1<<20); err == nil || err.Error() != "vmlinux decompresses to more than 1048576 bytes" || len(got) > 1<<20+1 {
+		t.Errorf("%d bytes, %v", len(got), err)
+	}
+	if got, err := readAll(strings.NewReader(vmlinux), len(vmlinux)); err != nil || string(got) != vmlinux {
+		t.Errorf("%q, %v", got, err)
+	}
+}
+
 func TestDamagedImages(t *testing.T) {
 	whole := image(append(xz(t), 0, 0, 0, 0))
 	for n := range len(whole) {
@@ -93,6 +117,7 @@ func TestDamagedImages(t *testing.T) {
 		{"\xfd7zXZ\x00 and garbage", "xz: exit status 1"},
 		{"\x1f\x8b and garbage", "gzip: "},
 		{"", "is not within the file"},
+		{"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\x03\x00\x00\x00\x00\x00\x00\x00\x00\x00", "in the place of vmlinux is not an ELF file"},
 	} {
 		if _, err := Vmlinux(image([]byte(test.payload))); err == nil || !strings.Contains(err.Error(), test.err) {
 			t.Errorf("%q: %v, not %q", test.payload, err, test.err)

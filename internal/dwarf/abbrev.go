@@ -2,7 +2,10 @@
 
 package dwarf
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
 
 // DW_FORM_* (DWARF 5, table 7.6, and GNU's extensions).
 const (
@@ -105,6 +108,12 @@ func (t *abbrevTable) find(code uint64) *abbrev {
 	return t.sparse[code]
 }
 
+// maxTableReads is how many times as many bytes of tables as a file's DWARF has are read in all. Units may share tables, and tables may
+// overlap, so that a damaged file has much more of them than bytes; what compilers and linkers write is read about once.
+const maxTableReads = 100
+
+var errOverlap = errors.New(".debug_abbrev: the tables of many units overlap: damaged DWARF?")
+
 // compile reads the table of a unit, unless it is at hand (DWARF 5, section 7.5.3).
 func (t *abbrevTable) compile(d *Data, u *Unit) error {
 	key := tableKey{d, u.abbrevOff, u.AddrSize, u.OffSize, u.Version}
@@ -112,7 +121,11 @@ func (t *abbrevTable) compile(d *Data, u *Unit) error {
 		return nil
 	}
 	*t = abbrevTable{byCode: t.byCode[:0], ops: t.ops[:0]}
-	if err := t.read(d, key); err != nil {
+	err := t.read(d, key)
+	if err == nil && d.tablesRead.Load() > maxTableReads*uint64(len(d.abbrev)+len(d.info.Data)) {
+		err = errOverlap
+	}
+	if err != nil {
 		return fmt.Errorf(".debug_info: unit at offset %#x: %w", u.Off, err)
 	}
 	t.key = key
@@ -132,6 +145,7 @@ func (t *abbrevTable) read(d *Data, key tableKey) error {
 			return truncated()
 		}
 		if code == 0 {
+			d.tablesRead.Add(uint64(in.pos) - key.off)
 			return nil
 		}
 		tag := in.uleb()

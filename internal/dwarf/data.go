@@ -14,6 +14,7 @@ import (
 	"debug/elf"
 	"errors"
 	"fmt"
+	"sync/atomic"
 
 	"github.com/kbtf/kbtf/internal/elfimage"
 )
@@ -40,6 +41,8 @@ type Data struct {
 
 	wanted wantedTags
 	signed map[uint64]uint64 // by signature: the offset of a type in a type unit
+
+	tablesRead atomic.Uint64 // bytes of .debug_abbrev
 }
 
 // wantedTags is Wanted for fast look-up.

@@ -191,8 +191,20 @@ func opLength(expr []byte, u *Unit) (n int, ok bool) {
 	return n, ok && n <= len(expr)
 }
 
-// eachExpr visits the expressions of a location, or of a list of them, until visit returns false.
-func (d *Data) eachExpr(u *Unit, l Location, visit func(expr []byte) bool) {
+// Lists may overlap, and so may the expressions in them: in a damaged file each of many parameters may have one that is nearly as long as
+// the section. This is far above what compilers write for one parameter.
+const (
+	maxLocations  = 1 << 12
+	maxExpression = 1 << 10 // bytes
+)
+
+// eachExpr visits the expressions of a location, or the first ones of a list of them, until visit returns false.
+func (d *Data) eachExpr(u *Unit, l Location, visitOne func(expr []byte) bool) {
+	seen := 0
+	visit := func(expr []byte) bool {
+		seen++
+		return len(expr) <= maxExpression && visitOne(expr) && seen < maxLocations
+	}
 	switch l.class {
 	case ClassExpr:
 		visit(d.Bytes(Block(l.val)))

@@ -3,6 +3,7 @@
 package dwarf
 
 import (
+	"bytes"
 	"debug/elf"
 	"encoding/binary"
 	"fmt"
@@ -295,4 +296,22 @@ func TestVariablePlaceByHand(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Of a list without an end, and of an expression, as much is looked at as compilers write.
+func TestLongLocationLists(t *testing.T) {
+	b := &builder{loclists: bytes.Repeat([]byte{5, 1, opReg0}, 1<<16)} // DW_LLE_default_location
+	n := 0
+	b.data().eachExpr(&Unit{Version: 5, AddrSize: 8, OffSize: 4}, Location{ClassSecOffset, 0}, func([]byte) bool {
+		n++
+		return true
+	})
+	if n != maxLocations {
+		t.Errorf("%d locations are looked at, not %d", n, maxLocations)
+	}
+	b = &builder{loclists: append([]byte{5, 0x80, 0x10}, make([]byte, 2048)...)} // 2048 bytes long
+	b.data().eachExpr(&Unit{Version: 5, AddrSize: 8, OffSize: 4}, Location{ClassSecOffset, 0}, func(expr []byte) bool {
+		t.Errorf("an expression of %d bytes is looked at", len(expr))
+		return true
+	})
 }

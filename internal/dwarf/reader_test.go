@@ -7,6 +7,7 @@ import (
 	"debug/dwarf"
 	"debug/elf"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -431,7 +432,7 @@ func TestAbbreviationCodes(t *testing.T) {
 		data = append(data, entry(code, Tag(i+1))...)
 	}
 	var table abbrevTable
-	d, u := &Data{abbrev: append(data, 0)}, &Unit{Version: 5, AddrSize: 8, OffSize: 4}
+	d, u := &Data{abbrev: append(data, 0), info: &elfimage.Relocated{}}, &Unit{Version: 5, AddrSize: 8, OffSize: 4}
 	if err := table.compile(d, u); err != nil {
 		t.Fatal(err)
 	}
@@ -447,6 +448,21 @@ func TestAbbreviationCodes(t *testing.T) {
 	}
 	if len(table.byCode) > 1000+len(data) {
 		t.Errorf("%d bytes make a table of %d entries", len(data), len(table.byCode))
+	}
+}
+
+// Each unit has the table of the one before, but for the first abbreviation: as a whole that is n*n/2 of them.
+func TestTablesThatOverlap(t *testing.T) {
+	const n = 30000
+	b := &builder{}
+	for i := range uint32(n) {
+		b.abbrev = append(b.abbrev, 1, byte(TagCompileUnit), 0, 0, 0)
+		b.unit5(1)
+		binary.LittleEndian.PutUint32(b.info[len(b.info)-5:], 5*i) // of the table
+	}
+	b.abbrev = append(b.abbrev, 0)
+	if _, err := readAll(b.data()); !errors.Is(err, errOverlap) {
+		t.Errorf("got %v, want %v", err, errOverlap)
 	}
 }
 

@@ -16,6 +16,12 @@ import (
 // would exhaust a build machine.
 const maxInflated = 8 << 30
 
+// maxRatio is how many bytes a byte may claim to hold: as many as zlib can put there. That of debugging sections is below 20.
+const maxRatio = 1032
+
+// maxWindow bounds how far back a zstd stream may refer, in bytes: that much memory is taken at once. It is what zstd itself goes to.
+const maxWindow = 128 << 20
+
 // Inflate gives the bytes of a section, decompressed if SHF_COMPRESSED is set (gABI, "Compression header").
 func (img *Image) Inflate(s *Section) ([]byte, error) {
 	raw, err := img.Contents(s)
@@ -40,6 +46,9 @@ func (img *Image) Inflate(s *Section) ([]byte, error) {
 	if size > maxInflated {
 		return fail("claims %d bytes when decompressed, more than the limit of %d", size, uint64(maxInflated))
 	}
+	if size/maxRatio > uint64(len(raw)) {
+		return fail("claims %d bytes when decompressed, from %d", size, len(raw))
+	}
 	var r io.Reader
 	switch kind {
 	case elf.COMPRESS_ZLIB:
@@ -47,7 +56,7 @@ func (img *Image) Inflate(s *Section) ([]byte, error) {
 			return fail("%v", err)
 		}
 	case elf.COMPRESS_ZSTD:
-		d, err := zstd.NewReader(bytes.NewReader(raw[head:]), zstd.WithDecoderConcurrency(1))
+		d, err := zstd.NewReader(bytes.NewReader(raw[head:]), zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow))
 		if err != nil {
 			return fail("%v", err)
 		}

@@ -93,6 +93,7 @@ func TestInflateByHand(t *testing.T) {
 	}{
 		{"unknown", 7, n, z.Bytes(), "unknown compression 7"},
 		{"larger than the limit", elf.COMPRESS_ZLIB, 1 << 60, z.Bytes(), "claims 1152921504606846976 bytes when decompressed, more than the limit of 8589934592"},
+		{"more than so few bytes can hold", elf.COMPRESS_ZSTD, 1 << 20, forms[elf.COMPRESS_ZSTD][:20], "claims 1048576 bytes when decompressed, from 44"},
 		{"too few bytes", elf.COMPRESS_ZLIB, n + 1, z.Bytes(), "decompresses to 28000 bytes, expected 28001"},
 		{"too many bytes", elf.COMPRESS_ZLIB, n - 1, z.Bytes(), "decompresses to more than 27999 bytes"},
 		{"too few bytes", elf.COMPRESS_ZSTD, n + 1, forms[elf.COMPRESS_ZSTD], "decompresses to 28000 bytes, expected 28001"},
@@ -109,6 +110,13 @@ func TestInflateByHand(t *testing.T) {
 				t.Errorf("got:  %d bytes, %v\nwant: %s", len(got), err, want)
 			}
 		})
+	}
+	// A zstd stream of one byte that says how far it refers back: 128 MiB are taken for it, and no more.
+	for window, fine := range map[byte]bool{0x88: true, 0x90: false} {
+		img, s := chdr(elf.ELFCLASS64, binary.LittleEndian, elf.COMPRESS_ZSTD, 1, []byte{0x28, 0xb5, 0x2f, 0xfd, 0, window, 9, 0, 0, 'x'})
+		if got, err := img.Inflate(s); fine != (err == nil) {
+			t.Errorf("window %#x: %q, %v", window, got, err)
+		}
 	}
 	img, s := chdr(elf.ELFCLASS64, binary.LittleEndian, elf.COMPRESS_ZLIB, n, nil)
 	s.Size = 23

@@ -236,9 +236,9 @@ func Parse(path string, data []byte) (*Image, error) {
 	}
 	for i := range img.Sections {
 		off := img.sectionNameOffset(uint64(i))
-		name, ok := CString(names, uint64(off))
+		name, ok := CString(names[:min(uint64(len(names)), uint64(off)+maxSectionName)], uint64(off))
 		if !ok {
-			return fail("section %d: name at offset %d lies outside the name table", i, off)
+			return fail("section %d: name at offset %d lies outside the name table, or is too long", i, off)
 		}
 		img.Sections[i].Name = string(name)
 	}
@@ -296,12 +296,19 @@ func (img *Image) Contents(s *Section) ([]byte, error) {
 	return img.Data[s.Offset : s.Offset+s.Size : s.Offset+s.Size], nil
 }
 
-// CString gives the NUL-terminated string at off, without its NUL.
+// Names may overlap: many long ones fit into few bytes, and would take forever to be read. No kernel's are nearly as long as this, in
+// bytes; among other strings are the compiler's command lines.
+const (
+	maxSectionName = 1 << 10
+	maxString      = 16 << 10
+)
+
+// CString gives the NUL-terminated string at off, without its NUL. One of maxString bytes or more is none.
 func CString(tab []byte, off uint64) ([]byte, bool) {
 	if off >= uint64(len(tab)) {
 		return nil, false
 	}
-	n := bytes.IndexByte(tab[off:], 0)
+	n := bytes.IndexByte(tab[off:min(uint64(len(tab)), off+maxString)], 0)
 	if n < 0 {
 		return nil, false
 	}

@@ -5,6 +5,7 @@ package elfimage
 import (
 	"bytes"
 	"debug/elf"
+	"encoding/binary"
 	"os"
 	"path/filepath"
 	"testing"
@@ -161,4 +162,37 @@ func open(t testing.TB, path string) *Image {
 	}
 	t.Cleanup(img.Close)
 	return img
+}
+
+// Names that are the ends of one long string: in a table of n bytes they would be n*n/2 bytes long.
+func TestLongNames(t *testing.T) {
+	const sections, name, shdr = 20000, 4 << 20, 64
+	le := binary.LittleEndian
+	file := make([]byte, 64+sections*shdr, 64+sections*shdr+name)
+	copy(file, "\x7fELF\x02\x01\x01")
+	le.PutUint16(file[16:], uint16(elf.ET_REL))
+	le.PutUint64(file[40:], 64) // e_shoff
+	le.PutUint16(file[58:], shdr)
+	le.PutUint16(file[60:], sections)
+	le.PutUint16(file[62:], 1)
+	for i := range uint32(sections) {
+		h := file[64+i*shdr:]
+		le.PutUint32(h, i)
+		le.PutUint32(h[4:], uint32(elf.SHT_NOBITS))
+	}
+	names := file[64+shdr:]
+	le.PutUint32(names[4:], uint32(elf.SHT_STRTAB))
+	le.PutUint64(names[24:], uint64(len(file)))
+	le.PutUint64(names[32:], name)
+	file = append(append(file, bytes.Repeat([]byte("a"), name-1)...), 0)
+	_, err := Parse("x.ko", file)
+	if want := "x.ko: section 0: name at offset 0 lies outside the name table, or is too long"; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+	for _, n := range []int{maxString - 1, maxString} {
+		got, ok := CString(append(bytes.Repeat([]byte("a"), n), 0), 0)
+		if fine := n < maxString; ok != fine || fine && len(got) != n {
+			t.Errorf("a string of %d bytes: %d, %v", n, len(got), ok)
+		}
+	}
 }

@@ -4,6 +4,7 @@ package encode
 
 import (
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -146,6 +147,51 @@ func TestWeakFunction(t *testing.T) {
 		if got := encodeAndList(t, linked, Options{Dialect: btf.Modern, Rules: tt.rules}); !slices.Contains(got, tt.want) {
 			t.Errorf("rules %d: no %q in\n%s", tt.rules, tt.want, strings.Join(got, "\n"))
 		}
+	}
+}
+
+// Prototypes that take two of another one each, in two units that differ by a const at the bottom: there are 2^60 ways to it.
+func TestPrototypesThatNest(t *testing.T) {
+	unit := func(bottom string) string {
+		source := "extern void (*p0)(" + bottom + ");"
+		for i := range 60 {
+			source += fmt.Sprintf("extern void (*p%d)(typeof(p%d), typeof(p%[2]d));", i+1, i)
+		}
+		return source + "static __attribute__((noinline, used)) void f(typeof(p60) p) { asm volatile(\"\" :: \"r\"(p)); }"
+	}
+	img := gcc.build(t, unit("int *"), unit("const int *"))
+	raw, err := File(img, NoBase(), Options{Dialect: btf.Modern, Rules: Rules130})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := tagged(t, raw, ""); !slices.Equal(got, []string{"f"}) {
+		t.Errorf("functions %q", got)
+	}
+}
+
+// Sets of kfuncs that overlap: a member belongs to any that goes as far.
+func TestKfuncSetsOverlap(t *testing.T) {
+	img := gcc.build(t, `
+		int first(int a) { return a; }
+		int second(int a) { return a; }
+		int third(int a) { return a; }
+		int outside(int a) { return a; }
+		asm(".pushsection .BTF_ids,\"a\"\n"
+			".globl __BTF_ID__set8__large\n__BTF_ID__set8__large: .long 0, 1\n"
+			"__BTF_ID__func__first__1: .long 0, 0\n"
+			".globl __BTF_ID__set8__small\n__BTF_ID__set8__small: .long 0, 1\n"
+			"__BTF_ID__func__second__2: .long 0, 0\n"
+			".size __BTF_ID__set8__small, .-__BTF_ID__set8__small\n"
+			"__BTF_ID__func__third__3: .long 0, 0\n"
+			".size __BTF_ID__set8__large, .-__BTF_ID__set8__large\n"
+			"__BTF_ID__func__outside__4: .long 0, 0\n"
+			".popsection");`)
+	got, err := readKfuncs(img)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := map[string]uint32{"first": 0, "second": 0, "third": 0}; !maps.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
 	}
 }
 

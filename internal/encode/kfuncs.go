@@ -4,8 +4,10 @@ package encode
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"slices"
+	"sort"
 
 	"github.com/kbtf/kbtf/internal/btf"
 	"github.com/kbtf/kbtf/internal/elfimage"
@@ -84,6 +86,15 @@ func readKfuncs(img *elfimage.Image) (map[string]uint32, error) {
 	if len(sets) == 0 {
 		return nil, nil
 	}
+	// In order, and each as far as those before it go, the last set that begins before a place tells whether some has it.
+	slices.SortFunc(sets, func(a, b span) int { return cmp.Compare(a.from, b.from) })
+	for i := range sets[1:] {
+		sets[1+i].to = max(sets[1+i].to, sets[i].to)
+	}
+	inSet := func(at uint64) bool {
+		n := sort.Search(len(sets), func(i int) bool { return sets[i].from > at })
+		return n > 0 && at < sets[n-1].to
+	}
 	kfuncs := map[string]uint32{}
 	for i := range syms.Len() {
 		s := syms.At(i)
@@ -91,7 +102,7 @@ func readKfuncs(img *elfimage.Image) (map[string]uint32, error) {
 			continue
 		}
 		name, ok := bytes.CutPrefix(syms.Name(&s), []byte(kfuncMemberPrefix))
-		if !ok || !slices.ContainsFunc(sets, func(x span) bool { return s.Value >= x.from && s.Value < x.to }) {
+		if !ok || !inSet(s.Value) {
 			continue
 		}
 		// A counter that makes symbols unique follows the function's name: foo__123.

@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+package encode
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	cilium "github.com/cilium/ebpf/btf"
+
+	"github.com/kbtf/kbtf/internal/btf"
+	"github.com/kbtf/kbtf/internal/btfverify"
+	"github.com/kbtf/kbtf/internal/elfimage"
+	"github.com/kbtf/kbtf/internal/elfimage/elftest"
+)
+
+// A judge has a base, and says whether what is encoded against it is what a kernel takes.
+type judge struct {
+	kernel *btfverify.Kernel
+	base   *btf.Base
+	whole  *btfverify.BTF // the same
+	raw    []byte         // the same
+}
+
+// newJudge takes the BTF of a file for the base.
+func newJudge(f *testing.F, path string) *judge {
+	f.Helper()
+	kernel, err := btfverify.KernelOf("")
+	if err != nil {
+		f.Fatal(err)
+	}
+	raw, err := File(openImage(f, path), NoBase(), Options{Dialect: btf.Modern})
+	if err != nil {
+		f.Fatal(err)
+	}
+	j, err := judgeOf(raw, kernel)
+	if err != nil {
+		f.Fatal(err)
+	}
+	return j
+}
+
+// judgeOf takes BTF for the base. whole is nil if that makes no sense.
+func judgeOf(raw []byte, kernel *btfverify.Kernel) (*judge, error) {
+	blob, err := btf.ParseBlob(raw)
+	if err != nil {
+		return nil, err
+	}
+	base, err := btf.NewBase("base", blob)
+	if err != nil {
+		return nil, err
+	}
+	j := &judge{kernel: kernel, base: base, raw: raw}
+	j.whole, _ = btfverify.Verify(raw, nil, kernel)
+	return j, nil
+}
+
+func openImage(f *testing.F, path string) *elfimage.Image {
+	f.Helper()
+	img, err := elfimage.Open(path)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Cleanup(img.Close)
+	return img
+}
+
+// encode encodes a file that may be damaged: an error in one line, or BTF that a kernel takes, which does not depend on the number of
+// threads.
+func (j *judge) encode(t *testing.T, file []byte, base *btf.Base, opt Options) []byte {
+	t.Helper()
+	img, err := elfimage.Parse("x.ko", file)
+	if err != nil {
+		refused(t, err)
+		return nil
+	}
+	raw, err := File(img, base, opt)
+	if err != nil {
+		refused(t, err)
+		return nil
+	}
+	opt.Threads = 3
+	if again, err := File(img, base, opt); err != nil || !bytes.Equal(again, raw) {
+		t.Errorf("with more threads: other bytes (%v)", err)
+	}
+	var whole *btfverify.BTF
+	if base == j.base {
+		if whole = j.whole; whole == nil || img.Order != base.Order { // a base that makes no sense, or is of another machine
+			return nil
+		}
+	} else if blob, err := btf.ParseBlob(raw); err == nil && len(blob.Types) == 0 { // says nothing, which only a split may
+		return nil
+	}
+	if _, problems := btfverify.Verify(raw, whole, j.kernel); len(problems) > 0 {
+		t.Errorf("encoded, but a kernel does not take it: %v", problems[0])
+	}
+	return raw
+}
+
+// refused checks an error: one line, and not what was left to a panic.
+func refused(t *testing.T, err error) {
+	t.Helper()
+	if text := err.Error(); strings.Contains(text, "\n") || strings.Contains(text, "internal error") {
+		t.Errorf("refused with %q", text)
+	}
+}
+
+// fuzzOptions makes options of the bits of a number.
+func fuzzOptions(d btf.Dialect, bits uint16) Options {
+	bit := func(n int) bool { return bits>>n&1 != 0 }
+	d.NestedArrays = d.NestedArrays != bit(0)
+	d.Attributes = d.Attributes != bit(1)
+	opt := Options{Dialect: d, Inconsistent: bit(2), ExactNames: bit(3), Strict: bit(4), MergeUnits: bit(5), Layout: bit(6), Threads: 1}
+	if bit(7) {
+		opt.Rules = Rules130
+	}
+	if bit(8) {
+		opt.Variables = AllVariables
+	}
+	return opt
+}
+
+// kfuncSource has kfuncs, with a pointer into an arena.
+const kfuncSource = `
+	int plain(int a) { return a; }
+	int kfunc(int a) { return a; }
+	void *get(int a, void *b, void *c) { return b; }
+	int listed(int a) { return a; }
+	asm(".pushsection .BTF_ids,\"a\"\n"
+		".globl __BTF_ID__set8__kfuncs\n__BTF_ID__set8__kfuncs: .long 0, 1\n"
+		".local __BTF_ID__func__kfunc__1\n__BTF_ID__func__kfunc__1: .long 0, 0x1000\n"
+		".local __BTF_ID__func__get__2\n__BTF_ID__func__get__2: .long 0, 0xa000\n"
+		".size __BTF_ID__set8__kfuncs, .-__BTF_ID__set8__kfuncs\n"
+		".globl __BTF_ID__set8__other\n__BTF_ID__set8__other: .long 0, 0\n"
+		".local __BTF_ID__func__listed__3\n__BTF_ID__func__listed__3: .long 0, 0\n"
+		".size __BTF_ID__set8__other, .-__BTF_ID__set8__other\n"
+		".popsection");`
+
+// FuzzModule encodes whatever bytes, with and without a base.
+func FuzzModule(f *testing.F) {
+	j := newJudge(f, elftest.Object(f, elftest.Targets[0], "vmlinux.c"))
+	for i, target := range elftest.Targets {
+		if i < 2 || target.NoLLD || strings.HasPrefix(target.Name, "riscv") || strings.HasPrefix(target.Name, "mips-") {
+			f.Add(elftest.Read(f, elftest.Object(f, target, "ring.c", "-gdwarf-5")), uint16(0))
+		}
+	}
+	gcc := elftest.Targets[0]
+	for i, source := range []string{"kinds.c", "params.c", "vmlinux.c"} {
+		f.Add(elftest.Read(f, elftest.Object(f, gcc, source, "-gdwarf-4")), uint16(1)<<i)
+	}
+	f.Add(elftest.Read(f, elftest.Object(f, gcc, "ring.c", "-gz=zlib")), uint16(0x100))
+	f.Add(elftest.Read(f, elftest.Object(f, gcc, "ring.c", "-gdwarf-5", "-fdebug-types-section")), uint16(0x20))
+	f.Add(elftest.Read(f, kfuncObject(f)), uint16(2))
+	f.Add(elftest.Read(f, linked(f, elftest.Object(f, gcc, "ring.c"), elftest.Object(f, gcc, "echo.c"))), uint16(0x110))
+	f.Fuzz(func(t *testing.T, file []byte, bits uint16) {
+		j.encode(t, file, j.base, fuzzOptions(j.base.Dialect, bits))
+		j.encode(t, file, NoBase(), fuzzOptions(btf.Modern, bits))
+	})
+}
+
+// linked links objects into one, as kbuild links modules.
+func linked(f *testing.F, objects ...string) string {
+	f.Helper()
+	dir := f.TempDir()
+	elftest.Run(f, dir, "ld", append([]string{"-r", "-o", "x.ko"}, objects...)...)
+	return filepath.Join(dir, "x.ko")
+}
+
+// FuzzEncodeAgainst encodes a module against whatever base: an error, or BTF that a kernel takes if it takes the base.
+func FuzzEncodeAgainst(f *testing.F) {
+	gcc := elftest.Targets[0]
+	file := elftest.Read(f, elftest.Object(f, gcc, "ring.c"))
+	for i, source := range []string{"vmlinux.c", "kinds.c", "ring.c"} {
+		f.Add(newJudge(f, elftest.Object(f, gcc, source)).raw, uint16(i))
+	}
+	kernel, err := btfverify.KernelOf("")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, raw []byte, bits uint16) {
+		j, err := judgeOf(raw, kernel)
+		if err != nil {
+			refused(t, err)
+			return
+		}
+		split := j.encode(t, file, j.base, fuzzOptions(j.base.Dialect, bits))
+		if split == nil {
+			return
+		}
+		own, small, err := btf.Distil(j.base, split)
+		if err != nil {
+			refused(t, err)
+			return
+		}
+		distilled, problems := btfverify.VerifyDistilled(small, j.whole, kernel)
+		if len(problems) > 0 {
+			t.Errorf("distilled base: %v", problems[0])
+			return
+		}
+		if _, problems := btfverify.Verify(own, distilled, kernel); len(problems) > 0 {
+			t.Errorf("on its distilled base: %v", problems[0])
+		}
+	})
+}
+
+func kfuncObject(f *testing.F) string {
+	f.Helper()
+	dir := f.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "kfuncs.c"), []byte(kfuncSource), 0o644); err != nil {
+		f.Fatal(err)
+	}
+	elftest.Run(f, dir, "gcc", "-c", "-g", "-O2", "-ffreestanding", "-fno-asynchronous-unwind-tables", "-o", "x.o", "kfuncs.c")
+	return filepath.Join(dir, "x.o")
+}
+
+// FuzzKfuncs reads whatever sets of kfuncs: each kfunc that is found is one that a symbol names, and has its tag.
+func FuzzKfuncs(f *testing.F) {
+	j := newJudge(f, elftest.Object(f, elftest.Targets[0], "vmlinux.c"))
+	file := elftest.Read(f, kfuncObject(f))
+	parts := [][]byte{contentsOf(f, file, ".BTF_ids"), contentsOf(f, file, ".symtab"), contentsOf(f, file, ".strtab")}
+	f.Add(bytes.Clone(parts[0]), bytes.Clone(parts[1]), bytes.Clone(parts[2]))
+	f.Fuzz(func(t *testing.T, ids, symbols, names []byte) {
+		for i, damaged := range [][]byte{ids, symbols, names} {
+			clear(parts[i])
+			copy(parts[i], damaged)
+		}
+		img, err := elfimage.Parse("x.ko", file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		kfuncs, err := readKfuncs(img)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name := range kfuncs {
+			if !bytes.Contains(parts[2], []byte(kfuncMemberPrefix+name+"__")) {
+				t.Errorf("kfunc %q, which no symbol names", name)
+			}
+		}
+		opt := Options{Dialect: btf.Modern, Threads: 1}
+		for _, attributes := range []bool{false, true} {
+			opt.Dialect.Attributes = attributes
+			raw := j.encode(t, file, NoBase(), opt)
+			if raw == nil {
+				continue
+			}
+			functions := tagged(t, raw, "bpf_kfunc")
+			for _, name := range functions {
+				if _, ok := kfuncs[name]; !ok {
+					t.Errorf("function %s has the tag, and is no kfunc", name)
+				}
+			}
+			if len(functions) > len(kfuncs) {
+				t.Errorf("%d tags for %d kfuncs", len(functions), len(kfuncs))
+			}
+		}
+	})
+}
+
+// contentsOf gives a section of a file, in place.
+func contentsOf(f *testing.F, file []byte, section string) []byte {
+	f.Helper()
+	img, err := elfimage.Parse("x.ko", file)
+	if err != nil {
+		f.Fatal(err)
+	}
+	data, err := img.Contents(img.Section(section))
+	if err != nil {
+		f.Fatal(err)
+	}
+	return data
+}
+
+// tagged lists the functions that have a DECL_TAG, or all for "", as an independent reader sees them.
+func tagged(t *testing.T, raw []byte, tag string) (names []string) {
+	t.Helper()
+	spec, err := cilium.LoadSpecFromReader(bytes.NewReader(raw))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for id := cilium.TypeID(1); ; id++ {
+		typ, err := spec.TypeByID(id)
+		if err != nil {
+			return names
+		}
+		if fn, ok := typ.(*cilium.Func); ok && (tag == "" || slices.Contains(fn.Tags, tag)) {
+			names = append(names, fn.Name)
+		}
+	}
+}
