@@ -41,7 +41,7 @@ func encodeFiles(files []string, opt *options, stdout, stderr io.Writer) int {
 	b := batch{files: files, quiet: opt.quiet, stdout: stdout, stderr: stderr}
 	if baseErr != nil { // of each module, then
 		b.encode = func(file string) error {
-			return opt.onError.after(fmt.Errorf("%s: %w", file, baseErr), file, b.say)
+			return opt.after(fmt.Errorf("%s: %w", file, baseErr), file, b.say)
 		}
 		return b.status(opt.jobs)
 	}
@@ -58,7 +58,7 @@ func encodeFiles(files []string, opt *options, stdout, stderr io.Writer) int {
 	b.encode = func(file string) error {
 		err := encodeFile(file, base, baseRelease, opt, how, &b)
 		if err != nil {
-			err = opt.onError.after(err, file, b.say)
+			err = opt.after(err, file, b.say)
 		}
 		return err
 	}
@@ -89,6 +89,11 @@ func encodeFile(file string, base *btf.Base, baseRelease string, opt *options, h
 		return err
 	}
 	defer img.Close()
+	if opt.unsign {
+		if err := img.DropSignature(); err != nil {
+			return err
+		}
+	}
 	how.Note = func(note string) {
 		if !opt.quiet {
 			b.say("btf-ko: %s: %s", file, note)

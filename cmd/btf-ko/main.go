@@ -52,6 +52,7 @@ type options struct {
 	rules     rules
 	exclude   []encode.Language
 	onError   onError
+	unsign    bool // remove signatures
 	jobs      jobs
 	quiet     bool
 	verbose   bool
@@ -99,6 +100,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	flags.StringVar(&opt.detached, "btf_encode_detached", "", "raw BTF to `FILE`, or of several into it")
 	opt.features.addFlags(flags)
 	flags.Var(&opt.onError, "on_error", "what becomes of a module without BTF")
+	flags.BoolVar(&opt.unsign, "strip_signature", false, "encode signed modules, and remove the signature, which is void then")
 	flags.VarPF(&opt.jobs, "jobs", "j", "modules at a time (default: all CPUs)").NoOptDefVal = "0"
 	flags.BoolVarP(&opt.verbose, "verbose", "v", false, "say what was written (-q: say less)")
 	flags.BoolVarP(&opt.quiet, "quiet", "q", false, "no notes on what was left out")

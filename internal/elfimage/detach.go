@@ -54,13 +54,13 @@ func (img *Image) Detach(names ...string) (removed bool, err error) {
 	return true, nil
 }
 
-// tidy removes what attaching or detaching that was killed left behind the end of the file.
+// tidy removes what attaching or detaching that was killed left behind the end of the file. A signature alone stays.
 func (img *Image) tidy() error {
 	size := img.wholeSize()
-	if size == uint64(len(img.Data)) {
+	if size == uint64(len(img.Data)) || size == img.unsigned {
 		return nil
 	}
-	if _, err := img.changeable(); err != nil {
+	if _, err := img.writable(); err != nil {
 		return err
 	}
 	return fileError(os.Truncate(img.Path, int64(size)))

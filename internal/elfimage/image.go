@@ -37,6 +37,7 @@ type Image struct {
 	shstrndx uint32
 	mapped   bool
 	opened   fs.FileInfo // what the file was then, if it was mapped
+	unsigned uint64      // where the signature begins that is to be removed; 0: there is none, or it stays
 }
 
 // Section is one section header, whatever the class.
@@ -306,10 +307,4 @@ func CString(tab []byte, off uint64) ([]byte, bool) {
 		return nil, false
 	}
 	return tab[off : off+uint64(n)], true
-}
-
-// Signed tells whether a module signature follows the ELF data (Documentation/admin-guide/module-signing.rst): such a file
-// must not be changed.
-func (img *Image) Signed() bool {
-	return bytes.HasSuffix(img.Data, []byte("~Module signature appended~\n"))
 }
