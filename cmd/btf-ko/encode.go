@@ -107,7 +107,15 @@ func encodeFile(file string, base *btf.Base, baseRelease string, opt *options, h
 			return err
 		}
 	}
-	blob, err := encode.File(img, base, how)
+	source, err := opt.debug.of(img, opt.host)
+	if err != nil {
+		return err
+	}
+	if source != img {
+		defer source.Close()
+		how.Loaded = img
+	}
+	blob, err := encode.File(source, base, how)
 	if err != nil {
 		return err
 	}
@@ -117,7 +125,11 @@ func encodeFile(file string, base *btf.Base, baseRelease string, opt *options, h
 		err = attach(img, base, blob, opt.features.has(distilledBase))
 	}
 	if err == nil && opt.verbose {
-		b.say("btf-ko: %s: %d bytes of BTF", file, len(blob))
+		of := ""
+		if source != img {
+			of = ", of the DWARF in " + source.Path
+		}
+		b.say("btf-ko: %s: %d bytes of BTF%s", file, len(blob), of)
 	}
 	return err
 }

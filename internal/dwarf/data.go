@@ -71,6 +71,9 @@ func (w *wantedTags) of(tag uint64) want {
 	return want{ok && tag <= 0xffff, attrs}
 }
 
+// In tells whether a file has DWARF.
+func In(img *elfimage.Image) bool { return len(debugSections(img, ".debug_info")) > 0 }
+
 // Load opens the debugging sections of img.
 func Load(img *elfimage.Image, wanted Wanted) (*Data, error) {
 	// There are several if type units have come through ld -r, which keeps each in a group of its own.

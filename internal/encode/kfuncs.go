@@ -15,6 +15,7 @@ import (
 // set is the words count and flags, then pairs of an id and the function's flags. Symbols name the sets and their members.
 
 const (
+	idSets            = ".BTF_ids"
 	kfuncSetPrefix    = "__BTF_ID__set8__"
 	kfuncMemberPrefix = "__BTF_ID__func__"
 
@@ -49,13 +50,13 @@ func (f *function) inArena(s *state, m *btf.Module) (ret btf.Ref, params []btf.P
 	return ret, params, err
 }
 
-// readKfuncs gives the flags of each kfunc of a file, by name.
-func readKfuncs(img *elfimage.Image) (map[string]uint32, error) {
-	section := img.Section(".BTF_ids")
-	if section == nil {
+// readKfuncs gives the flags of each kfunc of a file, by name. loaded has the contents of its sections.
+func readKfuncs(img, loaded *elfimage.Image) (map[string]uint32, error) {
+	section, sets := img.Section(idSets), loaded.Section(idSets)
+	if section == nil || sets == nil {
 		return nil, nil
 	}
-	data, err := img.Inflate(section)
+	data, err := loaded.Inflate(sets)
 	if err != nil {
 		return nil, err
 	}
@@ -71,17 +72,17 @@ func readKfuncs(img *elfimage.Image) (map[string]uint32, error) {
 		return img.Order.Uint32(data[at:]), true
 	}
 	type span struct{ from, to uint64 }
-	var sets []span
+	var spans []span
 	for i := range syms.Len() {
 		s := syms.At(i)
 		if int(s.Section) != section.Index || !bytes.HasPrefix(syms.Name(&s), []byte(kfuncSetPrefix)) {
 			continue
 		}
 		if flags, ok := word(s.Value - base + 4); ok && flags&setOfKfuncs != 0 {
-			sets = append(sets, span{s.Value, s.Value + s.Size})
+			spans = append(spans, span{s.Value, s.Value + s.Size})
 		}
 	}
-	if len(sets) == 0 {
+	if len(spans) == 0 {
 		return nil, nil
 	}
 	kfuncs := map[string]uint32{}
@@ -91,7 +92,7 @@ func readKfuncs(img *elfimage.Image) (map[string]uint32, error) {
 			continue
 		}
 		name, ok := bytes.CutPrefix(syms.Name(&s), []byte(kfuncMemberPrefix))
-		if !ok || !slices.ContainsFunc(sets, func(x span) bool { return s.Value >= x.from && s.Value < x.to }) {
+		if !ok || !slices.ContainsFunc(spans, func(x span) bool { return s.Value >= x.from && s.Value < x.to }) {
 			continue
 		}
 		// A counter that makes symbols unique follows the function's name: foo__123.
