@@ -15,7 +15,7 @@ import (
 
 // Detach removes the sections of these names. What Attach has put there goes with its traces: the file has the bytes that it had
 // before. A section that another program made is cut out; its header stays as one that stands for nothing (SHT_NULL), so that the
-// numbers of the other sections do not change.
+// numbers of the other sections do not change. If the file has several names (hard links) only the header goes.
 //
 // It tells whether there was something to remove; if not, or after an error, the file is as it was. The image still shows the
 // file as it was when it was opened: close it.
@@ -44,6 +44,14 @@ func (img *Image) Detach(names ...string) (removed bool, err error) {
 	}
 	if !cut && attached {
 		return true, img.restore(&before)
+	}
+	if replace.Names(st) > 1 {
+		// All names of the file are to lose the sections, so it is changed in place, by which it does not get smaller.
+		gone := make([]NewSection, len(names))
+		for i, name := range names {
+			gone[i] = NewSection{Name: name, Remove: true}
+		}
+		return true, img.Attach(gone...)
 	}
 	if err := replace.Like(img.Path, data, st); err != nil {
 		if p := (*fs.PathError)(nil); errors.As(err, &p) {
