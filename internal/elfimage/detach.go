@@ -32,9 +32,7 @@ func (img *Image) Detach(names ...string) (removed bool, err error) {
 	whole := img
 	attached := before.size != uint64(len(img.Data))
 	if attached {
-		data := slices.Clone(img.Data[:before.size])
-		img.putHeader(data, before.shoff, before.shnum)
-		if whole, err = Parse(img.Path, data); err != nil {
+		if whole, err = img.asBefore(&before); err != nil {
 			return false, err
 		}
 	}
@@ -60,6 +58,13 @@ func (img *Image) Detach(names ...string) (removed bool, err error) {
 		return false, fmt.Errorf("%s: cannot replace: %w", img.Path, err)
 	}
 	return true, nil
+}
+
+// asBefore is the file as it was before something was attached; its ELF header is still the one of now.
+func (img *Image) asBefore(before *record) (*Image, error) {
+	was := *img
+	was.Data, was.shoff, was.shstrndx = img.Data[:before.size:before.size], before.shoff, before.shstrndx
+	return &was, was.readSections(uint64(before.shnum))
 }
 
 // tidy removes what attaching or detaching that was killed left behind the end of the file. A signature alone stays.

@@ -221,8 +221,19 @@ func Parse(path string, data []byte) (*Image, error) {
 	if img.shstrndx == uint32(elf.SHN_XINDEX) {
 		img.shstrndx = zero.Link
 	}
-	if shnum == 0 || shnum > (uint64(len(data))-img.shoff)/l.shdr {
-		return fail("truncated: %d section headers at offset %d of %d bytes", shnum, img.shoff, len(data))
+	if err := img.readSections(shnum); err != nil {
+		return nil, err
+	}
+	return img, nil
+}
+
+// readSections reads the section headers and their names.
+func (img *Image) readSections(shnum uint64) error {
+	fail := func(format string, args ...any) error {
+		return fmt.Errorf("%s: %s", img.Path, fmt.Sprintf(format, args...))
+	}
+	if size := uint64(len(img.Data)); shnum == 0 || shnum > (size-img.shoff)/img.layout().shdr {
+		return fail("truncated: %d section headers at offset %d of %d bytes", shnum, img.shoff, size)
 	}
 	img.Sections = make([]Section, shnum)
 	for i := range img.Sections {
@@ -233,7 +244,7 @@ func Parse(path string, data []byte) (*Image, error) {
 	}
 	names, err := img.Contents(&img.Sections[img.shstrndx])
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for i := range img.Sections {
 		off := img.sectionNameOffset(uint64(i))
@@ -243,7 +254,7 @@ func Parse(path string, data []byte) (*Image, error) {
 		}
 		img.Sections[i].Name = string(name)
 	}
-	return img, nil
+	return nil
 }
 
 // section decodes section header i, without its name.
