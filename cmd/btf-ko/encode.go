@@ -119,6 +119,9 @@ func encodeFile(file string, base *btf.Base, baseRelease string, opt *options, h
 	if err != nil {
 		return err
 	}
+	if said, err := btf.ParseBlob(blob); base.NumTypes() == 0 && err == nil && len(said.Types) == 0 {
+		return fmt.Errorf("%s: no types in any unit (those in C++ are left out, and what --lang_exclude says): no kernel takes BTF without types", source.Path)
+	}
 	if opt.detached != "" { // a base of its own has no place there
 		err = writeDetached(opt.output(file), blob)
 	} else {
