@@ -41,6 +41,10 @@ func (d *debugSource) of(module *elfimage.Image, h host) (*elfimage.Image, error
 	if dwarf.In(module) {
 		return module, nil
 	}
+	missing := dwarf.Missing(module)
+	if !errors.Is(missing, dwarf.ErrNoDWARF) {
+		return nil, missing
+	}
 	var refused error
 	for path := range d.places(module, folder) {
 		debug, err := openDebugFile(path, module)
@@ -54,7 +58,7 @@ func (d *debugSource) of(module *elfimage.Image, h host) (*elfimage.Image, error
 	if refused != nil {
 		return nil, fmt.Errorf("%s: no DWARF (.debug_info), and not taken: %w", module.Path, refused)
 	}
-	return nil, fmt.Errorf("%s: %w, or give its debug file (--debug_file)", module.Path, dwarf.ErrNoDWARF)
+	return nil, fmt.Errorf("%w, or give its debug file (--debug_file)", missing)
 }
 
 func isFolder(path string) bool {
@@ -72,7 +76,7 @@ func openDebugFile(path string, module *elfimage.Image) (*elfimage.Image, error)
 	switch {
 	case err != nil:
 	case !dwarf.In(debug):
-		err = fmt.Errorf("%s: %w", path, dwarf.ErrNoDWARF)
+		err = dwarf.Missing(debug)
 	case symbols == nil:
 		err = fmt.Errorf("%s: no symbol table, without which BTF would have no functions: make it of the unstripped module", path)
 	default:

@@ -15,6 +15,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"github.com/kbtf/kbtf/internal/elfimage/elftest"
 )
 
 // Faults are injected into the real program by strace: a system call fails, or the process is killed at it, at the first time that it
@@ -36,6 +38,8 @@ var faultTasks = []task{
 	{"detached", []string{"--btf_base", "vmlinux", "--btf_encode_detached", "new.btf", "ring.ko"}, []string{"new.btf"}},
 	{"detached, over another", []string{"--btf_base", "vmlinux", "--btf_encode_detached", "old.btf", "ring.ko"}, []string{"old.btf"}},
 	{"strip", []string{"strip", "encoded.ko"}, []string{"encoded.ko"}},
+	{"strip another program's", []string{"strip", "foreign.ko"}, []string{"foreign.ko"}},
+	{"debug file", []string{"--btf_base", "vmlinux", "--debug_file", "whole.ko", "stripped.ko"}, []string{"stripped.ko"}},
 	{"base", []string{"base", "vmlinux"}, []string{"vmlinux.btfbase"}},
 	{"two modules", []string{"-j1", "--btf_base", "vmlinux", "ring.ko", "echo.ko"}, []string{"ring.ko", "echo.ko"}},
 }
@@ -46,7 +50,7 @@ type injection struct {
 }
 
 func faults() (list []injection) {
-	for _, call := range []string{"openat", "read", "write", "pwrite64", "ftruncate", "fchmod", "flock", "renameat", "unlinkat", "utimensat", "close", "munmap"} {
+	for _, call := range []string{"openat", "read", "write", "pwrite64", "ftruncate", "fchmod", "fchown", "fsetxattr", "flock", "renameat", "unlinkat", "utimensat", "close", "munmap"} {
 		list = append(list, injection{call, "signal=SIGKILL"})
 	}
 	for _, call := range []string{"write", "pwrite64"} {
@@ -54,7 +58,7 @@ func faults() (list []injection) {
 	}
 	return append(list, injection{"openat", "error=EMFILE"}, injection{"openat", "error=EACCES"}, injection{"read", "error=EIO"}, injection{"pread64", "error=EIO"},
 		injection{"mmap", "error=ENODEV"}, injection{"mmap", "error=ENOMEM"}, injection{"ftruncate", "error=EIO"}, injection{"fchmod", "error=EPERM"},
-		injection{"renameat", "error=EXDEV"}, injection{"renameat", "error=EACCES"}, injection{"utimensat", "error=EPERM"},
+		injection{"fchown", "error=EPERM"}, injection{"renameat", "error=EXDEV"}, injection{"renameat", "error=EACCES"}, injection{"utimensat", "error=EPERM"},
 		injection{"flock", "error=ENOLCK"}, injection{"newfstatat", "error=EIO"}, injection{"fstat", "error=EIO"})
 }
 
@@ -93,7 +97,8 @@ func signed(module []byte) []byte {
 	return slices.Concat(module, make([]byte, size), info[:], []byte("~Module signature appended~\n"))
 }
 
-// faultFixture is buildFixture's, with a module that has BTF of another base, a signed one, and output of an earlier run.
+// faultFixture is buildFixture's, with a module that has BTF of another base, a signed one, one with
+// BTF by another program, a stripped one and what it was, and output of an earlier run.
 func faultFixture(t *testing.T) (dir string) {
 	t.Helper()
 	dir = buildFixture(t, 5)
@@ -112,6 +117,13 @@ func faultFixture(t *testing.T) (dir string) {
 	var stderr bytes.Buffer
 	if status := run([]string{filepath.Join(dir, "encoded.ko")}, &stderr, &stderr); status != exitDone { // without a base
 		t.Fatalf("exit status %d\n%s", status, stderr.String())
+	}
+	for _, args := range [][]string{
+		{"objcopy", "--add-section", ".BTF=old.btf", "ring.ko", "foreign.ko"},
+		{"ld", "-r", "--build-id=sha1", "-o", "whole.ko", "ring.ko"},
+		{"strip", "-g", "-o", "stripped.ko", "whole.ko"},
+	} {
+		elftest.Run(t, dir, args[0], args[1:]...)
 	}
 	return dir
 }

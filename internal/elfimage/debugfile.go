@@ -77,7 +77,7 @@ func (img *Image) CheckDebugFile(debug *Image) error {
 	}
 	if want, got := img.BuildID(), debug.BuildID(); want != nil && got != nil {
 		if !bytes.Equal(want, got) {
-			return fmt.Errorf("its build ID is %x, that of %s %x", got, img.Path, want)
+			return fmt.Errorf("its build ID is %x, that of %s %x: take the file of the same build", got, img.Path, want)
 		}
 		return nil
 	}
@@ -86,7 +86,7 @@ func (img *Image) CheckDebugFile(debug *Image) error {
 		return fmt.Errorf("nothing tells that it belongs to %s: no build IDs in both, and no .gnu_debuglink (objcopy --add-gnu-debuglink makes one)", img.Path)
 	}
 	if got := crc32.ChecksumIEEE(debug.Data); got != want {
-		return fmt.Errorf("its checksum is %08x, that of .gnu_debuglink in %s %08x", got, img.Path, want)
+		return fmt.Errorf("its checksum is %08x, that of .gnu_debuglink in %s %08x: take the file of the same build", got, img.Path, want)
 	}
 	return nil
 }

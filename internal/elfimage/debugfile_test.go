@@ -68,9 +68,9 @@ func TestOtherDebugFile(t *testing.T) {
 	elftest.Run(t, bare, "objcopy", "--remove-section=.gnu_debuglink", "x.ko", "unlinked.ko")
 	other := split(t, elftest.Targets[6+1], "0x01020304")
 	for _, test := range []struct{ name, module, debug, want string }{
-		{"build ID", first + "/x.ko", second + "/x.debug", "its build ID is 01020305, that of M 01020304"},
-		{"checksum", bare + "/x.ko", bare + "/whole.ko", "its checksum is C, that of .gnu_debuglink in M C"},
-		{"a build ID in one alone", bare + "/x.ko", first + "/x.debug", "its checksum is C, that of .gnu_debuglink in M C"},
+		{"build ID", first + "/x.ko", second + "/x.debug", "its build ID is 01020305, that of M 01020304: take the file of the same build"},
+		{"checksum", bare + "/x.ko", bare + "/whole.ko", "its checksum is C, that of .gnu_debuglink in M C: take the file of the same build"},
+		{"a build ID in one alone", bare + "/x.ko", first + "/x.debug", "its checksum is C, that of .gnu_debuglink in M C: take the file of the same build"},
 		{"nothing to go by", bare + "/unlinked.ko", bare + "/x.debug", "nothing tells that it belongs to M: no build IDs in both, and no .gnu_debuglink (objcopy --add-gnu-debuglink makes one)"},
 		{"machine", first + "/x.ko", other + "/x.debug", "made for EM_386, 32 bits, not for EM_X86_64, 64 bits"},
 	} {
