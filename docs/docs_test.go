@@ -15,7 +15,8 @@ import (
 
 // pages are those whose commands are run. In them "    $ COMMAND" is run by bash, all of a page in one folder and one shell; the
 // lines that follow are what it prints, on stdout and stderr. In these "..." stands for anything: alone for any lines.
-var pages = []string{"compare-encoders.md", "doctor.md", "drop-in.md", "how-it-works.md", "in-ci.md", "install.md", "look.md", "patch-a-tree.md"}
+var pages = []string{"compare-encoders.md", "doctor.md", "drop-in.md", "how-it-works.md", "in-ci.md", "install.md", "look.md", "patch-a-tree.md",
+	"stripped-modules.md"}
 
 // others are older pages, about measurements that take long; what they run is in the tests that they name.
 var others = []string{"deviations.md", "dialect.md", "kernels.md", "out-of-tree.md", "parity.md", "performance.md", "reliability.md", "verify-and-diff.md",

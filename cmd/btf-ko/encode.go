@@ -41,7 +41,7 @@ func encodeFiles(files []string, opt *options, stdout, stderr io.Writer) int {
 	b := batch{files: files, quiet: opt.quiet, stdout: stdout, stderr: stderr}
 	if baseErr != nil { // of each module, then
 		b.encode = func(file string) error {
-			return opt.onError.after(fmt.Errorf("%s: %w", file, baseErr), file, b.say)
+			return opt.after(fmt.Errorf("%s: %w", file, baseErr), file, b.say)
 		}
 		return b.status(opt.jobs)
 	}
@@ -58,7 +58,7 @@ func encodeFiles(files []string, opt *options, stdout, stderr io.Writer) int {
 	b.encode = func(file string) error {
 		err := encodeFile(file, base, baseRelease, opt, how, &b)
 		if err != nil {
-			err = opt.onError.after(err, file, b.say)
+			err = opt.after(err, file, b.say)
 		}
 		return err
 	}
@@ -89,6 +89,11 @@ func encodeFile(file string, base *btf.Base, baseRelease string, opt *options, h
 		return err
 	}
 	defer img.Close()
+	if opt.unsign {
+		if err := img.DropSignature(); err != nil {
+			return err
+		}
+	}
 	how.Note = func(note string) {
 		if !opt.quiet {
 			b.say("btf-ko: %s: %s", file, note)
@@ -102,9 +107,20 @@ func encodeFile(file string, base *btf.Base, baseRelease string, opt *options, h
 			return err
 		}
 	}
-	blob, err := encode.File(img, base, how)
+	source, err := opt.debug.of(img, opt.host)
 	if err != nil {
 		return err
+	}
+	if source != img {
+		defer source.Close()
+		how.Loaded = img
+	}
+	blob, err := encode.File(source, base, how)
+	if err != nil {
+		return err
+	}
+	if said, err := btf.ParseBlob(blob); base.NumTypes() == 0 && err == nil && len(said.Types) == 0 {
+		return fmt.Errorf("%s: no types in any unit (those in C++ are left out, and what --lang_exclude says): no kernel takes BTF without types", source.Path)
 	}
 	if opt.detached != "" { // a base of its own has no place there
 		err = writeDetached(opt.output(file), blob)
@@ -112,7 +128,11 @@ func encodeFile(file string, base *btf.Base, baseRelease string, opt *options, h
 		err = attach(img, base, blob, opt.features.has(distilledBase))
 	}
 	if err == nil && opt.verbose {
-		b.say("btf-ko: %s: %d bytes of BTF", file, len(blob))
+		of := ""
+		if source != img {
+			of = ", of the DWARF in " + source.Path
+		}
+		b.say("btf-ko: %s: %d bytes of BTF%s", file, len(blob), of)
 	}
 	return err
 }

@@ -15,6 +15,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"github.com/kbtf/kbtf/internal/elfimage/elftest"
 )
 
 // Faults are injected into the real program by strace: a system call fails, or the process is killed at it, at the first time that it
@@ -32,9 +34,12 @@ type task struct {
 var faultTasks = []task{
 	{"attach", []string{"--btf_base", "vmlinux", "ring.ko"}, []string{"ring.ko"}},
 	{"attach again", []string{"--btf_base", "vmlinux", "encoded.ko"}, []string{"encoded.ko"}},
+	{"in place of a signature", []string{"--strip_signature", "--btf_base", "vmlinux", "signed.ko"}, []string{"signed.ko"}},
 	{"detached", []string{"--btf_base", "vmlinux", "--btf_encode_detached", "new.btf", "ring.ko"}, []string{"new.btf"}},
 	{"detached, over another", []string{"--btf_base", "vmlinux", "--btf_encode_detached", "old.btf", "ring.ko"}, []string{"old.btf"}},
 	{"strip", []string{"strip", "encoded.ko"}, []string{"encoded.ko"}},
+	{"strip another program's", []string{"strip", "foreign.ko"}, []string{"foreign.ko"}},
+	{"debug file", []string{"--btf_base", "vmlinux", "--debug_file", "whole.ko", "stripped.ko"}, []string{"stripped.ko"}},
 	{"base", []string{"base", "vmlinux"}, []string{"vmlinux.btfbase"}},
 	{"two modules", []string{"-j1", "--btf_base", "vmlinux", "ring.ko", "echo.ko"}, []string{"ring.ko", "echo.ko"}},
 }
@@ -45,7 +50,7 @@ type injection struct {
 }
 
 func faults() (list []injection) {
-	for _, call := range []string{"openat", "read", "write", "pwrite64", "ftruncate", "fchmod", "flock", "renameat", "unlinkat", "utimensat", "close", "munmap"} {
+	for _, call := range []string{"openat", "read", "write", "pwrite64", "ftruncate", "fchmod", "fchown", "fsetxattr", "flock", "renameat", "unlinkat", "utimensat", "close", "munmap"} {
 		list = append(list, injection{call, "signal=SIGKILL"})
 	}
 	for _, call := range []string{"write", "pwrite64"} {
@@ -53,7 +58,7 @@ func faults() (list []injection) {
 	}
 	return append(list, injection{"openat", "error=EMFILE"}, injection{"openat", "error=EACCES"}, injection{"read", "error=EIO"}, injection{"pread64", "error=EIO"},
 		injection{"mmap", "error=ENODEV"}, injection{"mmap", "error=ENOMEM"}, injection{"ftruncate", "error=EIO"}, injection{"fchmod", "error=EPERM"},
-		injection{"renameat", "error=EXDEV"}, injection{"renameat", "error=EACCES"}, injection{"utimensat", "error=EPERM"},
+		injection{"fchown", "error=EPERM"}, injection{"renameat", "error=EXDEV"}, injection{"renameat", "error=EACCES"}, injection{"utimensat", "error=EPERM"},
 		injection{"flock", "error=ENOLCK"}, injection{"newfstatat", "error=EIO"}, injection{"fstat", "error=EIO"})
 }
 
@@ -85,7 +90,15 @@ func TestFaults(t *testing.T) {
 	t.Cleanup(func() { t.Logf("%d faults injected", injected.Load()) })
 }
 
-// faultFixture is buildFixture's, with a module that has BTF of another base and with output of an earlier run.
+// signed is a module with a signature of 700 bytes.
+func signed(module []byte) []byte {
+	const size = 700
+	info := [12]byte{10: size >> 8, 11: size & 0xff} // struct module_signature
+	return slices.Concat(module, make([]byte, size), info[:], []byte("~Module signature appended~\n"))
+}
+
+// faultFixture is buildFixture's, with a module that has BTF of another base, a signed one, one with
+// BTF by another program, a stripped one and what it was, and output of an earlier run.
 func faultFixture(t *testing.T) (dir string) {
 	t.Helper()
 	dir = buildFixture(t, 5)
@@ -99,10 +112,18 @@ func faultFixture(t *testing.T) (dir string) {
 		}
 	}
 	write("encoded.ko", ring)
+	write("signed.ko", signed(ring))
 	write("old.btf", []byte("of an earlier run"))
 	var stderr bytes.Buffer
 	if status := run([]string{filepath.Join(dir, "encoded.ko")}, &stderr, &stderr); status != exitDone { // without a base
 		t.Fatalf("exit status %d\n%s", status, stderr.String())
+	}
+	for _, args := range [][]string{
+		{"objcopy", "--add-section", ".BTF=old.btf", "ring.ko", "foreign.ko"},
+		{"ld", "-r", "--build-id=sha1", "-o", "whole.ko", "ring.ko"},
+		{"strip", "-g", "-o", "stripped.ko", "whole.ko"},
+	} {
+		elftest.Run(t, dir, args[0], args[1:]...)
 	}
 	return dir
 }
@@ -223,7 +244,7 @@ func (f *faultRun) check(dir, what string, killed bool, err error, output []byte
 
 // inBetween tells whether a module that was encoded before is whole, with the old BTF or the new one: see Attach.
 func (f *faultRun) inBetween(dir, name string) bool {
-	if name != "encoded.ko" {
+	if name != "encoded.ko" && name != "signed.ko" {
 		return false
 	}
 	got, err := section(filepath.Join(dir, name), ".BTF")
@@ -235,11 +256,7 @@ func (f *faultRun) inBetween(dir, name string) bool {
 		if err := os.WriteFile(path, whole[name], 0o644); err != nil {
 			f.t.Fatal(err)
 		}
-		want, err := section(path, ".BTF")
-		if err != nil {
-			f.t.Fatal(err)
-		}
-		if bytes.Equal(got, want) {
+		if want, err := section(path, ".BTF"); err == nil && bytes.Equal(got, want) { // the signed one has none before
 			return true
 		}
 	}

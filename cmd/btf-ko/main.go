@@ -48,10 +48,12 @@ type options struct {
 	order     string // modules.order
 	baseCache string
 	detached  string
+	debug     debugSource
 	features  features
 	rules     rules
 	exclude   []encode.Language
 	onError   onError
+	unsign    bool // remove signatures
 	jobs      jobs
 	quiet     bool
 	verbose   bool
@@ -82,7 +84,7 @@ var mainHelp = cli.Help{
 // shortFlags are the flags that people use, so that help fits a screen.
 func shortFlags(all *pflag.FlagSet) *pflag.FlagSet {
 	short := newFlagSet("btf-ko", io.Discard)
-	for _, name := range []string{"btf_base", "modules_order", "btf_encode_detached", "btf_features", "on_error", "jobs", "verbose", "help_all"} {
+	for _, name := range []string{"btf_base", "modules_order", "btf_encode_detached", "debug_file", "btf_features", "on_error", "jobs", "help_all"} {
 		short.AddFlag(all.Lookup(name))
 	}
 	return short
@@ -97,8 +99,10 @@ func run(args []string, stdout, stderr io.Writer) int {
 	flags.StringVar(&opt.base, "btf_base", "", "the base `FILE`: vmlinux, raw BTF, ... or auto")
 	flags.StringVar(&opt.order, "modules_order", "", "encode all modules of `FILE`, a modules.order")
 	flags.StringVar(&opt.detached, "btf_encode_detached", "", "raw BTF to `FILE`, or of several into it")
+	flags.StringVar(&opt.debug.path, "debug_file", "", "the DWARF is in `FILE`, or below that folder")
 	opt.features.addFlags(flags)
 	flags.Var(&opt.onError, "on_error", "what becomes of a module without BTF")
+	flags.BoolVar(&opt.unsign, "strip_signature", false, "encode signed modules, and remove the signature, which is void then")
 	flags.VarPF(&opt.jobs, "jobs", "j", "modules at a time (default: all CPUs)").NoOptDefVal = "0"
 	flags.BoolVarP(&opt.verbose, "verbose", "v", false, "say what was written (-q: say less)")
 	flags.BoolVarP(&opt.quiet, "quiet", "q", false, "no notes on what was left out")
@@ -160,6 +164,10 @@ func run(args []string, stdout, stderr io.Writer) int {
 	}
 	if st, err := os.Stat(opt.detached); opt.detached != "" && len(files) > 1 && (err != nil || !st.IsDir()) {
 		fmt.Fprintf(stderr, "btf-ko: --btf_encode_detached: for %d files it has to be a directory that exists\n", len(files))
+		return exitUsage
+	}
+	if opt.debug.path != "" && len(files) > 1 && !isFolder(opt.debug.path) {
+		fmt.Fprintf(stderr, "btf-ko: --debug_file: for %d files it has to be a directory that exists\n", len(files))
 		return exitUsage
 	}
 	if opt.detached != "" && opt.onError != onErrorFail {

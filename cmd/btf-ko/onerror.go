@@ -26,13 +26,13 @@ func (o *onError) Set(s string) error {
 }
 
 // after gives what remains of the error of a file: nothing if the build can go on, which say is told.
-func (o onError) after(err error, file string, say func(format string, args ...any)) error {
-	switch o {
+func (o *options) after(err error, file string, say func(format string, args ...any)) error {
+	switch o.onError {
 	case onErrorKeep:
 		say("btf-ko: warning: %v (left as it was)", err)
 		return nil
 	case onErrorStrip:
-		if _, stripErr := strip(file); stripErr != nil {
+		if _, stripErr := strip(file, o.unsign); stripErr != nil {
 			return fmt.Errorf("%w; and removing its BTF: %w", err, stripErr)
 		}
 		say("btf-ko: warning: %v (left without BTF)", err)

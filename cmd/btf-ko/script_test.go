@@ -18,7 +18,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"btf-ko": main, "pahole": main})
+	testscript.Main(m, map[string]func(){"btf-ko": main, "pahole": main, "btf-ko-measured": measured})
 }
 
 // TestScripts runs testdata/script-btf-ko. A script finds in its directory what buildFixture makes. What testscript's own

@@ -14,12 +14,12 @@ import (
 )
 
 var stripHelp = cli.Help{
-	Synopsis: "btf-ko strip [-v] FILE.ko...",
+	Synopsis: "btf-ko strip [-v] [--strip_signature] FILE.ko...",
 	Text: `
 Removes the BTF of modules: the sections .BTF and .BTF.base. What btf-ko has put
 there goes without a trace: the file has the bytes that it had before. BTF by others
 is cut out. A file without BTF stays as it is, and so does one that cannot be
-changed.`,
+changed. The signature of a signed module is void afterwards, so it has to go too.`,
 	Exit: "0 done, 1 a file could not be changed, 2 wrong command line",
 	Examples: []string{
 		"btf-ko strip drivers/net/dummy.ko",
@@ -31,6 +31,7 @@ changed.`,
 func runStrip(args []string, stdout, stderr io.Writer) int {
 	flags := newFlagSet("btf-ko strip", stderr)
 	verbose := flags.BoolP("verbose", "v", false, "say what was done")
+	unsign := flags.Bool("strip_signature", false, "remove the BTF of signed modules, and the signature")
 	flags.Usage = func() { fmt.Fprint(stdout, stripHelp.Format(flags)) }
 	if err := flags.Parse(args); errors.Is(err, pflag.ErrHelp) {
 		return exitDone
@@ -42,7 +43,7 @@ func runStrip(args []string, stdout, stderr io.Writer) int {
 	}
 	status := exitDone
 	for _, path := range flags.Args() {
-		removed, err := strip(path)
+		removed, err := strip(path, *unsign)
 		switch {
 		case err != nil:
 			fmt.Fprintf(stderr, "btf-ko strip: %v\n", err)
@@ -56,12 +57,17 @@ func runStrip(args []string, stdout, stderr io.Writer) int {
 	return status
 }
 
-// strip removes the BTF of a file, if it has any.
-func strip(path string) (removed bool, err error) {
+// strip removes the BTF of a file, if it has any. unsign: and the signature then.
+func strip(path string, unsign bool) (removed bool, err error) {
 	img, err := elfimage.Open(path)
 	if err != nil {
 		return false, err
 	}
 	defer img.Close()
+	if unsign {
+		if err := img.DropSignature(); err != nil {
+			return false, err
+		}
+	}
 	return img.Detach(".BTF", ".BTF.base")
 }

@@ -74,12 +74,23 @@ func (w *wantedTags) of(tag uint64) want {
 	return want{ok && tag <= 0xffff, attrs}
 }
 
+// In tells whether a file has DWARF.
+func In(img *elfimage.Image) bool { return len(debugSections(img, ".debug_info")) > 0 }
+
+// Missing is the error of a file without DWARF.
+func Missing(img *elfimage.Image) error {
+	if img.Section(".zdebug_info") != nil {
+		return fmt.Errorf("%s: debugging sections in GNU's old compression (.zdebug_info): objcopy --decompress-debug-sections it first", img.Path)
+	}
+	return fmt.Errorf("%s: %w", img.Path, ErrNoDWARF)
+}
+
 // Load opens the debugging sections of img.
 func Load(img *elfimage.Image, wanted Wanted) (*Data, error) {
 	// There are several if type units have come through ld -r, which keeps each in a group of its own.
 	info, types := debugSections(img, ".debug_info"), debugSections(img, ".debug_types")
 	if len(info) == 0 {
-		return nil, fmt.Errorf("%s: %w", img.Path, ErrNoDWARF)
+		return nil, Missing(img)
 	}
 	d := &Data{Image: img, wanted: wanted.tags()}
 	var err error

@@ -53,14 +53,25 @@ func mark(at uint64) []byte {
 
 const markSize = 24
 
-// wholeSize is the size of the file without what attaching left that was killed, in bytes.
+// isLeftover tells whether what stands at an offset is what attaching left that was killed.
+func isLeftover(rest []byte, at uint64) bool {
+	m := mark(at)
+	return bytes.HasPrefix(rest, m) || len(rest) >= 4 && bytes.HasPrefix(m, rest)
+}
+
+// wholeSize is the size of the file without what attaching left that was killed, and without a signature that is to be removed, in
+// bytes.
 func (img *Image) wholeSize() uint64 {
-	end := img.end()
-	rest, m := img.Data[end:], mark(end)
-	if bytes.HasPrefix(rest, m) || len(rest) >= 4 && bytes.HasPrefix(m, rest) {
+	size := uint64(len(img.Data))
+	if img.unsigned > 0 {
+		size = img.unsigned
+	} else if signed := img.signatureEnd(); signed > 0 {
+		return signed
+	}
+	if end := img.end(); end < size && isLeftover(img.Data[end:size], end) {
 		return end
 	}
-	return uint64(len(img.Data))
+	return size
 }
 
 // end is where the last section or the section headers end, in bytes.
@@ -90,9 +101,6 @@ func (img *Image) before() record {
 	return r
 }
 
-// ErrSigned says that a file has a module signature, which a change would make void.
-var ErrSigned = errors.New("signed at its end: encode before signing, or remove the signature first (strip --strip-debug keeps .BTF)")
-
 // NewSection is a section to attach.
 type NewSection struct {
 	Name     string
@@ -111,8 +119,8 @@ func (img *Image) Attach(sections ...NewSection) error {
 		return err
 	}
 	before := img.before()
-	end := before.size // where the tail belongs
-	again := end != uint64(len(img.Data))
+	end := before.size                    // where the tail belongs
+	again := end != uint64(len(img.Data)) // something is in its place: an earlier one, or a signature
 	if again && img.has(sections) && img.tight(&before, sections[0].Name) {
 		now := time.Now()
 		return fileError(os.Chtimes(img.Path, now, now))
@@ -143,15 +151,20 @@ func (img *Image) Attach(sections ...NewSection) error {
 		return fmt.Errorf("%s: %s %s: %w", img.Path, doing, sections[0].Name, err)
 	}
 	if again {
-		// Something is attached already, and its place is where the new tail belongs: first make the file whole with a tail behind
-		// both. What of the place is not in the file yet is written before that, so that the disk cannot be full afterwards.
+		// First make the file whole with a tail behind both what is in the place and the place itself. What of the place is not in the
+		// file yet is written before that, so that the disk cannot be full afterwards; it begins with a mark, like all that is ours.
 		length := uint64(len(img.Data))
 		at := max(length, end+uint64(len(tail)))
+		var between []byte
+		if at > length {
+			at = max(at, length+markSize)
+			between = append(mark(length), make([]byte, at-length-markSize)...)
+		}
 		aside, asideHeader, tailErr := img.tail(&before, at, sections)
 		if tailErr != nil {
 			return tailErr
 		}
-		write(tail[min(length-end, uint64(len(tail))):], length)
+		write(between, length)
 		write(aside, at)
 		write(asideHeader, img.headerOff())
 	} else {
@@ -200,9 +213,14 @@ func (img *Image) hold(f *os.File) error {
 
 // changeable tells whether the file may be changed, and is still the one that was opened.
 func (img *Image) changeable() (os.FileInfo, error) {
-	if img.Signed() {
+	if img.unsigned == 0 && img.Signed() {
 		return nil, fmt.Errorf("%s: %w", img.Path, ErrSigned)
 	}
+	return img.writable()
+}
+
+// writable is changeable for a change that leaves a signature as it is.
+func (img *Image) writable() (os.FileInfo, error) {
 	st, err := os.Stat(img.Path)
 	switch {
 	case err != nil:

@@ -519,7 +519,7 @@ func attachMain(limit, path, contents string) (status int) {
 		data, err = os.ReadFile(contents)
 	}
 	if err == nil {
-		if err = attach(path, ".BTF", data); err == nil {
+		if err = attachUnsigned(path, ".BTF", data); err == nil {
 			return 0
 		}
 		fmt.Print(err)
@@ -529,14 +529,15 @@ func attachMain(limit, path, contents string) (status int) {
 	return 1
 }
 
-// attachCases are contents attached first, nil for none, and then.
+// attachCases are contents attached first, nil for none, a signature that comes then, nil for none, and contents that come last.
 var attachCases = []struct {
-	name        string
-	first, then []byte
+	name                   string
+	first, signature, then []byte
 }{
-	{"first time", nil, bytes.Repeat([]byte("types "), 2000)},
-	{"smaller", bytes.Repeat([]byte("old "), 5000), bytes.Repeat([]byte("types "), 2000)},
-	{"larger", []byte("old"), bytes.Repeat([]byte("types "), 2000)},
+	{"first time", nil, nil, bytes.Repeat([]byte("types "), 2000)},
+	{"smaller", bytes.Repeat([]byte("old "), 5000), nil, bytes.Repeat([]byte("types "), 2000)},
+	{"larger", []byte("old"), nil, bytes.Repeat([]byte("types "), 2000)},
+	{"signed", nil, make([]byte, 700), bytes.Repeat([]byte("types "), 2000)},
 }
 
 // A write that fails, wherever it does, leaves the file as it was.
@@ -547,6 +548,9 @@ func TestAttachFileTooLarge(t *testing.T) {
 			path := writeFile(t, object)
 			if test.first != nil {
 				mustAttach(t, path, ".BTF", test.first)
+			}
+			if test.signature != nil {
+				path = writeFile(t, sign(elftest.Read(t, path), test.signature))
 			}
 			refused := 0
 			for limit := len(elftest.Read(t, path)); ; limit += 1999 {
@@ -581,6 +585,9 @@ func TestAttachDiskFull(t *testing.T) {
 					mustAttach(t, path, ".BTF", test.first)
 				}
 				data := elftest.Read(t, path)
+				if test.signature != nil {
+					data = sign(data, test.signature)
+				}
 				size := ((len(data)+page-1)/page + free) * page
 				if err := unix.Mount("tmpfs", dir, "tmpfs", 0, fmt.Sprintf("size=%d", size)); errors.Is(err, unix.EPERM) {
 					if os.Getenv("CI") != "" {
@@ -594,7 +601,7 @@ func TestAttachDiskFull(t *testing.T) {
 				err := os.WriteFile(path, data, 0o644)
 				if err != nil {
 					t.Error(err)
-				} else if err = attempt(t, path, func() error { return attach(path, ".BTF", test.then) }); err == nil {
+				} else if err = attempt(t, path, func() error { return attachUnsigned(path, ".BTF", test.then) }); err == nil {
 					checkSection(t, path, ".BTF", test.then)
 				} else if !errors.Is(err, unix.ENOSPC) {
 					t.Errorf("%d free pages: %v", free, err)

@@ -15,7 +15,7 @@ import (
 
 // Detach removes the sections of these names. What Attach has put there goes with its traces: the file has the bytes that it had
 // before. A section that another program made is cut out; its header stays as one that stands for nothing (SHT_NULL), so that the
-// numbers of the other sections do not change.
+// numbers of the other sections do not change. If the file has several names (hard links) only the header goes.
 //
 // It tells whether there was something to remove; if not, or after an error, the file is as it was. The image still shows the
 // file as it was when it was opened: close it.
@@ -32,9 +32,7 @@ func (img *Image) Detach(names ...string) (removed bool, err error) {
 	whole := img
 	attached := before.size != uint64(len(img.Data))
 	if attached {
-		data := slices.Clone(img.Data[:before.size])
-		img.putHeader(data, before.shoff, before.shnum)
-		if whole, err = Parse(img.Path, data); err != nil {
+		if whole, err = img.asBefore(&before); err != nil {
 			return false, err
 		}
 	}
@@ -45,6 +43,14 @@ func (img *Image) Detach(names ...string) (removed bool, err error) {
 	if !cut && attached {
 		return true, img.restore(&before)
 	}
+	if replace.Names(st) > 1 {
+		// All names of the file are to lose the sections, so it is changed in place, by which it does not get smaller.
+		gone := make([]NewSection, len(names))
+		for i, name := range names {
+			gone[i] = NewSection{Name: name, Remove: true}
+		}
+		return true, img.Attach(gone...)
+	}
 	if err := replace.Like(img.Path, data, st); err != nil {
 		if p := (*fs.PathError)(nil); errors.As(err, &p) {
 			err = p.Err
@@ -54,13 +60,20 @@ func (img *Image) Detach(names ...string) (removed bool, err error) {
 	return true, nil
 }
 
-// tidy removes what attaching or detaching that was killed left behind the end of the file.
+// asBefore is the file as it was before something was attached; its ELF header is still the one of now.
+func (img *Image) asBefore(before *record) (*Image, error) {
+	was := *img
+	was.Data, was.shoff, was.shstrndx = img.Data[:before.size:before.size], before.shoff, before.shstrndx
+	return &was, was.readSections(uint64(before.shnum))
+}
+
+// tidy removes what attaching or detaching that was killed left behind the end of the file. A signature alone stays.
 func (img *Image) tidy() error {
 	size := img.wholeSize()
-	if size == uint64(len(img.Data)) {
+	if size == uint64(len(img.Data)) || size == img.unsigned {
 		return nil
 	}
-	if _, err := img.changeable(); err != nil {
+	if _, err := img.writable(); err != nil {
 		return err
 	}
 	return fileError(os.Truncate(img.Path, int64(size)))

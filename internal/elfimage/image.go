@@ -37,6 +37,7 @@ type Image struct {
 	shstrndx uint32
 	mapped   bool
 	opened   fs.FileInfo // what the file was then, if it was mapped
+	unsigned uint64      // where the signature begins that is to be removed; 0: there is none, or it stays
 }
 
 // Section is one section header, whatever the class.
@@ -220,8 +221,19 @@ func Parse(path string, data []byte) (*Image, error) {
 	if img.shstrndx == uint32(elf.SHN_XINDEX) {
 		img.shstrndx = zero.Link
 	}
-	if shnum == 0 || shnum > (uint64(len(data))-img.shoff)/l.shdr {
-		return fail("truncated: %d section headers at offset %d of %d bytes", shnum, img.shoff, len(data))
+	if err := img.readSections(shnum); err != nil {
+		return nil, err
+	}
+	return img, nil
+}
+
+// readSections reads the section headers and their names.
+func (img *Image) readSections(shnum uint64) error {
+	fail := func(format string, args ...any) error {
+		return fmt.Errorf("%s: %s", img.Path, fmt.Sprintf(format, args...))
+	}
+	if size := uint64(len(img.Data)); shnum == 0 || shnum > (size-img.shoff)/img.layout().shdr {
+		return fail("truncated: %d section headers at offset %d of %d bytes", shnum, img.shoff, size)
 	}
 	img.Sections = make([]Section, shnum)
 	for i := range img.Sections {
@@ -232,7 +244,7 @@ func Parse(path string, data []byte) (*Image, error) {
 	}
 	names, err := img.Contents(&img.Sections[img.shstrndx])
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for i := range img.Sections {
 		off := img.sectionNameOffset(uint64(i))
@@ -242,7 +254,7 @@ func Parse(path string, data []byte) (*Image, error) {
 		}
 		img.Sections[i].Name = string(name)
 	}
-	return img, nil
+	return nil
 }
 
 // section decodes section header i, without its name.
@@ -313,10 +325,4 @@ func CString(tab []byte, off uint64) ([]byte, bool) {
 		return nil, false
 	}
 	return tab[off : off+uint64(n)], true
-}
-
-// Signed tells whether a module signature follows the ELF data (Documentation/admin-guide/module-signing.rst): such a file
-// must not be changed.
-func (img *Image) Signed() bool {
-	return bytes.HasSuffix(img.Data, []byte("~Module signature appended~\n"))
 }

@@ -34,6 +34,9 @@ type Options struct {
 	Exclude    []Language // units to leave out
 	MergeUnits bool       // see all units as one, as if they referred to each other
 
+	// Loaded has the contents of the sections that a kernel loads, if the file with the DWARF does not (see elfimage.CheckDebugFile).
+	Loaded *elfimage.Image
+
 	Layout bool // describe the kinds' sizes behind the types, for readers that do not know all kinds
 
 	Threads int          // that read units; 0 counts as 1

@@ -4,6 +4,7 @@ package encode
 
 import (
 	"bytes"
+	"cmp"
 	"debug/elf"
 	"fmt"
 	"slices"
@@ -110,7 +111,7 @@ func readFunctionTable(img *elfimage.Image, opt *Options) (*functionTable, error
 		f := &t.funcs[n]
 		f.symbols = append(f.symbols, symbol{s.Value, string(suffix)})
 	}
-	kfuncs, err := readKfuncs(img)
+	kfuncs, err := readKfuncs(img, cmp.Or(opt.Loaded, img))
 	for name, flags := range kfuncs {
 		if n := t.names.Find([]byte(name)); n != 0 {
 			t.funcs[n].kfunc, t.funcs[n].flags = true, flags

@@ -232,7 +232,7 @@ func FuzzKfuncs(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		kfuncs, err := readKfuncs(img)
+		kfuncs, err := readKfuncs(img, img)
 		if err != nil {
 			t.Fatal(err)
 		}

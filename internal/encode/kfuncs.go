@@ -17,6 +17,7 @@ import (
 // set is the words count and flags, then pairs of an id and the function's flags. Symbols name the sets and their members.
 
 const (
+	idSets            = ".BTF_ids"
 	kfuncSetPrefix    = "__BTF_ID__set8__"
 	kfuncMemberPrefix = "__BTF_ID__func__"
 
@@ -51,13 +52,13 @@ func (f *function) inArena(s *state, m *btf.Module) (ret btf.Ref, params []btf.P
 	return ret, params, err
 }
 
-// readKfuncs gives the flags of each kfunc of a file, by name.
-func readKfuncs(img *elfimage.Image) (map[string]uint32, error) {
-	section := img.Section(".BTF_ids")
-	if section == nil {
+// readKfuncs gives the flags of each kfunc of a file, by name. loaded has the contents of its sections.
+func readKfuncs(img, loaded *elfimage.Image) (map[string]uint32, error) {
+	section, sets := img.Section(idSets), loaded.Section(idSets)
+	if section == nil || sets == nil {
 		return nil, nil
 	}
-	data, err := img.Inflate(section)
+	data, err := loaded.Inflate(sets)
 	if err != nil {
 		return nil, err
 	}
@@ -73,27 +74,27 @@ func readKfuncs(img *elfimage.Image) (map[string]uint32, error) {
 		return img.Order.Uint32(data[at:]), true
 	}
 	type span struct{ from, to uint64 }
-	var sets []span
+	var spans []span
 	for i := range syms.Len() {
 		s := syms.At(i)
 		if int(s.Section) != section.Index || !bytes.HasPrefix(syms.Name(&s), []byte(kfuncSetPrefix)) {
 			continue
 		}
 		if flags, ok := word(s.Value - base + 4); ok && flags&setOfKfuncs != 0 {
-			sets = append(sets, span{s.Value, s.Value + s.Size})
+			spans = append(spans, span{s.Value, s.Value + s.Size})
 		}
 	}
-	if len(sets) == 0 {
+	if len(spans) == 0 {
 		return nil, nil
 	}
 	// In order, and each as far as those before it go, the last set that begins before a place tells whether some has it.
-	slices.SortFunc(sets, func(a, b span) int { return cmp.Compare(a.from, b.from) })
-	for i := range sets[1:] {
-		sets[1+i].to = max(sets[1+i].to, sets[i].to)
+	slices.SortFunc(spans, func(a, b span) int { return cmp.Compare(a.from, b.from) })
+	for i := range spans[1:] {
+		spans[1+i].to = max(spans[1+i].to, spans[i].to)
 	}
 	inSet := func(at uint64) bool {
-		n := sort.Search(len(sets), func(i int) bool { return sets[i].from > at })
-		return n > 0 && at < sets[n-1].to
+		n := sort.Search(len(spans), func(i int) bool { return spans[i].from > at })
+		return n > 0 && at < spans[n-1].to
 	}
 	kfuncs := map[string]uint32{}
 	for i := range syms.Len() {

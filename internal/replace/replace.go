@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -23,14 +24,52 @@ func File(path string, contents []byte) error {
 	return write(path, contents, func(f *os.File) error { return f.Chmod(0o644) })
 }
 
-// Like is File for a file that keeps the mode and, where that is allowed, the owner that it has.
+// Like is File for a file that keeps the mode and, where that is allowed, the owner and the extended attributes that it has. Other names of
+// it (hard links) go on meaning the old one: see Names.
 func Like(path string, contents []byte, was fs.FileInfo) error {
 	return write(path, contents, func(f *os.File) error {
 		if u, ok := was.Sys().(*syscall.Stat_t); ok {
 			_ = f.Chown(int(u.Uid), int(u.Gid))
 		}
-		return f.Chmod(was.Mode().Perm())
+		if err := f.Chmod(was.Mode() & (fs.ModePerm | fs.ModeSetuid | fs.ModeSetgid | fs.ModeSticky)); err != nil {
+			return err
+		}
+		copyAttributes(path, f)
+		return nil
 	})
+}
+
+// Names tells how many names a file has.
+func Names(st fs.FileInfo) int {
+	if u, ok := st.Sys().(*syscall.Stat_t); ok {
+		return int(u.Nlink)
+	}
+	return 1
+}
+
+// copyAttributes copies the extended attributes of a file, as far as that is allowed: labels of SELinux, access lists, the user's own.
+func copyAttributes(from string, to *os.File) {
+	names := attribute(func(b []byte) (int, error) { return unix.Listxattr(from, b) })
+	for name := range strings.SplitSeq(string(names), "\x00") {
+		if name == "" {
+			continue
+		}
+		value := attribute(func(b []byte) (int, error) { return unix.Getxattr(from, name, b) })
+		_ = unix.Fsetxattr(int(to.Fd()), name, value, 0)
+	}
+}
+
+// attribute reads what has to be asked for its size first; nothing if it cannot be read.
+func attribute(read func(b []byte) (int, error)) []byte {
+	n, err := read(nil)
+	if err != nil {
+		return nil
+	}
+	b := make([]byte, n)
+	if n, err = read(b); err != nil || n > len(b) {
+		return nil
+	}
+	return b[:n]
 }
 
 func write(path string, contents []byte, finish func(f *os.File) error) error {

@@ -4,11 +4,14 @@ package replace
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 func contentsOf(t *testing.T, path string) string {
@@ -117,6 +120,43 @@ func TestFileAtOnce(t *testing.T) {
 		if got, err := os.ReadFile(path); err == nil && (len(got) == 0 || !bytes.Equal(got, contents(int(got[0]-'a')))) {
 			t.Fatalf("%d bytes, torn", len(got))
 		}
+	}
+	alone(t, path)
+}
+
+// Like keeps what the file is besides its contents.
+func TestLike(t *testing.T) {
+	const attribute = "user.kbtf"
+	path := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(path, []byte("first"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	attributes := true
+	if err := unix.Setxattr(path, attribute, []byte("label"), 0); errors.Is(err, unix.ENOTSUP) {
+		attributes = false
+	} else if err != nil {
+		t.Fatal(err)
+	}
+	want := os.FileMode(0o751) | os.ModeSetgid
+	if err := os.Chmod(path, want); err != nil {
+		t.Fatal(err)
+	}
+	was, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := Like(path, []byte("second"), was); err != nil {
+		t.Fatal(err)
+	}
+	if got := contentsOf(t, path); got != "second" {
+		t.Errorf("%q", got)
+	}
+	if st, err := os.Stat(path); err != nil || st.Mode() != was.Mode() || st.Mode() != want {
+		t.Errorf("mode %v, want %v (%v)", st.Mode(), want, err)
+	}
+	value := make([]byte, 100)
+	if n, err := unix.Getxattr(path, attribute, value); attributes && (err != nil || string(value[:n]) != "label") {
+		t.Errorf("attribute %q, %v", value[:max(n, 0)], err)
 	}
 	alone(t, path)
 }

@@ -42,7 +42,7 @@ func clang(triple string) Target {
 
 // packages are the Debian packages of commands.
 var packages = map[string]string{"gcc": "gcc", "clang": "clang", "ld": "binutils", "ld.lld": "lld", "as": "binutils",
-	"objcopy": "binutils", "readelf": "binutils", "strip": "binutils"}
+	"objcopy": "binutils", "llvm-objcopy": "llvm", "readelf": "binutils", "strip": "binutils"}
 
 // Run runs a command in a directory.
 func Run(t testing.TB, dir, name string, args ...string) (stdout string) {

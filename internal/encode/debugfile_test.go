@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+package encode
+
+import (
+	"bytes"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/kbtf/kbtf/internal/btf"
+	"github.com/kbtf/kbtf/internal/elfimage"
+	"github.com/kbtf/kbtf/internal/elfimage/elftest"
+)
+
+// A stripped module and its debug file give what the module gave before it was split in two. In the debug file sections have other
+// numbers and no contents, so the flags of kfuncs are the module's; strip leaves out symbols, so these are the debug file's.
+func TestDebugFile(t *testing.T) {
+	const source = `
+		struct arg { int a; long b; };
+		int kfunc(struct arg *a) { return a->a; }
+		static int helper(struct arg *a) { return kfunc(a); }
+		int (*table[])(struct arg *) = { kfunc, helper };
+		static struct arg counters __attribute__((section(".data..percpu"))) = { 1, 2 };
+		__attribute__((section(".data..percpu"))) long first;
+		struct arg plain;
+		int use(void) { return counters.a++ + plain.a + first; }
+		asm(".pushsection .BTF_ids,\"a\"\n"
+			".globl __BTF_ID__set8__kfuncs\n__BTF_ID__set8__kfuncs: .long 0, 1\n"
+			".local __BTF_ID__func__kfunc__1\n__BTF_ID__func__kfunc__1: .long 0, 0x1000\n"
+			".size __BTF_ID__set8__kfuncs, .-__BTF_ID__set8__kfuncs\n"
+			".popsection");`
+	clang := func(triple string) compiler {
+		return compiler{"clang", []string{"-O2", "--target=" + triple}, "ld.lld"}
+	}
+	for _, tt := range []struct {
+		name    string
+		cc      compiler
+		objcopy string
+		link    []string
+		keep    []string // more flags of objcopy for the debug file
+	}{
+		{"gcc", gcc, "objcopy", []string{"-r"}, nil},
+		{"gcc, zlib", gcc, "objcopy", []string{"-r"}, []string{"--compress-debug-sections=zlib"}},
+		{"gcc, linked", gcc, "objcopy", []string{"-e", "use", "-Ttext=0x1000"}, nil},
+		{"clang, arm64", clang("aarch64-linux-gnu"), "llvm-objcopy", []string{"-r"}, nil},
+		{"clang, arm", clang("arm-linux-gnueabihf"), "llvm-objcopy", []string{"-r"}, nil},
+		{"clang, powerpc", clang("powerpc-linux-gnu"), "llvm-objcopy", []string{"-r"}, nil},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			object := tt.cc.build(t, source).Path
+			dir := filepath.Dir(object)
+			elftest.Run(t, dir, tt.cc.ld, append(tt.link, "-o", "whole", object)...)
+			elftest.Run(t, dir, tt.objcopy, append(tt.keep, "--only-keep-debug", "whole", "debug")...)
+			elftest.Run(t, dir, tt.objcopy, "--strip-unneeded", "whole", "stripped")
+			open := func(name string) *elfimage.Image {
+				img, err := elfimage.Open(filepath.Join(dir, name))
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Cleanup(img.Close)
+				return img
+			}
+			whole, debug, stripped := open("whole"), open("debug"), open("stripped")
+			for _, variables := range []Variables{PerCPU, AllVariables} {
+				opt := Options{Dialect: btf.Modern, Variables: variables}
+				want, err := File(whole, NoBase(), opt)
+				if err != nil {
+					t.Fatal(err)
+				}
+				opt.Loaded = stripped
+				got, err := File(debug, NoBase(), opt)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if !bytes.Equal(got, want) {
+					t.Errorf("variables %d: other than of the whole module", variables)
+				}
+				if all := strings.Join(list(t, got, nil), "\n"); !strings.Contains(all, "* a) tags=bpf_kfunc,bpf_fastcall\n") {
+					t.Errorf("no kfunc, or no flags:\n%s", all)
+				}
+			}
+		})
+	}
+}
