@@ -65,9 +65,9 @@ faults: ## make each system call fail, or kill the program at it
 	$(GO) test ./cmd/btf-ko -run TestFaults -count=1 -v -thorough
 
 .PHONY: race
-race: ## run the tests of what works in parallel under the race detector
+race: ## run the tests under the race detector
 	scripts/setup test
-	$(GO) test -race -count=1 ./internal/btf ./internal/encode ./internal/replace ./cmd/btf-ko
+	$(GO) test -race -count=1 ./internal/... ./probe ./kbuild ./cmd/...
 
 .PHONY: fuzz
 fuzz: ## hostile input: fuzz targets, and 20,000 damaged modules

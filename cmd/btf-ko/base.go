@@ -56,14 +56,14 @@ func runBase(args []string, stdout, stderr io.Writer) int {
 			found, err = host.findBase(vmlinux)
 		}
 		if err != nil {
-			fmt.Fprintf(stderr, "btf-ko: %v\n", err)
+			cli.Say(stderr, "btf-ko: %v", err)
 			return exitFailed
 		}
 		fmt.Fprintln(stdout, found)
 		return exitDone
 	}
 	if of := host.baseRelease(vmlinux); *release != "" && of != "" && of != *release {
-		fmt.Fprintf(stderr, "btf-ko: %s: is of %s, not of %s: take %s\n", vmlinux, of, *release, bases(*release))
+		cli.Say(stderr, "btf-ko: %s: is of %s, not of %s: take %s", vmlinux, of, *release, bases(*release))
 		return exitFailed
 	}
 	if *raw {
@@ -81,7 +81,7 @@ func runBase(args []string, stdout, stderr io.Writer) int {
 		}
 	}
 	if err != nil {
-		fmt.Fprintf(stderr, "btf-ko: %v\n", err)
+		cli.Say(stderr, "btf-ko: %v", err)
 		return exitFailed
 	}
 	if *verbose {
@@ -89,7 +89,7 @@ func runBase(args []string, stdout, stderr io.Writer) int {
 		if written {
 			outcome = "written"
 		}
-		fmt.Fprintf(stderr, "btf-ko: %s: %s, %d types\n", *output, outcome, base.NumTypes())
+		cli.Say(stderr, "btf-ko: %s: %s, %d types", *output, outcome, base.NumTypes())
 	}
 	return exitDone
 }
@@ -107,7 +107,7 @@ func writeRaw(vmlinux, output string, stderr io.Writer) int {
 		}
 	}
 	if err != nil {
-		fmt.Fprintf(stderr, "btf-ko: %v\n", err)
+		cli.Say(stderr, "btf-ko: %v", err)
 		return exitFailed
 	}
 	return exitDone

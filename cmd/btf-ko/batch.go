@@ -16,6 +16,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/kbtf/kbtf/internal/cli"
 	"github.com/kbtf/kbtf/internal/fault"
 )
 
@@ -134,7 +135,7 @@ func (b *batch) say(format string, args ...any) {
 	if b.progress {
 		fmt.Fprint(b.stderr, "\r\x1b[K") // over the progress
 	}
-	fmt.Fprintf(b.stderr, format+"\n", args...)
+	cli.Say(b.stderr, format, args...)
 }
 
 func isTerminal(w io.Writer) bool {

@@ -3,11 +3,12 @@
 package main
 
 import (
-	"fmt"
 	"io"
 	"strings"
 
 	"github.com/spf13/pflag"
+
+	"github.com/kbtf/kbtf/internal/cli"
 )
 
 // commands are what the first argument can say; a file of that name is given as ./diff.
@@ -33,6 +34,6 @@ func newFlagSet(command string, stderr io.Writer) *pflag.FlagSet {
 
 // usageError says in one line why a command cannot begin.
 func usageError(stderr io.Writer, command string, err error) int {
-	fmt.Fprintf(stderr, "btf-ko %s: %v\n", command, err)
+	cli.Say(stderr, "btf-ko %s: %v", command, err)
 	return exitUsage
 }

@@ -53,7 +53,7 @@ func runDump(args []string, stdout, stderr io.Writer) int {
 	}
 	if len(*names) == 0 {
 		if err := btf.Raw(stdout); err != nil {
-			fmt.Fprintf(stderr, "btf-ko dump: %v\n", err)
+			cli.Say(stderr, "btf-ko dump: %v", err)
 			return exitFailed
 		}
 		return exitDone
@@ -63,7 +63,7 @@ func runDump(args []string, stdout, stderr io.Writer) int {
 	}
 	text, err := btf.C(*names...)
 	if err != nil {
-		fmt.Fprintf(stderr, "btf-ko dump: %s: %v\n", in.path, err)
+		cli.Say(stderr, "btf-ko dump: %s: %v", in.path, err)
 		return exitFailed
 	}
 	fmt.Fprint(stdout, text)

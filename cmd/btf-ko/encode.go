@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"github.com/kbtf/kbtf/internal/btf"
+	"github.com/kbtf/kbtf/internal/cli"
 	"github.com/kbtf/kbtf/internal/elfimage"
 	"github.com/kbtf/kbtf/internal/encode"
 )
@@ -22,7 +23,7 @@ func encodeFiles(files []string, opt *options, stdout, stderr io.Writer) int {
 	if opt.base == baseAuto {
 		found, err := opt.host.findBase(files[0])
 		if err != nil && opt.onError == onErrorFail {
-			fmt.Fprintf(stderr, "btf-ko: %v\n", err)
+			cli.Say(stderr, "btf-ko: %v", err)
 			return exitFailed
 		}
 		opt.base, baseErr = found, err
@@ -30,7 +31,7 @@ func encodeFiles(files []string, opt *options, stdout, stderr io.Writer) int {
 	if opt.base != "" {
 		cache = opt.cache()
 		if base, baseErr = encode.LoadBase(opt.base, cache); baseErr != nil && opt.onError == onErrorFail {
-			fmt.Fprintf(stderr, "btf-ko: %v\n", baseErr)
+			cli.Say(stderr, "btf-ko: %v", baseErr)
 			return exitFailed
 		}
 	}
@@ -66,7 +67,7 @@ func encodeFiles(files []string, opt *options, stdout, stderr io.Writer) int {
 		return status
 	}
 	if err := cache.Save(base); err != nil && opt.verbose {
-		fmt.Fprintf(stderr, "btf-ko: %v\n", err)
+		cli.Say(stderr, "btf-ko: %v", err)
 	}
 	return exitDone
 }

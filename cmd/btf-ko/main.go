@@ -38,7 +38,7 @@ func main() {
 		status = command(os.Args[1:], os.Stdout, os.Stderr)
 		return nil
 	}); err != nil {
-		fmt.Fprintf(os.Stderr, "btf-ko: %v\n", err)
+		cli.Say(os.Stderr, "btf-ko: %v", err)
 	}
 	os.Exit(status)
 }
@@ -118,7 +118,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	if err := flags.Parse(spellJobs(args)); errors.Is(err, pflag.ErrHelp) {
 		return exitDone
 	} else if err != nil {
-		fmt.Fprintf(stderr, "btf-ko: %v\n", err)
+		cli.Say(stderr, "btf-ko: %v", err)
 		return exitUsage
 	}
 	if *helpAll {
@@ -132,26 +132,26 @@ func run(args []string, stdout, stderr io.Writer) int {
 	if *profile != "" {
 		f, err := os.Create(*profile)
 		if err != nil {
-			fmt.Fprintf(stderr, "btf-ko: %v\n", err)
+			cli.Say(stderr, "btf-ko: %v", err)
 			return exitFailed
 		}
 		defer f.Close()
 		if err := pprof.StartCPUProfile(f); err != nil {
-			fmt.Fprintf(stderr, "btf-ko: %v\n", err)
+			cli.Say(stderr, "btf-ko: %v", err)
 			return exitFailed
 		}
 		defer pprof.StopCPUProfile()
 	}
 	var err error
 	if opt.exclude, err = encode.ParseLanguages(*exclude); err != nil {
-		fmt.Fprintf(stderr, "btf-ko: --lang_exclude: %v\n", err)
+		cli.Say(stderr, "btf-ko: --lang_exclude: %v", err)
 		return exitUsage
 	}
 	files := flags.Args()
 	if opt.order != "" {
 		listed, err := readModulesOrder(opt.order)
 		if err != nil {
-			fmt.Fprintf(stderr, "btf-ko: %v\n", err)
+			cli.Say(stderr, "btf-ko: %v", err)
 			return exitFailed
 		}
 		if files = append(files, listed...); len(files) == 0 {
@@ -159,19 +159,19 @@ func run(args []string, stdout, stderr io.Writer) int {
 		}
 	}
 	if len(files) == 0 {
-		fmt.Fprintf(stderr, "btf-ko: no file to encode: btf-ko --help tells how\n")
+		cli.Say(stderr, "btf-ko: no file to encode: btf-ko --help tells how")
 		return exitUsage
 	}
 	if st, err := os.Stat(opt.detached); opt.detached != "" && len(files) > 1 && (err != nil || !st.IsDir()) {
-		fmt.Fprintf(stderr, "btf-ko: --btf_encode_detached: for %d files it has to be a directory that exists\n", len(files))
+		cli.Say(stderr, "btf-ko: --btf_encode_detached: for %d files it has to be a directory that exists", len(files))
 		return exitUsage
 	}
 	if opt.debug.path != "" && len(files) > 1 && !isFolder(opt.debug.path) {
-		fmt.Fprintf(stderr, "btf-ko: --debug_file: for %d files it has to be a directory that exists\n", len(files))
+		cli.Say(stderr, "btf-ko: --debug_file: for %d files it has to be a directory that exists", len(files))
 		return exitUsage
 	}
 	if opt.detached != "" && opt.onError != onErrorFail {
-		fmt.Fprintf(stderr, "btf-ko: --on_error=%s: not with --btf_encode_detached, whose file somebody waits for\n", opt.onError)
+		cli.Say(stderr, "btf-ko: --on_error=%s: not with --btf_encode_detached, whose file somebody waits for", opt.onError)
 		return exitUsage
 	}
 	return encodeFiles(files, &opt, stdout, stderr)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/kbtf/kbtf/internal/cli"
 	"github.com/kbtf/kbtf/internal/encode"
 )
 
@@ -47,7 +48,7 @@ func runPahole(args []string, stdout, stderr io.Writer) int {
 	flags.Usage = func() { fmt.Fprintf(stdout, "%s\n", notEncoding) }
 
 	fail := func(format string, args ...any) int {
-		fmt.Fprintf(stderr, "btf-ko (as pahole): "+format+"\n", args...)
+		cli.Say(stderr, "btf-ko (as pahole): "+format, args...)
 		return exitUsage
 	}
 	release := cmp.Or(os.Getenv("KBTF_COMPAT"), paholeVersion)

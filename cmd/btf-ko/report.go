@@ -83,11 +83,11 @@ func runReport(args []string, stdout, stderr io.Writer) int {
 		err = report.Text(stdout)
 	}
 	if err != nil {
-		fmt.Fprintf(stderr, "btf-ko report: %v\n", err)
+		cli.Say(stderr, "btf-ko report: %v", err)
 		return exitFailed
 	}
 	for _, f := range report.Unreadable {
-		fmt.Fprintf(stderr, "btf-ko report: %s: %s\n", f.Path, f.Reason)
+		cli.Say(stderr, "btf-ko report: %s: %s", f.Path, f.Reason)
 	}
 	if len(report.Unreadable) > 0 {
 		return exitFailed

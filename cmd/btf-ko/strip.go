@@ -46,7 +46,7 @@ func runStrip(args []string, stdout, stderr io.Writer) int {
 		removed, err := strip(path, *unsign)
 		switch {
 		case err != nil:
-			fmt.Fprintf(stderr, "btf-ko strip: %v\n", err)
+			cli.Say(stderr, "btf-ko strip: %v", err)
 			status = exitFailed
 		case *verbose && removed:
 			fmt.Fprintf(stdout, "%s: removed\n", path)

@@ -127,17 +127,17 @@ func (v *verification) files(paths []string, opt *verifyOptions, stdout, stderr 
 		if len(verdicts[i].problems) > 0 {
 			refused++
 		} else if opt.verbose {
-			fmt.Fprintf(stdout, "%s: fine\n", path)
+			cli.Say(stdout, "%s: fine", path)
 		}
 		for _, problem := range verdicts[i].problems {
-			fmt.Fprintf(stdout, "%s: %s\n", path, problem)
+			cli.Say(stdout, "%s: %s", path, problem)
 		}
 		if more := verdicts[i].more; more > 0 {
-			fmt.Fprintf(stdout, "%s: ... and %d more\n", path, more)
+			cli.Say(stdout, "%s: ... and %d more", path, more)
 		}
 	}
 	if refused > 0 {
-		fmt.Fprintf(stderr, "btf-ko verify: %d of %d files refused\n", refused, len(paths))
+		cli.Say(stderr, "btf-ko verify: %d of %d files refused", refused, len(paths))
 		return exitFailed
 	}
 	return exitDone

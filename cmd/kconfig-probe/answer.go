@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/kbtf/kbtf/internal/cli"
 	"github.com/kbtf/kbtf/probe"
 )
 
@@ -52,7 +53,7 @@ func (in *invocation) answer(flags *pflag.FlagSet, verbose *bool, decide func() 
 	}
 	d := decide()
 	if *verbose || d.Answer == probe.Unknown {
-		fmt.Fprintf(in.stderr, "kconfig-probe: %s\n", d.Reason)
+		cli.Say(in.stderr, "kconfig-probe: %s", d.Reason)
 	}
 	if _, err := fmt.Fprintln(in.stdout, d.Answer); err != nil {
 		return in.fail("cannot print the answer: %s", err)

@@ -121,6 +121,6 @@ func (in *invocation) parseArgs(flags *pflag.FlagSet, enough func(nargs int) boo
 
 // fail reports an error in one line.
 func (in *invocation) fail(format string, args ...any) int {
-	fmt.Fprintf(in.stderr, "kconfig-probe: "+format+"\n", args...)
+	cli.Say(in.stderr, "kconfig-probe: "+format, args...)
 	return exitError
 }
