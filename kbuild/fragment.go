@@ -111,7 +111,7 @@ btf-base := $(if $(KBUILD_BUILTIN)$(btf-base),` + base + `)
 		text += `else
 # Often it is not there: then KBTF_BASE says where it is, or btf-ko finds that
 # of this release. What it holds is put where make clean removes it.
-btf-source := $(or $(KBTF_BASE),$(if $(btf-base),,$(shell btf-ko base --find --release '$(KERNELRELEASE)')))
+btf-source := $(or $(KBTF_BASE),$(if $(btf-base),,$(shell btf-ko base --find --release '$(call escsq,$(KERNELRELEASE))')))
 btf-base := $(if $(btf-source),` + raw + `,$(btf-base))
 `
 	}
@@ -125,7 +125,7 @@ btf-version := $(shell ` + e.program() + ` --version 2>/dev/null)
 		return text + "cmd_btf_base = " + s.paholeBase() + "\n\n" + base + ": FORCE\n\t$(call cmd,btf_base)\n"
 	}
 	return text + "cmd_btf_base = btf-ko base -o $@ " + s.vmlinux + "\n" +
-		"cmd_btf_raw = btf-ko base --raw --release '$(KERNELRELEASE)' -o $@ $(btf-source)\n" +
+		"cmd_btf_raw = btf-ko base --raw --release '$(call escsq,$(KERNELRELEASE))' -o $@ '$(call escsq,$(btf-source))'\n" +
 		"\n" + base + ": FORCE\n\t$(call cmd,btf_base)\n" +
 		"\n" + raw + ": FORCE\n\t$(call cmd,btf_raw)\n"
 }

@@ -299,7 +299,7 @@ var traps = []trap{
 		if out, err := tree.make(); err != nil || tree.done("BTF") > 0 || !strings.Contains(out, "no base for 6.1.5-test") {
 			return fmt.Errorf("without it, another release's there: %v: %s", err, out)
 		}
-		found, given := tree.stub("found-6.1.5-test"), tree.stub("given")
+		found, given := tree.stub("found-6.1.5-test"), tree.stub(`it's "given" by; exit 1`)
 		tree.base = found
 		tree.write(found, "BTF one\n")
 		if err := after1(tree); err != nil {
