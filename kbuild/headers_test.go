@@ -108,7 +108,7 @@ func TestWhatAreHeaders(t *testing.T) {
 	}
 	dir := headersOf(t, s, builtWithBTF)
 	must(t, os.Remove(filepath.Join(dir, modfinal)))
-	if _, err := NewPlan(dir, btfKo); err == nil || !strings.Contains(err.Error(), "scripts/Makefile.modfinal: does not exist") {
+	if _, err := NewPlan(dir, btfKo); err == nil || !strings.Contains(err.Error(), "scripts/Makefile.modfinal: does not exist: these headers are incomplete") {
 		t.Errorf("without scripts/Makefile.modfinal: %v", err)
 	}
 }

@@ -101,6 +101,8 @@ func readTree(dir string) (sources, error) {
 		text, err := os.ReadFile(filepath.Join(dir, path))
 		switch {
 		case errors.Is(err, fs.ErrNotExist) && path == genBTFScript:
+		case errors.Is(err, fs.ErrNotExist) && headers:
+			return nil, &Error{File: filepath.Join(dir, path), Reason: "does not exist: these headers are incomplete; install the package that has their scripts/ (linux-headers or linux-kbuild, kernel-devel)"}
 		case errors.Is(err, fs.ErrNotExist) && path == modfinal:
 			return nil, &Error{File: filepath.Join(dir, path), Reason: "does not exist: modules are linked elsewhere before 5.4, and there is no BTF of modules for such a tree"}
 		case errors.Is(err, fs.ErrNotExist):
