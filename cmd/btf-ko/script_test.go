@@ -30,7 +30,12 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		Cmds:                scriptCommands,
 		// Coverage: at its end a program writes a file more, which limits of the size of files hit, too.
-		Condition: func(string) (bool, error) { return testing.CoverMode() != "", nil },
+		Condition: func(name string) (bool, error) {
+			if name != "cover" {
+				return false, fmt.Errorf("unknown condition %s", name)
+			}
+			return testing.CoverMode() != "", nil
+		},
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("PATH", env.Getenv("PATH")+":/usr/sbin") // bpftool
 			env.Values["kept"] = map[string][]byte{}
