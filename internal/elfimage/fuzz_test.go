@@ -20,7 +20,9 @@ func addObjects(f *testing.F) {
 	for _, target := range elftest.Targets {
 		f.Add(elftest.Read(f, elftest.Object(f, target, "echo.c")))
 	}
-	f.Add(elftest.Read(f, elftest.Object(f, elftest.Targets[0], "echo.c", "-gz=zlib")))
+	gcc := elftest.Read(f, elftest.Object(f, elftest.Targets[0], "echo.c", "-gz=zlib"))
+	f.Add(gcc)
+	f.Add(sign(gcc, []byte("signature")))
 }
 
 // recompressed gives an object with .debug_info compressed anew, behind its end.
@@ -94,6 +96,8 @@ func FuzzRead(f *testing.F) {
 				_ = syms.Name(&s)
 			}
 		}
+		img.BuildID()
+		img.DebugLink()
 		for i := range img.Sections {
 			s := &img.Sections[i]
 			_, _ = img.Contents(s)
@@ -145,6 +149,9 @@ func FuzzAttach(f *testing.F) {
 		}
 		defer img.Close()
 		types := []byte("types")
+		if err := img.DropSignature(); err != nil {
+			return
+		}
 		if err := img.Attach(NewSection{Name: ".BTF", Contents: types}); err != nil {
 			if !bytes.Equal(elftest.Read(t, path), data) {
 				t.Errorf("changed, though: %v", err)
