@@ -3,16 +3,15 @@
 package main
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/spf13/pflag"
 
 	"github.com/kbtf/kbtf/internal/cli"
 	"github.com/kbtf/kbtf/internal/encode"
+	"github.com/kbtf/kbtf/internal/replace"
 )
 
 var baseHelp = cli.Help{
@@ -49,12 +48,11 @@ func runBase(args []string, stdout, stderr io.Writer) int {
 	}
 	vmlinux := flags.Arg(0)
 	if *find {
-		found, err := "", error(nil)
+		findFor, what := host.findBase, vmlinux
 		if ofRelease {
-			found, err = host.baseOf(*release)
-		} else {
-			found, err = host.findBase(vmlinux)
+			findFor, what = host.baseOf, *release
 		}
+		found, err := findFor(what)
 		if err != nil {
 			cli.Say(stderr, "btf-ko: %v", err)
 			return exitFailed
@@ -62,9 +60,11 @@ func runBase(args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stdout, found)
 		return exitDone
 	}
-	if of := host.baseRelease(vmlinux); *release != "" && of != "" && of != *release {
-		cli.Say(stderr, "btf-ko: %s: is of %s, not of %s: take %s", vmlinux, of, *release, bases(*release))
-		return exitFailed
+	if *release != "" {
+		if of := host.baseRelease(vmlinux); of != "" && of != *release {
+			cli.Say(stderr, "btf-ko: %s: is of %s, not of %s: take %s", vmlinux, of, *release, bases(*release))
+			return exitFailed
+		}
 	}
 	if *raw {
 		return writeRaw(vmlinux, *output, stderr)
@@ -102,7 +102,7 @@ func writeRaw(vmlinux, output string, stderr io.Writer) int {
 	in, err := openInput(vmlinux)
 	if err == nil {
 		defer in.close()
-		if old, readErr := os.ReadFile(output); readErr != nil || !bytes.Equal(old, in.btf) {
+		if !replace.Same(output, in.btf) {
 			err = writeDetached(output, in.btf)
 		}
 	}

@@ -5,7 +5,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 
 	"github.com/kbtf/kbtf/internal/btf"
@@ -120,8 +119,10 @@ func encodeFile(file string, base *btf.Base, baseRelease string, opt *options, h
 	if err != nil {
 		return err
 	}
-	if said, err := btf.ParseBlob(blob); base.NumTypes() == 0 && err == nil && len(said.Types) == 0 {
-		return fmt.Errorf("%s: no types in any unit (those in C++ are left out, and what --lang_exclude says): no kernel takes BTF without types", source.Path)
+	if base.NumTypes() == 0 {
+		if said, err := btf.ParseBlob(blob); err == nil && len(said.Types) == 0 {
+			return fmt.Errorf("%s: no types in any unit (those in C++ are left out, and what --lang_exclude says): no kernel takes BTF without types", source.Path)
+		}
 	}
 	if opt.detached != "" { // a base of its own has no place there
 		err = writeDetached(opt.output(file), blob)
@@ -153,7 +154,7 @@ func attach(img *elfimage.Image, base *btf.Base, blob []byte, distil bool) error
 
 // output is where the BTF of a file goes that is not put into the file.
 func (o *options) output(file string) string {
-	if st, err := os.Stat(o.detached); err == nil && st.IsDir() {
+	if isFolder(o.detached) {
 		return filepath.Join(o.detached, filepath.Base(file)+".btf") // a kernel's modules have different names
 	}
 	return o.detached

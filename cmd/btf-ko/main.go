@@ -162,7 +162,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 		cli.Say(stderr, "btf-ko: no file to encode: btf-ko --help tells how")
 		return exitUsage
 	}
-	if st, err := os.Stat(opt.detached); opt.detached != "" && len(files) > 1 && (err != nil || !st.IsDir()) {
+	if opt.detached != "" && len(files) > 1 && !isFolder(opt.detached) {
 		cli.Say(stderr, "btf-ko: --btf_encode_detached: for %d files it has to be a directory that exists", len(files))
 		return exitUsage
 	}

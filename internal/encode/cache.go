@@ -3,7 +3,6 @@
 package encode
 
 import (
-	"bytes"
 	"cmp"
 	"fmt"
 	"os"
@@ -76,7 +75,7 @@ func WriteBaseFile(path string, base *btf.Base) (written bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	if old, err := os.ReadFile(path); err == nil && bytes.Equal(old, data) {
+	if replace.Same(path, data) {
 		return false, nil
 	}
 	return true, replace.File(path, data)

@@ -4,6 +4,7 @@
 package replace
 
 import (
+	"bytes"
 	"errors"
 	"io/fs"
 	"os"
@@ -22,6 +23,16 @@ const suffix = ".kbtf-tmp"
 // other. After an error the file is as it was, and nothing is left beside it.
 func File(path string, contents []byte) error {
 	return write(path, contents, func(f *os.File) error { return f.Chmod(0o644) })
+}
+
+// Same tells whether a regular file has these contents already, so that who leaves it alone does not make what depends on it out of date.
+func Same(path string, contents []byte) bool {
+	st, err := os.Stat(path)
+	if err != nil || !st.Mode().IsRegular() || st.Size() != int64(len(contents)) {
+		return false
+	}
+	old, err := os.ReadFile(path)
+	return err == nil && bytes.Equal(old, contents)
 }
 
 // Like is File for a file that keeps the mode and, where that is allowed, the owner and the extended attributes that it has. Other names of

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -159,4 +160,24 @@ func TestLike(t *testing.T) {
 		t.Errorf("attribute %q, %v", value[:max(n, 0)], err)
 	}
 	alone(t, path)
+}
+
+// A pipe is not read: that would wait for itself.
+func TestSame(t *testing.T) {
+	dir := t.TempDir()
+	path, pipe := filepath.Join(dir, "file"), filepath.Join(dir, "pipe")
+	if err := File(path, []byte("contents")); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mkfifo(pipe, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if !Same(path, []byte("contents")) {
+		t.Error("the same contents are not seen")
+	}
+	for where, contents := range map[string]string{path: "contentz", pipe: "", filepath.Join(dir, "none"): ""} {
+		if Same(where, []byte(contents)) {
+			t.Errorf("%s: the same as %q", where, contents)
+		}
+	}
 }
