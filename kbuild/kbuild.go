@@ -90,9 +90,9 @@ func (s sources) areHeaders() bool {
 // readTree reads the build files of the tree in dir, or of the headers.
 func readTree(dir string) (sources, error) {
 	s := sources{}
-	headers, err := isHeaders(dir)
-	if err != nil {
-		return nil, err
+	headers := Headers(dir)
+	if headers && !takesModuleBTF(dir) {
+		return nil, &Error{File: filepath.Join(dir, autoConf), Reason: "has no CONFIG_DEBUG_INFO_BTF_MODULES=y: the kernel of these headers takes no BTF of modules"}
 	}
 	for _, path := range buildFiles {
 		if headers && filepath.Dir(path) != "scripts" {
@@ -116,20 +116,18 @@ func readTree(dir string) (sources, error) {
 	return s, nil
 }
 
-// isHeaders tells whether dir is what distributions install to build external
+// Headers tells whether dir is what distributions install to build external
 // modules: a built tree without the kernel's sources.
-func isHeaders(dir string) (bool, error) {
+func Headers(dir string) bool {
+	_, noConfig := os.Stat(filepath.Join(dir, autoConf))
+	_, noSources := os.Stat(filepath.Join(dir, "init/main.c"))
+	return noConfig == nil && noSources != nil
+}
+
+// takesModuleBTF tells whether a tree was built for BTF of modules.
+func takesModuleBTF(dir string) bool {
 	config, err := os.ReadFile(filepath.Join(dir, autoConf))
-	if err != nil {
-		return false, nil
-	}
-	if _, err := os.Stat(filepath.Join(dir, "init/main.c")); err == nil {
-		return false, nil
-	}
-	if !slices.Contains(strings.Split(string(config), "\n"), "CONFIG_DEBUG_INFO_BTF_MODULES=y") {
-		return true, &Error{File: filepath.Join(dir, autoConf), Reason: "has no CONFIG_DEBUG_INFO_BTF_MODULES=y: the kernel of these headers takes no BTF of modules"}
-	}
-	return true, nil
+	return err == nil && slices.Contains(strings.Split(string(config), "\n"), "CONFIG_DEBUG_INFO_BTF_MODULES=y")
 }
 
 // cause is err without the path that an Error already names.

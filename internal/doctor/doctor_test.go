@@ -200,6 +200,13 @@ func TestWiring(t *testing.T) {
 	if !strings.Contains(told, "make skips BTF of the modules") || strings.Contains(told, "the next make drops") {
 		t.Errorf("headers without vmlinux: %s", told)
 	}
+	// Other distributions' have all makefiles and Kconfig files.
+	if err := os.CopyFS(headers, fstest.MapFS{"lib/Kconfig.debug": {Data: []byte("config DEBUG_INFO_BTF\n")}}); err != nil {
+		t.Fatal(err)
+	}
+	if tree := recognised(headers); tree.Wiring != Upstream || !tree.headers {
+		t.Errorf("headers with Kconfig files: %+v", tree)
+	}
 	if _, err := readTree(t.TempDir()); err == nil || !strings.Contains(err.Error(), "not a kernel tree: Makefile: no such file") {
 		t.Error(err)
 	}

@@ -44,7 +44,7 @@ func readTree(dir string) (*Tree, error) {
 	if err != nil {
 		return nil, notATree(dir, err)
 	}
-	t := &Tree{Path: dir}
+	t := &Tree{Path: dir, headers: kbuild.Headers(dir)}
 	number := func(name string) string {
 		m := regexp.MustCompile(`(?m)^` + name + ` *= *(\S*)$`).FindSubmatch(makefile)
 		if m == nil {
@@ -102,10 +102,11 @@ func (t *Tree) recognise() error {
 		t.Wiring, t.Encoder = Ours, string(applied.Encoder)
 		return nil
 	}
-	kconfig, err := os.ReadFile(filepath.Join(t.Path, "lib/Kconfig.debug"))
-	if config := built(t.Path, "auto.conf"); err != nil && config != "" { // headers
-		kconfig, t.headers, err = []byte(config), true, nil
+	symbols := "lib/Kconfig.debug"
+	if t.headers {
+		symbols = "include/config/auto.conf"
 	}
+	kconfig, err := os.ReadFile(filepath.Join(t.Path, symbols))
 	if err != nil {
 		return notATree(t.Path, err)
 	}
