@@ -11,11 +11,28 @@ type idTable struct {
 
 // newIDTable makes room for n numbers, no more of which may be put in.
 func newIDTable(n int) idTable {
+	var t idTable
+	t.reset(n)
+	return t
+}
+
+// reset empties the table and makes room for n numbers.
+func (t *idTable) reset(n int) {
 	size := 16
 	for size < 2*n {
 		size *= 2
 	}
-	return idTable{zeroed[uint32](size)}
+	t.slots = rezeroed(t.slots, size)
+}
+
+// rezeroed is zeroed, in the memory of s if that is enough.
+func rezeroed[T any](s []T, n int) []T {
+	if cap(s) < n {
+		return zeroed[T](n)
+	}
+	s = s[:n]
+	clear(s)
+	return s
 }
 
 // zeroed makes memory that will be read here and there before it is written. It is written first: the first read of a fresh page would

@@ -54,7 +54,25 @@ func (r Ref) index() uint32 { return uint32(r>>1) - 1 }
 
 // NewModule makes an empty module to be split against base.
 func NewModule(base *Base) *Module {
-	return &Module{Names: NewNames(), base: base, byKey: newIDTable(1 << 11)}
+	m := &Module{Names: NewNames()}
+	m.Reset(base)
+	return m
+}
+
+// Reset empties the module, whose memory stays, for another one to be split against base; nil: for none yet.
+func (m *Module) Reset(base *Base) {
+	m.Names.reset()
+	clear(m.tags) // and the slices in it
+	clear(m.units)
+	clear(m.vars)
+	for c := range m.tagOf {
+		m.tagOf[c] = m.tagOf[c][:0]
+	}
+	*m = Module{Names: m.Names, base: base,
+		types: m.types[:0], hash: m.hash[:0], key: m.key[:0], tag: m.tag[:0], byKey: m.byKey,
+		members: m.members[:0], enumerators: m.enumerators[:0], params: m.params[:0], places: m.places[:0],
+		tags: m.tags[:0], tagOf: m.tagOf, units: m.units[:0], late: m.late[:0], vars: m.vars[:0], unitTags: m.unitTags[:0]}
+	m.byKey.reset(0)
 }
 
 // tagNumber finds or adds a tag.
@@ -95,7 +113,7 @@ func (m *Module) newNode(hash, key Hash, tag int32, t Type) uint32 {
 		m.tags[tag].defs = append(m.tags[tag].defs, n)
 	}
 	if 2*len(m.key) > len(m.byKey.slots) {
-		m.byKey = newIDTable(2 * len(m.key))
+		m.byKey.reset(2 * len(m.key))
 		for i, key := range m.key {
 			m.byKey.insert(key.lo, uint32(i+1))
 		}
@@ -108,12 +126,12 @@ func (m *Module) newNode(hash, key Hash, tag int32, t Type) uint32 {
 // grow makes room for the types of the first unit and as many of others: often that is all.
 func (m *Module) grow(u *Unit) {
 	n := 2 * len(u.Types)
-	m.types, m.hash, m.key, m.tag = make([]Type, 0, n), make([]Hash, 0, n), make([]Hash, 0, n), make([]int32, 0, n)
-	m.byKey = newIDTable(n)
-	m.members = make([]Member, 0, 2*len(u.Members))
-	m.enumerators = make([]Enumerator, 0, 2*len(u.Enumerators))
-	m.params = make([]Param, 0, 2*len(u.Params))
-	m.places = make([]Place, 0, 2*(len(u.Members)+len(u.Enumerators)))
+	m.types, m.hash, m.key, m.tag = slices.Grow(m.types, n), slices.Grow(m.hash, n), slices.Grow(m.key, n), slices.Grow(m.tag, n)
+	m.byKey.reset(n)
+	m.members = slices.Grow(m.members, 2*len(u.Members))
+	m.enumerators = slices.Grow(m.enumerators, 2*len(u.Enumerators))
+	m.params = slices.Grow(m.params, 2*len(u.Params))
+	m.places = slices.Grow(m.places, 2*(len(u.Members)+len(u.Enumerators)))
 }
 
 // newType says in Unit.nodes that the module does not know a type yet.

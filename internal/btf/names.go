@@ -21,7 +21,15 @@ type Names struct {
 
 // NewNames makes a table that holds the empty string only.
 func NewNames() *Names {
-	return &Names{end: make([]uint32, 1, 1<<12), hash: append(make([]uint64, 0, 1<<12), hashName(nil)), slots: zeroed[Name](1 << 13)}
+	n := &Names{end: make([]uint32, 1, 1<<12), hash: append(make([]uint64, 0, 1<<12), hashName(nil))}
+	n.reset()
+	return n
+}
+
+// reset drops all strings but the empty one.
+func (n *Names) reset() {
+	n.bytes, n.end, n.hash = n.bytes[:0], n.end[:1], n.hash[:1]
+	n.slots = rezeroed(n.slots, 1<<13)
 }
 
 // Bytes gives a string.
@@ -75,7 +83,7 @@ func (n *Names) find(s []byte, h uint64) (id Name, slot uint64) {
 }
 
 func (n *Names) grow() {
-	n.slots = zeroed[Name](2 * len(n.slots))
+	n.slots = rezeroed(n.slots, 2*len(n.slots))
 	mask := uint64(len(n.slots) - 1)
 	for id := 1; id < len(n.hash); id++ {
 		i := n.hash[id] & mask

@@ -77,13 +77,24 @@ func File(img *elfimage.Image, base *btf.Base, opt Options) (blob []byte, err er
 // read as one.
 var errLinked = errors.New("a reference out of its unit")
 
+// idleModules are between two files, as idleReaders are.
+var idleModules sync.Pool
+
 // encodeUnits encodes groups of units, each of which is seen as one unit.
 func encodeUnits(d *dwarf.Data, groups [][]dwarf.Unit, base *btf.Base, opt *Options) ([]byte, error) {
 	table, err := readFunctionTable(d.Image, opt)
 	if err != nil {
 		return nil, err
 	}
-	m := btf.NewModule(base)
+	m, _ := idleModules.Get().(*btf.Module)
+	if m == nil {
+		m = btf.NewModule(nil)
+	}
+	m.Reset(base)
+	defer func() {
+		m.Reset(nil)
+		idleModules.Put(m)
+	}()
 	foreign := 0
 	var readers []*unitReader
 	defer func() {

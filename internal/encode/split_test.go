@@ -6,11 +6,13 @@ import (
 	"bytes"
 	"encoding/binary"
 	"slices"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/kbtf/kbtf/internal/btf"
+	"github.com/kbtf/kbtf/internal/elfimage"
 )
 
 func sorted(lines []string) []string {
@@ -115,6 +117,51 @@ func TestThreadsDoNotMatter(t *testing.T) {
 		}
 		if !bytes.Equal(got, want) {
 			t.Errorf("%d threads give other bytes than one", threads)
+		}
+	}
+}
+
+// Memory goes from file to file, also from one that could not be encoded: what an earlier file said must not show.
+func TestEarlierFilesDoNotMatter(t *testing.T) {
+	opt := Options{Dialect: btf.Modern, Variables: AllVariables}
+	base, _ := encodeBase(t, gcc.build(t, "struct common { int x; } c; struct shared { struct common c; } s;"), btf.Modern)
+	var files []*elfimage.Image
+	for _, units := range [][]string{
+		{"struct common { int x; } c = { 1 }; enum how { yes, no } h = no; int entry(struct common *c, enum how how) { return c->x; }"},
+		{"union common { long other; } c; struct how { int no; struct opaque *o; } h; enum entry { yes = 4 } e;",
+			"struct common { char x; } c; struct shared { struct common c; } s; int how(struct shared *s, ...) { return 0; }"},
+		twoUnits,
+		{"int alone = 1;"},
+	} {
+		files = append(files, gcc.build(t, units...))
+	}
+	damaged := gcc.build(t, twoUnits[0], twoUnits[1])
+	info, err := damaged.Contents(damaged.Section(".debug_info"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	truncated := *damaged.Section(".debug_info")
+	truncated.Size = uint64(len(info) - 40)
+	*damaged.Section(".debug_info") = truncated
+
+	alone := map[*elfimage.Image][]byte{}
+	for _, img := range files {
+		idleReaders, idleModules = sync.Pool{}, sync.Pool{}
+		if alone[img], err = File(img, base, opt); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, before := range files {
+		for _, img := range files {
+			for _, first := range []*elfimage.Image{before, damaged} {
+				_, err := File(first, base, opt)
+				if (err != nil) != (first == damaged) {
+					t.Fatalf("damaged: %v, error: %v", first == damaged, err)
+				}
+				if after, err := File(img, base, opt); err != nil || !bytes.Equal(after, alone[img]) {
+					t.Errorf("after other files other bytes, or an error: %v", err)
+				}
+			}
 		}
 	}
 }
