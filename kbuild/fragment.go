@@ -44,12 +44,18 @@ export PAHOLE_HAS_SPLIT_BTF := $(shell kconfig-probe split-btf --encoder=` + enc
 
 // builtinFragment has make build vmlinux before the modules. It goes before
 // the rule for modules, which depends on vmlinux if KBUILD_BUILTIN is set.
-const builtinFragment = `# The BTF of modules refers to that of vmlinux
+func (f form) builtinFragment() string {
+	value := "1"
+	if f.mixed() {
+		value = "$(if $(KBUILD_MIXED_TREE),$(KBUILD_BUILTIN),1)"
+	}
+	return `# The BTF of modules refers to that of vmlinux
 ifdef CONFIG_DEBUG_INFO_BTF_MODULES
-KBUILD_BUILTIN := 1
+KBUILD_BUILTIN := ` + value + `
 endif
 
 `
+}
 
 func cleanFragment(e Encoder) string { return "CLEAN_FILES += " + e.base("vmlinux") + "\n" }
 
@@ -99,6 +105,9 @@ if_changed_except = $(if $(call newer_prereqs_except,$(2))$(cmd-check),$(rule_$(
 // baseRules say where the base of modules is, and make it.
 func (s shape) baseRules(e Encoder) string {
 	base := e.base(s.vmlinux)
+	if s.mixed() {
+		base = e.base("vmlinux") // that tree may be read-only
+	}
 	text := `# The BTF of vmlinux in a file that is written only when it changes. External
 # modules take vmlinux, if it is there: its directory may be read-only.
 btf-base := $(wildcard ` + s.vmlinux + `)
@@ -161,12 +170,22 @@ func (s shape) encode(e Encoder) string {
 	return command
 }
 
+// encodeUnlessRust asks what trees from 6.1 on ask that cannot leave out Rust.
+func (s shape) encodeUnlessRust(e Encoder) string {
+	if !s.noRust {
+		return s.encode(e)
+	}
+	return `if [ -n "$(CONFIG_RUST)" ] && $(srctree)/scripts/is_rust_module.sh $@; then \
+	printf "Skipping BTF generation for %s because it is a Rust module\n" $@ 1>&2; \
+	else ` + s.encode(e) + "; fi"
+}
+
 // rule is the rule that links modules and what belongs to it.
-func (s shape) rule(w Wiring, r linkRule) string {
+func (s shape) rule(w Wiring, r linkRule) ruleText {
 	var b strings.Builder
 	if s.command != "" {
 		// Which form it was can no longer be told from the rest.
-		b.WriteString("# kconfig-probe: replaces form " + s.since + " of this rule\n")
+		b.WriteString("# kconfig-probe: replaces form " + s.name() + " of this rule\n")
 	}
 	b.WriteString("ifdef CONFIG_DEBUG_INFO_BTF_MODULES\n" + s.baseRules(w.Encoder) + `endif
 
@@ -175,7 +194,7 @@ func (s shape) rule(w Wiring, r linkRule) string {
 ifneq ($(btf-base),)
 quiet_cmd_btf_ko = BTF [M] $@
       cmd_btf_ko = : > $(dot-target).cmd; { \
-	` + s.encode(w.Encoder) + `; \
+	` + s.encodeUnlessRust(w.Encoder) + `; \
 	} || { rm -f $@; exit 1; }
 else ifdef CONFIG_DEBUG_INFO_BTF_MODULES
       cmd_btf_ko = printf "Skipping BTF generation for %s due to unavailability of vmlinux\n" $@ 1>&2
@@ -219,10 +238,8 @@ btf-ids = $(if $(and $(wildcard $@),$(` + s.newer + `)),$(shell grep -lF .BTF_id
 `)
 		except = "$(if $(btf-ids),,$(btf-base))"
 	}
-	b.WriteString(r.head + ` $(btf-base) FORCE
-	$(call if_changed_except,ko,` + except + `,btf_ko)
-`)
-	return b.String()
+	return ruleText{strings.TrimSuffix(b.String(), "\n"),
+		r.head + " $(btf-base) FORCE\n\t$(call if_changed_except,ko," + except + ",btf_ko)\n"}
 }
 
 // genBTFEdits make scripts/gen-btf.sh repeatable: pairs of lines before and
@@ -246,10 +263,10 @@ func Fragment(name string, w Wiring) (string, bool) {
 	case "kconfig":
 		return kconfigFragment, true
 	case "makefile":
-		return probeFragment(w.Encoder) + cleanFragment(w.Encoder) + "\n" + strings.TrimSuffix(builtinFragment, "\n"), true
+		return probeFragment(w.Encoder) + cleanFragment(w.Encoder) + "\n" + strings.TrimSuffix(forms()[0].builtinFragment(), "\n"), true
 	case "modfinal":
 		s := shape{forms()[0], "cmd_", "newer-prereqs", "$(dir $(MODORDER))"}
-		return autoConfFragment + "\n" + s.rule(w, linkRule{"$(modules): %.ko: %.o %.mod.o scripts/module.lds", "+", "ld_ko_o"}), true
+		return autoConfFragment + "\n" + s.rule(w, linkRule{head: "$(modules): %.ko: %.o %.mod.o scripts/module.lds", plus: "+", command: "ld_ko_o"}).joined(), true
 	}
 	return "", false
 }

@@ -43,30 +43,30 @@ func TestHeaders(t *testing.T) {
 			dir := headersOf(t, s, builtWithBTF)
 			p, err := NewPlan(dir, w)
 			if err != nil {
-				t.Fatalf("%s %v: %v", f.since, w, err)
+				t.Fatalf("%s %v: %v", f.name(), w, err)
 			}
 			for _, c := range p.Changes {
 				if want[c.Path] != c.New {
-					t.Errorf("%s %v: %s is changed to something else than in a full tree", f.since, w, c.Path)
+					t.Errorf("%s %v: %s is changed to something else than in a full tree", f.name(), w, c.Path)
 				}
 				delete(want, c.Path)
 			}
 			if len(want) > 0 {
-				t.Errorf("%s %v: %d files in scripts/ are not changed", f.since, w, len(want))
+				t.Errorf("%s %v: %d files in scripts/ are not changed", f.name(), w, len(want))
 			}
 			if strings.Contains(p.Patch(), "kconfig-probe, which answers") {
-				t.Errorf("%s %v: the patch tells of Kconfig", f.since, w)
+				t.Errorf("%s %v: the patch tells of Kconfig", f.name(), w)
 			}
 
 			must(t, p.Apply(dir))
 			applied, err := Applied(dir)
 			if err != nil || applied == nil || applied.Wiring != w && f.genBTF == "" {
-				t.Fatalf("%s %v: applied, but found %v, %v", f.since, w, applied, err)
+				t.Fatalf("%s %v: applied, but found %v, %v", f.name(), w, applied, err)
 			}
 			must(t, applied.Revert(dir))
 			for path, text := range s {
 				if got, err := os.ReadFile(filepath.Join(dir, path)); err == nil && filepath.Dir(path) == "scripts" && string(got) != text {
-					t.Fatalf("%s %v: %s is not as it was\n%s", f.since, w, path, cmp.Diff(text, string(got)))
+					t.Fatalf("%s %v: %s is not as it was\n%s", f.name(), w, path, cmp.Diff(text, string(got)))
 				}
 			}
 		}

@@ -116,10 +116,18 @@ func splitRule(line string) []string {
 
 // find is the first assignment of a variable.
 func (m *makefile) find(name string) (variable, bool) {
-	for _, v := range m.variables {
-		if v.name == name {
-			return v, true
-		}
+	if all := m.all(name); len(all) > 0 {
+		return all[0], true
 	}
 	return variable{}, false
+}
+
+// all are the assignments of a variable.
+func (m *makefile) all(name string) (found []variable) {
+	for _, v := range m.variables {
+		if v.name == name {
+			found = append(found, v)
+		}
+	}
+	return found
 }

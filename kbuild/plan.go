@@ -182,7 +182,7 @@ func (p *planner) kconfig(s shape) string {
 var (
 	configBuild  = lazy(`(?m)^ifdef config-build\n`)
 	cleanFiles   = lazy(`(?m)^CLEAN_FILES\s*\+?=`)
-	modulesRule  = lazy(`(?m)^modules: \$\(if \$\(KBUILD_BUILTIN\),vmlinux\)`)
+	modulesRule  = lazy(`(?m)^modules: \$\(if \$\(KBUILD_BUILTIN\),`)
 	needsVmlinux = lazy(`(?m)^ifdef CONFIG_DEBUG_INFO_BTF_MODULES\n`)
 )
 
@@ -211,7 +211,7 @@ func (p *planner) topMakefile(s shape) string {
 	}
 	insert(cleanFiles(), "CLEAN_FILES +=", cleanFragment(p.Encoder))
 	if !needsVmlinux().MatchString(text) {
-		insert(modulesRule(), "modules: $(if $(KBUILD_BUILTIN),vmlinux)", builtinFragment)
+		insert(modulesRule(), "modules: $(if $(KBUILD_BUILTIN),", s.builtinFragment())
 	}
 	return text
 }
@@ -258,16 +258,15 @@ func (p *planner) modfinal(s *shape) string {
 		return ""
 	}
 	s.form = forms()[0]
-	command, wired := m.find("cmd_btf_ko")
-	if wired {
-		return p.upstreamRule(s, command.line, r)
+	if _, wired := m.find("cmd_btf_ko"); wired {
+		return p.upstreamRule(s, &m, r)
 	}
 	for _, name := range []string{"newer_prereqs_except", "if_changed_except"} {
 		if v, ok := m.find(name); ok {
 			return p.refuse(modfinal, v.line, "defines %s, but not cmd_btf_ko: expected both or neither; half of a patch?", name)
 		}
 	}
-	text, ok = replaceOnly(text, s.text(s.saved, r), s.rule(p.Wiring, r))
+	text, ok = s.text(s.saved, r).replace(text, s.rule(p.Wiring, r))
 	if !ok {
 		return p.refuse(modfinal, -1, "has the rule that links modules twice")
 	}
@@ -278,24 +277,30 @@ func (p *planner) modfinal(s *shape) string {
 }
 
 // upstreamRule is Makefile.modfinal with our rule in the place of upstream's.
-func (p *planner) upstreamRule(s *shape, command int, r linkRule) string {
+func (p *planner) upstreamRule(s *shape, m *makefile, r linkRule) string {
 	text := p.sources[modfinal]
+	for _, name := range []string{"cmd_btf_ko", "newer_prereqs_except", "if_changed_except"} {
+		if all := m.all(name); len(all) > 1 {
+			return p.refuse(modfinal, all[1].line, "defines %s again, after line %d: cannot tell which one counts", name, all[0].line+1)
+		}
+	}
 	for _, f := range forms()[1:] {
-		if old := f.text(s.saved, r); strings.Count(text, old) == 1 {
-			s.form = f
-			return strings.Replace(text, old, s.rule(p.Wiring, r), 1)
+		s.form = f
+		if wired, ok := f.text(s.saved, r).replace(text, s.rule(p.Wiring, r)); ok {
+			return wired
 		}
 	}
 	lines := splitLines(text)
-	if start := command - 1; start >= 0 && lines[start] == quietBTFKo {
-		if i, want, since := expected(lines[start:], s.saved, r); want != "" {
-			return p.refuse(modfinal, start+i, "gives modules BTF, but not as a release does: expected %q, as in %s", want, since)
+	command, _ := m.find("cmd_btf_ko")
+	if start := command.line - 1; start >= 0 && lines[start] == quietBTFKo {
+		if i, want, since := expected(lines, start, r.line, s.saved, r); want != "" {
+			return p.refuse(modfinal, i, "gives modules BTF, but not as a release does: expected %q, as in %s", want, since)
 		}
 	}
-	return p.refuse(modfinal, command, "defines cmd_btf_ko, but not as a release does: expected the line %q before it", strings.TrimSpace(quietBTFKo))
+	return p.refuse(modfinal, command.line, "defines cmd_btf_ko, but not as a release does: expected the line %q before it", strings.TrimSpace(quietBTFKo))
 }
 
-var linkRecipe = lazy(`^\t(\+?)\$\(call if_changed(?:_except)?,([A-Za-z0-9_]+)(?:,(?:\$\(objtree\)/)?vmlinux)?\)\n$`)
+var linkRecipe = lazy(`^\t(\+?)\$\(call if_changed(?:_except)?,([A-Za-z0-9_]+)(?:,(?:\$\([a-z-]+\)/?)?vmlinux)?\)\n$`)
 
 // linkRule finds the rule that links modules. kbuild is the line of the
 // include of Kbuild.include.
@@ -344,7 +349,7 @@ func (p *planner) linkRule(m *makefile, kbuild int) (linkRule, bool) {
 	if call == nil {
 		return refuse(recipe, "the recipe that links modules is not $(call if_changed,...)")
 	}
-	return linkRule{head[1], call[1], call[2]}, p.linksOnlyObjects(m, recipe, call[2])
+	return linkRule{r.line, head[1], call[1], call[2]}, p.linksOnlyObjects(m, recipe, call[2])
 }
 
 var (
@@ -355,14 +360,16 @@ var (
 // linksOnlyObjects checks that a further prerequisite, the base, would not be
 // handed to the linker.
 func (p *planner) linksOnlyObjects(m *makefile, recipe int, command string) bool {
-	v, ok := m.find("cmd_" + command)
-	if !ok {
+	all := m.all("cmd_" + command)
+	if len(all) == 0 {
 		p.refuse(modfinal, recipe, "cmd_%s is not defined in this file", command)
 		return false
 	}
-	if prerequisite().MatchString(objectsOnly().ReplaceAllString(v.value, "")) {
-		p.refuse(modfinal, v.line, "cmd_%s links all its prerequisites, not $(filter %%.o, $^): the base would be linked into modules", command)
-		return false
+	for _, v := range all { // it may be put together, and in several ways
+		if prerequisite().MatchString(objectsOnly().ReplaceAllString(v.value, "")) {
+			p.refuse(modfinal, v.line, "cmd_%s links all its prerequisites, not $(filter %%.o, $^): the base would be linked into modules", command)
+			return false
+		}
 	}
 	return true
 }

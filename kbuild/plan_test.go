@@ -50,8 +50,15 @@ func shapedTree(t testing.TB, f form, saved string) sources {
 	if f.command == "" {
 		return s
 	}
-	none, r := forms()[0], linkRule{"$(modules): %.ko: %.o %.mod.o scripts/module.lds", "+", "ld_ko_o"}
-	s[modfinal] = strings.Replace(s[modfinal], none.text(saved, r), f.text(saved, r), 1)
+	none, r := forms()[0], linkRule{head: "$(modules): %.ko: %.o %.mod.o scripts/module.lds", plus: "+", command: "ld_ko_o"}
+	var ok bool
+	if s[modfinal], ok = none.text(saved, r).replace(s[modfinal], f.text(saved, r)); !ok {
+		t.Fatal("testdata/small has another rule")
+	}
+	if f.mixed() {
+		s[modfinal] = strings.Replace(s[modfinal], "modules := ", "mixed-build-prefix = $(if $(KBUILD_MIXED_TREE),$(KBUILD_MIXED_TREE)/)\n\nmodules := ", 1)
+		s[topMakefile] = strings.Replace(s[topMakefile], "$(if $(KBUILD_BUILTIN),vmlinux)", "$(if $(KBUILD_BUILTIN), $(if $(KBUILD_MIXED_TREE),,vmlinux))", 1)
+	}
 	s[modfinal] = strings.Replace(s[modfinal], "include $(srctree)", "include $(objtree)/include/config/auto.conf\ninclude $(srctree)", 1)
 	modules := "config DEBUG_INFO_BTF_MODULES\n\tbool \"BTF of modules\"\n\tdefault y\n" + modulesNeed
 	if f.genBTF != "" {
@@ -77,7 +84,7 @@ func TestPlanForms(t *testing.T) {
 			for _, e := range Encoders {
 				for _, h := range Helpers {
 					w := Wiring{e, h}
-					t.Run(fmt.Sprint(f.since, " ", saved, " ", w), func(t *testing.T) {
+					t.Run(fmt.Sprint(f.name(), " ", saved, " ", w), func(t *testing.T) {
 						p, err := before.plan("tree", w)
 						if err != nil {
 							t.Fatal(err)
@@ -254,7 +261,7 @@ func TestPlanRefuses(t *testing.T) {
 			"tree/lib/Kconfig.debug:14: no newline at the end of the file"},
 		{"Kconfig alone", "", []string{kconfigDebug, "config AFTER", "config DEBUG_INFO_BTF_MODULES"},
 			"tree/lib/Kconfig.debug:17: config DEBUG_INFO_BTF_MODULES, but scripts/Makefile.modfinal gives modules no BTF: expected both or neither; half of a patch?"},
-		{"the rule alone", "5.16a", []string{kconfigDebug, "config DEBUG_INFO_BTF_MODULES", "config DEBUG_INFO_OF_MODULES"},
+		{"the rule alone", "6.3a", []string{kconfigDebug, "config DEBUG_INFO_BTF_MODULES", "config DEBUG_INFO_OF_MODULES"},
 			"tree/lib/Kconfig.debug: has no config DEBUG_INFO_BTF_MODULES, which scripts/Makefile.modfinal asks for: half of a patch?"},
 		{"another probe", "6.11a", []string{kconfigDebug, "def_bool PAHOLE_VERSION", "default PAHOLE_VERSION"},
 			"tree/lib/Kconfig.debug:16: config PAHOLE_HAS_SPLIT_BTF: expected a line def_bool"},
@@ -268,9 +275,9 @@ func TestPlanRefuses(t *testing.T) {
 		{"foreign command", "", []string{modfinal, "quiet_cmd_ld_ko_o", "cmd_btf_ko = x\nquiet_cmd_ld_ko_o"},
 			`tree/scripts/Makefile.modfinal:15: defines cmd_btf_ko, but not as a release does: expected the line "quiet_cmd_btf_ko = BTF [M] $@" before it`},
 		{"foreign edit", "6.11a", []string{modfinal, "$(PAHOLE) -J $(PAHOLE_FLAGS)", "$(PAHOLE) -J -j1 $(PAHOLE_FLAGS)"},
-			`tree/scripts/Makefile.modfinal:26: gives modules BTF, but not as a release does: expected "\t\tLLVM_OBJCOPY=\"$(OBJCOPY)\" $(PAHOLE) -J $(PAHOLE_FLAGS) --btf_base vmlinux $@; \\", as in 5.16`},
-		{"foreign rule", "5.16a", []string{modfinal, "$(if $(newer-prereqs),$(call cmd,btf_ko))", "$(call cmd,btf_ko)"},
-			`tree/scripts/Makefile.modfinal:42: gives modules BTF, but not as a release does: expected "\t+$(if $(newer-prereqs),$(call cmd,btf_ko))", as in 5.16`},
+			`tree/scripts/Makefile.modfinal:26: gives modules BTF, but not as a release does: expected "\t\tLLVM_OBJCOPY=\"$(OBJCOPY)\" $(PAHOLE) -J $(PAHOLE_FLAGS) --btf_base vmlinux $@; \\", as in 6.3`},
+		{"foreign rule", "6.3a", []string{modfinal, "$(if $(newer-prereqs),$(call cmd,btf_ko))", "$(call cmd,btf_ko)"},
+			`tree/scripts/Makefile.modfinal:42: gives modules BTF, but not as a release does: expected "\t+$(if $(newer-prereqs),$(call cmd,btf_ko))", as in 6.3`},
 		{"foreign script", "7.2a", []string{genBTFScript, "trap cleanup EXIT", "trap 'cleanup' EXIT"},
 			`tree/scripts/gen-btf.sh: expected once the line "trap cleanup EXIT"`},
 		{"another wiring", "", []string{modfinal, "quiet_cmd_ld_ko_o", "btf-base := x\nquiet_cmd_ld_ko_o"},
@@ -307,13 +314,13 @@ func TestPlanRefuses(t *testing.T) {
 		{"no place for the probe", "", []string{topMakefile, "ifdef config-build", "ifdef config"},
 			`tree/Makefile: expected a line that begins with "ifdef config-build"`},
 		{"no rule for modules", "", []string{topMakefile, "modules: ", "mods: "},
-			`tree/Makefile: expected a line that begins with "modules: $(if $(KBUILD_BUILTIN),vmlinux)"`},
+			`tree/Makefile: expected a line that begins with "modules: $(if $(KBUILD_BUILTIN),"`},
 		{"half of the Makefile", "", []string{topMakefile, "modules: ", "PAHOLE_HAS_SPLIT_BTF := y\nmodules: "},
 			"tree/Makefile:12: has PAHOLE_HAS_SPLIT_BTF: " + wired},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := smallTree(t)
-			if i := slices.IndexFunc(forms(), func(f form) bool { return f.since == tt.since }); i >= 0 {
+			if i := slices.IndexFunc(forms(), func(f form) bool { return f.name() == tt.since }); i >= 0 {
 				s = shapedTree(t, forms()[i], "cmd_")
 			}
 			if p, err := edited(t, s, tt.edits...).plan("tree", btfKo); err == nil || err.Error() != tt.err {

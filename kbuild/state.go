@@ -61,8 +61,8 @@ func (s sources) undo(w Wiring) []sources {
 	for _, f := range forms() {
 		shape.form = f
 		for _, plus := range []string{"+", ""} {
-			r := linkRule{head[1], plus, linkCommand(s[modfinal])}
-			link, ok := replaceOnly(s[modfinal], shape.rule(w, r), f.text(shape.saved, r))
+			r := linkRule{head: head[1], plus: plus, command: linkCommand(s[modfinal])}
+			link, ok := shape.rule(w, r).replace(s[modfinal], f.text(shape.saved, r))
 			if !ok {
 				continue
 			}
@@ -97,7 +97,7 @@ func (s sources) undoRest(w Wiring, shape shape) sources {
 		before[path] = text
 	}
 	if text, ok := s[topMakefile]; ok {
-		for _, fragment := range []string{probeFragment(w.Encoder), cleanFragment(w.Encoder), builtinFragment} {
+		for _, fragment := range []string{probeFragment(w.Encoder), cleanFragment(w.Encoder), shape.builtinFragment()} {
 			text = strings.Replace(text, fragment, "", 1)
 		}
 		before[topMakefile] = text

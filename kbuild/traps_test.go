@@ -480,13 +480,13 @@ func trapKernels(t *testing.T) []trapKernel {
 	for _, like := range []struct {
 		since, saved string
 		only         Encoder
-	}{{"5.4", "cmd_", BTFKo}, {"6.13a", "savedcmd_", Pahole}, {"7.2a", "savedcmd_", BTFKo}} {
-		f := forms()[slices.IndexFunc(forms(), func(f form) bool { return f.since == like.since })]
+	}{{"5.4", "cmd_", BTFKo}, {"5.16b", "cmd_", Pahole}, {"6.1a-gki", "cmd_", BTFKo}, {"6.13a", "savedcmd_", Pahole}, {"7.2a", "savedcmd_", BTFKo}} {
+		f := forms()[slices.IndexFunc(forms(), func(f form) bool { return f.name() == like.since })]
 		s := shapedTree(t, f, like.saved)
 		if f.command == "" {
 			s[kbuildInclude] = strings.ReplaceAll(s[kbuildInclude], "newer-prereqs", "any-prereq") // as 5.4 has it
 		}
-		kernels = append(kernels, trapKernel{"like " + f.since, small, s, like.only})
+		kernels = append(kernels, trapKernel{"like " + f.name(), small, s, like.only})
 	}
 	return kernels
 }
@@ -584,6 +584,90 @@ func printTable(trees []string, result func(trap, tree, rule string) (why string
 		table.WriteString("\n")
 	}
 	fmt.Printf("%s\nWhy, in the first tree that fails:\n%s", table.String(), reasons.String())
+}
+
+// Android builds a vendor's modules for a kernel that was built elsewhere, in
+// a directory that may be read-only.
+func TestMixedTree(t *testing.T) {
+	small, err := filepath.Abs("testdata/small")
+	must(t, err)
+	for _, w := range []Wiring{btfKo, pahole} {
+		for _, name := range []string{"5.15b-gki", "6.11a-gki"} {
+			t.Run(fmt.Sprint(name, " ", w.Encoder), func(t *testing.T) {
+				f := forms()[slices.IndexFunc(forms(), func(f form) bool { return f.name() == name })]
+				s := shapedTree(t, f, "cmd_")
+				p, err := s.plan(small, w)
+				must(t, err)
+				tree := newTrapTree(t, small, after(s, p))
+				must(t, os.Remove(filepath.Join(tree.obj, "vmlinux")))
+				generic := t.TempDir()
+				tree.base = filepath.Join(generic, "vmlinux")
+				tree.vars = append(tree.vars, "KBUILD_MIXED_TREE="+generic)
+				linked := func(btf string) {
+					t.Helper()
+					must(t, os.Chmod(generic, 0o755))
+					tick()
+					tree.write(tree.base, fmt.Sprintf("built %d\nBTF %s\n", time.Now().UnixNano(), btf))
+					must(t, os.Chmod(generic, 0o555))
+				}
+				expect := func(what string, links, encoded int) {
+					t.Helper()
+					if _, err := tree.make(); err != nil {
+						t.Fatalf("%s: %v", what, err)
+					}
+					if err := tree.whole(); err != nil {
+						t.Errorf("%s: %v", what, err)
+					}
+					if l, e := tree.done("LD"), tree.done("BTF"); l != links || e != encoded {
+						t.Errorf("%s: %d linked and %d encoded, want %d and %d", what, l, e, links, encoded)
+					}
+				}
+				linked("one")
+				expect("first", 2, 2)
+				linked("one")
+				expect("vmlinux linked again", 0, 0)
+				linked("two")
+				expect("another BTF", 0, 2)
+				if files, _ := os.ReadDir(generic); len(files) != 1 {
+					t.Errorf("written to the generic kernel's directory: %v", files)
+				}
+				tree.external()
+				expect("external modules", 2, 2)
+			})
+		}
+	}
+}
+
+// Trees that cannot leave out Rust give a module in it no BTF.
+func TestRustModule(t *testing.T) {
+	small, err := filepath.Abs("testdata/small")
+	must(t, err)
+	f := forms()[slices.IndexFunc(forms(), func(f form) bool { return f.name() == "6.1a" })]
+	s := shapedTree(t, f, "cmd_")
+	for _, w := range []Wiring{btfKo, pahole} {
+		p, err := s.plan(small, w)
+		must(t, err)
+		tree := newTrapTree(t, small, after(s, p))
+		tree.write(filepath.Join(tree.src, "scripts/is_rust_module.sh"), "#!/bin/sh\ncase $1 in alpha.ko) exit 0;; esac\nexit 1\n")
+		out, err := tree.make("CONFIG_RUST=y")
+		must(t, err)
+		if text := strings.Join(tree.lines("alpha"), " "); strings.Contains(text, "BTF") || !strings.Contains(out, "Skipping BTF generation for alpha.ko") {
+			t.Errorf("%s: alpha.ko is %q: %s", w.Encoder, text, out)
+		}
+		tree.modules = []string{"beta"}
+		if err := tree.whole(); err != nil {
+			t.Errorf("%s: %v", w.Encoder, err)
+		}
+		if _, err := tree.make("CONFIG_RUST=y"); err != nil || tree.done("LD") > 0 {
+			t.Errorf("%s: linked again: %v", w.Encoder, err)
+		}
+		must(t, os.WriteFile(tree.stub("fail"), nil, 0o644))
+		tick()
+		tree.write(filepath.Join(tree.obj, "beta.o"), "another\n")
+		if _, err := tree.make("CONFIG_RUST=y"); err == nil || tree.lines("beta") != nil {
+			t.Errorf("%s: the encoder failed, but make did not, or beta.ko is there: %v", w.Encoder, err)
+		}
+	}
 }
 
 // The base for pahole is .BTF and nothing else, as the real objcopy has it,
