@@ -144,9 +144,9 @@ out-of-tree: ## build a module with Debian's headers in several ways, and use it
 	scripts/out-of-tree
 
 .PHONY: bench
-bench: ## measure against pahole, side by side
+bench: ## measure against pahole, side by side; draws docs/bench.svg and growth.svg
 	scripts/setup fetch
-	scripts/bench
+	scripts/bench --svg docs/bench.svg --growth-svg docs/growth.svg
 
 .PHONY: clean
 clean: ## remove what was built here; what was fetched stays in the cache
