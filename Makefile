@@ -114,9 +114,9 @@ traps: ## try our wiring and upstream's on eight real trees: no module with stal
 	cd kbuild && $(GO) test -count=1 -timeout 20m -run 'TestTraps|TestKconfig|TestGenBTF|TestRealTrees' -traps
 
 .PHONY: rebuild
-rebuild: ## edit a function of a real 6.12 kernel: what make does then, by upstream's rule and ours
+rebuild: ## edit a function of a real kernel (KERNEL): what make does then, by upstream's rule and ours
 	scripts/setup e2e
-	scripts/rebuild
+	scripts/rebuild '$(KERNEL)'
 
 .PHONY: parity
 parity: ## compare with pahole's output on every EVERYth module of three Debian kernels

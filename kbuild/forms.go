@@ -45,24 +45,21 @@ var releases = []form{
 	{since: "5.4", vmlinux: "vmlinux", plain: true},
 	{since: "5.11", vmlinux: "vmlinux", command: quietBTFKo +
 		"      cmd_btf_ko = LLVM_OBJCOPY=$(OBJCOPY) $(PAHOLE) -J --btf_base vmlinux $@\n"},
-	{since: "5.12", vmlinux: "vmlinux", command: vmlinuxThere(encodes("LLVM_OBJCOPY=$(OBJCOPY)", ""))},
-	{since: "5.13", vmlinux: "vmlinux", command: vmlinuxThere(encodes(`LLVM_OBJCOPY="$(OBJCOPY)"`, ""))},
-	{since: "5.15", vmlinux: "vmlinux", command: vmlinuxThere(encodes(`LLVM_OBJCOPY="$(OBJCOPY)"`, " $(PAHOLE_FLAGS)"))},
+	{since: "5.12", vmlinux: "vmlinux", command: vmlinuxThere(encodes(unquoted, ""))},
+	{since: "5.13", vmlinux: "vmlinux", command: vmlinuxThere(encodes(quoted, ""))},
+	{since: "5.15", vmlinux: "vmlinux", command: vmlinuxThere(encodes(quoted, " $(PAHOLE_FLAGS)"))},
 	{since: "5.16-rc1", vmlinux: "vmlinux", resolve: true,
-		command: vmlinuxThere(encodes(`LLVM_OBJCOPY="$(OBJCOPY)"`, "") + resolves)},
+		command: vmlinuxThere(encodes(quoted, "") + resolves)},
 	{since: "5.16", vmlinux: "vmlinux", resolve: true,
-		command: vmlinuxThere(encodes(`LLVM_OBJCOPY="$(OBJCOPY)"`, " $(PAHOLE_FLAGS)") + resolves)},
+		command: vmlinuxThere(encodes(quoted, " $(PAHOLE_FLAGS)") + resolves)},
 	{since: "6.1", vmlinux: "vmlinux", resolve: true, noRust: true,
-		command: vmlinuxMissing("vmlinux", "\t\t\t\t\t", skipRust, encodes(`LLVM_OBJCOPY="$(OBJCOPY)"`, " $(PAHOLE_FLAGS)")+resolves)},
+		command: vmlinuxMissing(skipRust, encodes(quoted, " $(PAHOLE_FLAGS)")+resolves)},
 	{since: "6.3", vmlinux: "vmlinux", resolve: true,
-		command: vmlinuxMissing("vmlinux", "\t\t\t\t\t", "", encodes(`LLVM_OBJCOPY="$(OBJCOPY)"`, " $(PAHOLE_FLAGS)")+resolves)},
+		command: vmlinuxMissing("", encodes(quoted, " $(PAHOLE_FLAGS)")+resolves)},
 	{since: "6.11", vmlinux: "vmlinux", resolve: true,
-		command: vmlinuxMissing("vmlinux", "\t\t\t\t\t", "",
-			encodes(`LLVM_OBJCOPY="$(OBJCOPY)"`, " $(PAHOLE_FLAGS) $(MODULE_PAHOLE_FLAGS)")+resolves)},
-	{since: "6.13", vmlinux: "$(objtree)/vmlinux", resolve: true,
-		command: vmlinuxMissing("$(objtree)/vmlinux", "\t\t\t\t", "",
-			"\t\t"+`LLVM_OBJCOPY="$(OBJCOPY)" $(PAHOLE) -J $(PAHOLE_FLAGS) $(MODULE_PAHOLE_FLAGS) --btf_base $(objtree)/vmlinux $@; \`+"\n"+
-				"\t\t$(RESOLVE_BTFIDS) -b $(objtree)/vmlinux $@;\t\t\\\n")},
+		command: vmlinuxMissing("", encodes(quoted, " $(PAHOLE_FLAGS) $(MODULE_PAHOLE_FLAGS)")+resolves)},
+	{since: "6.13", vmlinux: "$(objtree)/vmlinux", resolve: true, command: inObjtree.Replace(
+		vmlinuxMissing("", encodes(quoted, " $(PAHOLE_FLAGS) $(MODULE_PAHOLE_FLAGS)")+resolves))},
 	{since: "7.0", vmlinux: "$(objtree)/vmlinux", genBTF: bashScript, command: withScript(bashScript)},
 	{since: "7.1", vmlinux: "$(objtree)/vmlinux", genBTF: shellScript, command: withScript(shellScript)},
 	{since: "7.2", vmlinux: "$(objtree)/vmlinux", genBTF: shellScript, command: withScript(shellScript), plain: true},
@@ -98,6 +95,11 @@ func variants(forms []form) []form {
 
 const continuedCommand = "      cmd_btf_ko = \t\t\t\t\t\t\t\\\n"
 
+const (
+	unquoted = "LLVM_OBJCOPY=$(OBJCOPY)"
+	quoted   = `LLVM_OBJCOPY="$(OBJCOPY)"`
+)
+
 func encodes(objcopy, flags string) string {
 	return "\t\t" + objcopy + " $(PAHOLE) -J" + flags + " --btf_base vmlinux $@; \\\n"
 }
@@ -105,16 +107,21 @@ func encodes(objcopy, flags string) string {
 const resolves = "\t\t$(RESOLVE_BTFIDS) -b vmlinux $@; \t\t\t\\\n"
 
 // vmlinuxThere and vmlinuxMissing are the command by what it asks first.
+
 func vmlinuxThere(encode string) string {
 	return quietBTFKo + continuedCommand +
 		"\tif [ -f vmlinux ]; then\t\t\t\t\t\t\\\n" + encode + "\telse\t\t\t\t\t\t\t\t\\\n" + skipping + "\tfi;\n"
 }
 
-func vmlinuxMissing(vmlinux, blank, otherwise, encode string) string {
+func vmlinuxMissing(otherwise, encode string) string {
 	return quietBTFKo + continuedCommand +
-		"\tif [ ! -f " + vmlinux + " ]; then" + blank + "\\\n" + skipping + otherwise +
-		"\telse\t\t\t\t\t\t\t\t\\\n" + encode + "\tfi;\n"
+		"\tif [ ! -f vmlinux ]; then\t\t\t\t\t\\\n" + skipping + otherwise + "\telse\t\t\t\t\t\t\t\t\\\n" + encode + "\tfi;\n"
 }
+
+// inObjtree is what 6.13 has changed.
+var inObjtree = strings.NewReplacer("-f vmlinux ]; then\t\t\t\t\t\\\n", "-f $(objtree)/vmlinux ]; then\t\t\t\t\\\n",
+	"--btf_base vmlinux", "--btf_base $(objtree)/vmlinux",
+	"-b vmlinux $@; \t\t\t\\\n", "-b $(objtree)/vmlinux $@;\t\t\\\n")
 
 const (
 	bashScript  = "$(srctree)/scripts/gen-btf.sh"
