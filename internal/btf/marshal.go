@@ -30,6 +30,9 @@ func (m *Module) Marshal(order binary.ByteOrder, layout bool) ([]byte, error) {
 	// First number what will be written, as references go forward too.
 	var list []emission
 	number := func(unit int, n uint32) {
+		if c := r.instance[n]; c == 0 || c != splitNode && int(c) < len(w.ids) && w.ids[c] != 0 {
+			return // most often: it is in the base, or another unit has said it
+		}
 		s := r.sceneOf[unit]
 		if r.scenes[s].mapped[n] != 0 {
 			return

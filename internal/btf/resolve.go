@@ -187,7 +187,7 @@ func (r *resolution) makeScenes(disputed, several []uint32) {
 		s := &r.scenes[i]
 		for _, n := range nodes {
 			k, ok := m.defines(n)
-			if !ok {
+			if !ok || question[k] == 0 && s.defines[k/64]&(1<<(k%64)) != 0 { // an earlier unit of the scene has said so
 				continue
 			}
 			s.defines[k/64] |= 1 << (k % 64)
