@@ -76,6 +76,15 @@ func shapedTree(t testing.TB, f form, saved string) sources {
 	return s
 }
 
+func formNamed(t testing.TB, name string) form {
+	t.Helper()
+	i := slices.IndexFunc(forms(), func(f form) bool { return f.name() == name })
+	if i < 0 {
+		t.Fatalf("no form is called %s", name)
+	}
+	return forms()[i]
+}
+
 // Every form can be wired in every way, and taken back.
 func TestPlanForms(t *testing.T) {
 	for _, f := range forms() {
@@ -233,6 +242,33 @@ CLEAN_FILES += modules.builtin \
 	}
 }
 
+// What a tree has between the commands and the rule, and behind the rule, stays.
+func TestPlanLeavesTheRest(t *testing.T) {
+	const between = "ifdef CONFIG_LTO\nLDFLAGS_MODULE += --cache\nendif\n\n" + ruleComment
+	for _, name := range []string{"5.12a", "6.3b-gki", "7.1c"} {
+		f := formNamed(t, name)
+		before := edited(t, shapedTree(t, f, "cmd_"), modfinal, ruleComment, between, modfinal, "\nPHONY += FORCE\n", "\t@true\n\nPHONY += FORCE\n")
+		for _, e := range Encoders {
+			w := Wiring{e, InModfinal}
+			p, err := before.plan("tree", w)
+			if err != nil {
+				t.Errorf("%s: %v", name, err)
+				continue
+			}
+			full := after(before, p)
+			rule := "$(btf-base) FORCE\n\t$(call if_changed_except,ko,"
+			order := []int{strings.Index(full[modfinal], "if_changed_except = "), strings.Index(full[modfinal], "LDFLAGS_MODULE += --cache"),
+				strings.Index(full[modfinal], rule), strings.Index(full[modfinal], "\t@true\n")}
+			if order[0] < 0 || !slices.IsSorted(order) {
+				t.Errorf("%s: not in this order, or not there: %v\n%s", name, order, full[modfinal])
+			}
+			if diff := cmp.Diff(p, full.applied("tree", w)); diff != "" {
+				t.Errorf("%s: undone:\n%s", name, diff)
+			}
+		}
+	}
+}
+
 // after is the tree with the plan's files.
 func after(s sources, p *Plan) sources {
 	result := sources{}
@@ -305,6 +341,10 @@ func TestPlanRefuses(t *testing.T) {
 			"tree/scripts/Makefile.modfinal:21: cmd_ld_ko_o is not defined in this file"},
 		{"links the base", "", []string{modfinal, "$(filter %.o, $^)", "$(real-prereqs)"},
 			"tree/scripts/Makefile.modfinal:16: cmd_ld_ko_o links all its prerequisites, not $(filter %.o, $^): the base would be linked into modules"},
+		{"links the base at times", "", []string{modfinal, "\n$(modules): %.ko:", "\nifdef CONFIG_LTO\n      cmd_ld_ko_o += ; $(LD) -r -o $@ $^\nendif\n\n$(modules): %.ko:"},
+			"tree/scripts/Makefile.modfinal:21: cmd_ld_ko_o links all its prerequisites, not $(filter %.o, $^): the base would be linked into modules"},
+		{"commands twice", "6.3a", []string{modfinal, "\nPHONY += FORCE", "\nif_changed_except = x\n\nPHONY += FORCE"},
+			"tree/scripts/Makefile.modfinal:45: defines if_changed_except again, after line 34: cannot tell which one counts"},
 
 		{"saved nowhere", "", []string{kbuildInclude, "$(filter-out $(cmd_$@)", "$(filter-out $(old)"},
 			"tree/scripts/Kbuild.include:9: cmd-check looks neither at cmd_$@ nor at savedcmd_$@: cannot tell how commands are saved"},
@@ -320,8 +360,8 @@ func TestPlanRefuses(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := smallTree(t)
-			if i := slices.IndexFunc(forms(), func(f form) bool { return f.name() == tt.since }); i >= 0 {
-				s = shapedTree(t, forms()[i], "cmd_")
+			if tt.since != "" {
+				s = shapedTree(t, formNamed(t, tt.since), "cmd_")
 			}
 			if p, err := edited(t, s, tt.edits...).plan("tree", btfKo); err == nil || err.Error() != tt.err {
 				t.Errorf("got %v, %v\nwant %s", p, err, tt.err)

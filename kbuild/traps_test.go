@@ -11,7 +11,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -481,7 +480,7 @@ func trapKernels(t *testing.T) []trapKernel {
 		since, saved string
 		only         Encoder
 	}{{"5.4", "cmd_", BTFKo}, {"5.16b", "cmd_", Pahole}, {"6.1a-gki", "cmd_", BTFKo}, {"6.13a", "savedcmd_", Pahole}, {"7.2a", "savedcmd_", BTFKo}} {
-		f := forms()[slices.IndexFunc(forms(), func(f form) bool { return f.name() == like.since })]
+		f := formNamed(t, like.since)
 		s := shapedTree(t, f, like.saved)
 		if f.command == "" {
 			s[kbuildInclude] = strings.ReplaceAll(s[kbuildInclude], "newer-prereqs", "any-prereq") // as 5.4 has it
@@ -594,13 +593,13 @@ func TestMixedTree(t *testing.T) {
 	for _, w := range []Wiring{btfKo, pahole} {
 		for _, name := range []string{"5.15b-gki", "6.11a-gki"} {
 			t.Run(fmt.Sprint(name, " ", w.Encoder), func(t *testing.T) {
-				f := forms()[slices.IndexFunc(forms(), func(f form) bool { return f.name() == name })]
-				s := shapedTree(t, f, "cmd_")
+				s := shapedTree(t, formNamed(t, name), "cmd_")
 				p, err := s.plan(small, w)
 				must(t, err)
 				tree := newTrapTree(t, small, after(s, p))
 				must(t, os.Remove(filepath.Join(tree.obj, "vmlinux")))
 				generic := t.TempDir()
+				t.Cleanup(func() { _ = os.Chmod(generic, 0o755) })
 				tree.base = filepath.Join(generic, "vmlinux")
 				tree.vars = append(tree.vars, "KBUILD_MIXED_TREE="+generic)
 				linked := func(btf string) {
@@ -642,8 +641,7 @@ func TestMixedTree(t *testing.T) {
 func TestRustModule(t *testing.T) {
 	small, err := filepath.Abs("testdata/small")
 	must(t, err)
-	f := forms()[slices.IndexFunc(forms(), func(f form) bool { return f.name() == "6.1a" })]
-	s := shapedTree(t, f, "cmd_")
+	s := shapedTree(t, formNamed(t, "6.1a"), "cmd_")
 	for _, w := range []Wiring{btfKo, pahole} {
 		p, err := s.plan(small, w)
 		must(t, err)
