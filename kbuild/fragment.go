@@ -185,7 +185,7 @@ func (s shape) rule(w Wiring, r linkRule) ruleText {
 	var b strings.Builder
 	if s.command != "" {
 		// Which form it was can no longer be told from the rest.
-		b.WriteString("# kconfig-probe: replaces form " + s.name() + " of this rule\n")
+		b.WriteString("# kconfig-probe: in place of form " + s.name() + " of this rule\n")
 	}
 	b.WriteString("ifdef CONFIG_DEBUG_INFO_BTF_MODULES\n" + s.baseRules(w.Encoder) + `endif
 
