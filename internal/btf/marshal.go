@@ -30,14 +30,14 @@ func (m *Module) Marshal(order binary.ByteOrder, layout bool) ([]byte, error) {
 	// First number what will be written, as references go forward too.
 	var list []emission
 	number := func(unit int, n uint32) {
-		if c := r.instance[n]; c == 0 || c != splitNode && int(c) < len(w.ids) && w.ids[c] != 0 {
-			return // most often: it is in the base, or another unit has said it
+		s, c := r.sceneOf[unit], r.instance[n]
+		inBase := c == 0
+		if c == splitNode {
+			c, inBase = r.target(s, nodeRef(n))
 		}
-		s := r.sceneOf[unit]
-		if r.scenes[s].mapped[n] != 0 {
+		if inBase {
 			return
 		}
-		c, _ := r.target(s, nodeRef(n))
 		for int(c) >= len(w.ids) {
 			w.ids = append(w.ids, zeroed[uint32](len(m.types))...)
 		}

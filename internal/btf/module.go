@@ -53,11 +53,7 @@ func (r Ref) isTag() bool   { return r&1 != 0 }
 func (r Ref) index() uint32 { return uint32(r>>1) - 1 }
 
 // NewModule makes an empty module to be split against base.
-func NewModule(base *Base) *Module {
-	m := &Module{Names: NewNames()}
-	m.Reset(base)
-	return m
-}
+func NewModule(base *Base) *Module { return &Module{Names: NewNames(), base: base} }
 
 // Reset empties the module, whose memory stays, for another one to be split against base; nil: for none yet.
 func (m *Module) Reset(base *Base) {

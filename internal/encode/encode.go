@@ -88,11 +88,12 @@ func encodeUnits(d *dwarf.Data, groups [][]dwarf.Unit, base *btf.Base, opt *Opti
 	}
 	m, _ := idleModules.Get().(*btf.Module)
 	if m == nil {
-		m = btf.NewModule(nil)
+		m = btf.NewModule(base)
+	} else {
+		m.Reset(base)
 	}
-	m.Reset(base)
 	defer func() {
-		m.Reset(nil)
+		m.Reset(nil) // of what refers to the file, which is unmapped
 		idleModules.Put(m)
 	}()
 	foreign := 0
