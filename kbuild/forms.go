@@ -175,11 +175,11 @@ func (t ruleText) replace(text string, by ruleText) (string, bool) {
 	if t.commands == "" || by.commands == "" {
 		return replaceOnly(text, t.joined(), by.joined())
 	}
-	before, after, found := strings.Cut(text, t.commands)
-	if !found || strings.Contains(after, t.commands) || strings.Contains(before, t.rule) {
+	before, after, ok := cutOnly(text, t.commands)
+	if !ok || strings.Contains(before, t.rule) {
 		return text, false
 	}
-	after, ok := replaceOnly(after, t.rule, by.rule)
+	after, ok = replaceOnly(after, t.rule, by.rule)
 	return before + by.commands + after, ok
 }
 

@@ -247,7 +247,7 @@ btf-ids = $(if $(and $(wildcard $@),$(` + s.newer + `)),$(shell grep -lF .BTF_id
 var genBTFEdits = [][2]string{
 	// dash does not run the EXIT trap when a signal ends it.
 	{"trap cleanup EXIT\n", "trap cleanup EXIT\ntrap 'exit 1' HUP INT PIPE TERM\n"},
-	{"\ngen_btf_data\n", "\n# What a killed run left would be taken for this one's\ncleanup\ngen_btf_data\n"},
+	{"gen_btf_data\n", "# What a killed run left would be taken for this one's\ncleanup\ngen_btf_data\n"},
 	// Not in place: objcopy, killed then, leaves a file that nobody cleans, or half a module.
 	{"\t${OBJCOPY} --add-section .BTF=${ELF_FILE}.BTF ${ELF_FILE}\n",
 		"\t${OBJCOPY} --remove-section .BTF --remove-section .BTF.base \\\n" +

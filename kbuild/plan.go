@@ -388,10 +388,17 @@ func edit(lines []string, at, n int, replacement string) string {
 	return strings.Join(lines[:at], "") + replacement + strings.Join(lines[at+n:], "")
 }
 
-// replaceOnly replaces the only occurrence of old.
-func replaceOnly(text, old, by string) (string, bool) {
-	if strings.Count(text, old) != 1 {
+// cutOnly cuts the text around the only occurrence of some whole lines.
+func cutOnly(text, lines string) (before, after string, ok bool) {
+	before, after, ok = strings.Cut(text, lines)
+	return before, after, ok && (before == "" || strings.HasSuffix(before, "\n")) && !strings.Contains(after, lines)
+}
+
+// replaceOnly replaces the only occurrence of some whole lines.
+func replaceOnly(text, lines, by string) (string, bool) {
+	before, after, ok := cutOnly(text, lines)
+	if !ok {
 		return text, false
 	}
-	return strings.Replace(text, old, by, 1), true
+	return before + by + after, true
 }
