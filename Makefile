@@ -70,9 +70,14 @@ race: ## run the tests under the race detector
 	$(GO) test -race -count=1 ./internal/... ./probe ./kbuild ./cmd/...
 
 .PHONY: fuzz
-fuzz: ## hostile input: fuzz targets, and 20,000 damaged modules
-	scripts/setup test fetch
-	scripts/fuzz --time $(FUZZTIME)
+fuzz: ## search for input that breaks something, with Go's fuzz targets
+	scripts/setup test
+	scripts/fuzz $(FUZZTIME)
+
+.PHONY: mutate
+mutate: ## encode 20,000 damaged modules and bases, the same ones each time
+	scripts/setup fetch
+	scripts/mutate
 
 .PHONY: soak
 soak: ## encode all modules of a Debian kernel ten times in one process
