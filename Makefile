@@ -55,9 +55,14 @@ demo: ## show the main job on a miniature kernel tree, or with TREE=PATH on your
 	scripts/demo $(if $(TREE),'$(TREE)' $(if $(OBJTREE),'$(OBJTREE)'))
 
 .PHONY: test
-test: ## run the tests
+test: ## run the tests that need no network: under a minute and a half
 	scripts/setup test
 	$(GO) test $(TESTFLAGS) ./...
+
+.PHONY: test-real
+test-real: ## run all tests, also with real kernels, clang for ten machines and a browser
+	scripts/setup test real
+	$(GO) test -tags real -timeout 30m $(TESTFLAGS) ./...
 
 .PHONY: faults
 faults: ## make each system call fail, or kill the program at it
@@ -104,8 +109,8 @@ audit: ## check the modules that are linked: checksums, licences, known vulnerab
 lint: ## check the form of Go and shell code
 	scripts/setup lint
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "not formatted: $$unformatted" >&2; exit 1; }
-	$(GO) vet ./...
-	$(GO) run $(STATICCHECK) ./...
+	$(GO) vet -tags real ./...
+	$(GO) run $(STATICCHECK) -tags real ./...
 	grep -lE '^#!.*(bash|/sh)' -r scripts .ci | xargs shellcheck --severity=warning
 
 .PHONY: e2e
@@ -115,8 +120,8 @@ e2e: ## patch, configure and build a real 5.10 kernel, and check its modules' BT
 
 .PHONY: traps
 traps: ## try our wiring and upstream's on eight real trees: no module with stale or missing BTF
-	scripts/setup test
-	cd kbuild && $(GO) test -count=1 -timeout 20m -run 'TestTraps|TestKconfig|TestGenBTF|TestRealTrees' -traps
+	scripts/setup test real
+	$(GO) test -tags real -count=1 -timeout 20m -run 'TestRealTraps|TestKconfig|TestGenBTF|TestRealTrees' -v ./kbuild
 
 .PHONY: rebuild
 rebuild: ## edit a function of a real kernel (KERNEL): what make does then, by upstream's rule and ours

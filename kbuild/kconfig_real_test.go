@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
+//go:build real
+
 package kbuild
 
 import (
@@ -9,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/kbtf/kbtf/internal/fetchtest"
 )
 
 // wantedConfig asks for BTF in the words of all trees.
@@ -116,14 +120,11 @@ func (tree *configuredTree) set(file string) string {
 // TestKconfig has the Kconfig of real trees evaluate what the patch says, for
 // encoders of all sorts.
 func TestKconfig(t *testing.T) {
-	if !*allTraps {
-		t.Skip("needs real kernel trees: make traps")
-	}
 	const (
 		base, modules = "DEBUG_INFO_BTF", "DEBUG_INFO_BTF PAHOLE_HAS_SPLIT_BTF DEBUG_INFO_BTF_MODULES"
 	)
 	for _, real := range realTrees {
-		kernel := fetch(t, real.input)
+		kernel := fetchtest.Path(t, real.input)
 		release, _, _ := strings.Cut(real.folder, "-")
 		t.Run(real.folder, func(t *testing.T) {
 			t.Parallel()

@@ -3,21 +3,17 @@
 package kbuild
 
 import (
-	"flag"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 )
-
-var update = flag.Bool("update", false, "write ../patches from the real trees")
 
 // git runs git in dir, with nothing of the user's configuration.
 func git(t *testing.T, dir string, args ...string) string {
@@ -106,99 +102,6 @@ func TestPatchText(t *testing.T) {
 	}
 }
 
-// realTrees are kernel trees that scripts/fetch gets, and the folders of their
-// patches.
-var realTrees = []struct{ input, folder string }{
-	{"linux-orig-5.10", "5.10-vanilla"},
-	{"linux-source-5.10", "5.10-debian"},
-	{"linux-orig-6.1", "6.1-vanilla"},
-	{"linux-source-6.1", "6.1-debian"},
-	{"linux-orig-6.12", "6.12-vanilla"},
-	{"linux-source-6.12", "6.12-debian"},
-	{"linux-orig-7.2", "7.2-vanilla"},
-	{"linux-source-7.2", "7.2-debian"},
-}
-
-// fetch is the directory of a real input.
-func fetch(t *testing.T, input string) string {
-	t.Helper()
-	if testing.Short() {
-		t.Skip("downloads a kernel tree")
-	}
-	cmd := exec.Command("../scripts/fetch", input)
-	cmd.Stderr = os.Stderr // progress
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("scripts/fetch %s: %v", input, err)
-	}
-	return strings.TrimSpace(string(out))
-}
-
-// patchNames are the patches in each folder.
-var patchNames = map[string]Wiring{
-	"btf-ko.patch":                {BTFKo, InModfinal},
-	"btf-ko-kbuild-include.patch": {BTFKo, InKbuildInclude},
-	"pahole.patch":                {Pahole, InModfinal},
-	"pahole-kbuild-include.patch": {Pahole, InKbuildInclude},
-}
-
-// ../patches holds what real trees get, and in README.md of which version of
-// each. After a wanted change: go test ./kbuild -run TestRealTrees -update
-func TestRealTrees(t *testing.T) {
-	index := "../patches/README.md"
-	text, err := os.ReadFile(index)
-	must(t, err)
-	head, _, found := strings.Cut(string(text), indexHead)
-	if !found {
-		t.Fatalf("%s has no table", index)
-	}
-	table := indexHead
-	for _, tree := range realTrees {
-		kernel := fetch(t, tree.input)
-		version, err := os.ReadFile(filepath.Join(kernel, ".fetched"))
-		must(t, err)
-		row := fmt.Sprintf("| %s | %s |", tree.folder, strings.TrimSpace(string(version)))
-		table += row + "\n"
-		s, err := readTree(kernel)
-		must(t, err)
-		for name, w := range patchNames {
-			t.Run(tree.folder+"/"+name, func(t *testing.T) {
-				p, err := s.plan(kernel, w)
-				must(t, err)
-				file, err := filepath.Abs(filepath.Join("../patches", tree.folder, name))
-				must(t, err)
-				if *update {
-					must(t, os.MkdirAll(filepath.Dir(file), 0o755))
-					must(t, WriteFile(file, p.Patch()))
-				}
-				mail, err := os.ReadFile(file)
-				must(t, err)
-				want, got := string(mail), p.Patch()
-				if !*update && !strings.Contains(string(text), row) {
-					// The mirror has a later version: what surrounds the edits may have moved.
-					want, got = unplaced.ReplaceAllString(want, ""), unplaced.ReplaceAllString(got, "")
-					file = filepath.Join(t.TempDir(), "patch")
-					must(t, WriteFile(file, p.Patch()))
-				}
-				if diff := cmp.Diff(want, got); diff != "" {
-					t.Errorf("%s is out of date:\n%s", file, diff)
-				}
-				for _, tool := range [][]string{{"git", "apply"}, {"patch", "-s", "-p1"}} {
-					applies(t, s, p, tool, file)
-				}
-			})
-		}
-	}
-	if *update {
-		must(t, WriteFile(index, head+table))
-	}
-}
-
-const indexHead = "| folder | made from |\n|---|---|\n"
-
-// unplaced is what a diff says of places and of the rest of files.
-var unplaced = regexp.MustCompile(`(?m)^(index .*|@@ .*|[ ].*)\n`)
-
 // applies checks that a tool makes of the tree what the plan says, that this
 // is found, and that both the tool and Revert take it back to the byte.
 func applies(t *testing.T, s sources, p *Plan, tool []string, file string) {
@@ -234,5 +137,25 @@ func applies(t *testing.T, s sources, p *Plan, tool []string, file string) {
 	run(dir, append(slices.Clone(tool), "-R")...)
 	if diff := cmp.Diff(before, listing(t, dir)); diff != "" {
 		t.Errorf("%s -R:\n%s", tool[0], diff)
+	}
+}
+
+// Both tools that people apply patches with do, for each form of kernel tree.
+func TestPatchApplies(t *testing.T) {
+	for _, f := range forms() {
+		for _, w := range []Wiring{btfKo, {BTFKo, InKbuildInclude}, pahole} {
+			t.Run(fmt.Sprint(f.name(), " ", w), func(t *testing.T) {
+				t.Parallel()
+				s := shapedTree(t, f, "savedcmd_")
+				dir := writeTree(t, s)
+				p, err := NewPlan(dir, w)
+				must(t, err)
+				file := filepath.Join(t.TempDir(), "patch")
+				must(t, WriteFile(file, p.Patch()))
+				for _, tool := range [][]string{{"git", "apply"}, {"patch", "-s", "-p1"}} {
+					applies(t, s, p, tool, file)
+				}
+			})
+		}
 	}
 }

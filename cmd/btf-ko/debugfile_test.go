@@ -6,14 +6,13 @@ import (
 	"bytes"
 	"encoding/hex"
 	"os"
-	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/kbtf/kbtf/internal/elfimage"
 	"github.com/kbtf/kbtf/internal/elfimage/elftest"
-	"github.com/kbtf/kbtf/internal/fetchtest"
 )
 
 // Without a flag the debug file is found where packages put it, also where that is behind a link.
@@ -63,52 +62,57 @@ func TestInstalledDebugFile(t *testing.T) {
 	}
 }
 
-// Debian's modules as it ships them - stripped, signed, with pahole's BTF - and its debug files: the BTF is that of the debug file itself, and
-// takes the place of pahole's.
-func TestDebianDebugFiles(t *testing.T) {
-	image, debug := fetchtest.Path(t, "linux-6.1-image"), filepath.Join(fetchtest.Path(t, "linux-6.1-dbg"), "usr/lib/debug")
-	find := func(pattern string) string {
-		t.Helper()
-		found, err := filepath.Glob(pattern)
-		if err != nil || len(found) != 1 {
-			t.Fatalf("%s: %v, %v", pattern, found, err)
-		}
-		return found[0]
+// A module as distributions ship it: stripped, signed, with BTF from another encoder.
+func TestShippedModule(t *testing.T) {
+	dir := buildFixture(t, 5)
+	elftest.Run(t, dir, "ld", "-r", "--build-id=sha1", "-o", "whole.ko", "ring.ko")
+	elftest.Run(t, dir, "strip", "-g", "-o", "stripped.ko", "whole.ko")
+	elftest.Run(t, dir, "objcopy", "--dump-section", ".BTF=other.btf", "vmlinux", "ignored")
+	elftest.Run(t, dir, "objcopy", "--add-section", ".BTF=other.btf", "stripped.ko", "ring.ko")
+	elftest.Run(t, dir, "mkdir", "-p", "debug/lib/modules")
+	elftest.Run(t, dir, "objcopy", "--only-keep-debug", "whole.ko", "debug/lib/modules/ring.ko")
+	shipped := filepath.Join(dir, "ring.ko")
+	// struct module_signature: id_type PKEY_ID_PKCS7, sig_len big endian; then the magic string.
+	signature := append([]byte("PKCS7"), 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 5)
+	signed := slices.Concat(elftest.Read(t, shipped), signature, []byte("~Module signature appended~\n"))
+	if err := os.WriteFile(shipped, signed, 0o644); err != nil {
+		t.Fatal(err)
 	}
-	vmlinux := find(filepath.Join(debug, "boot/vmlinux-*"))
-	dir := t.TempDir()
+	encodeShipped(t, filepath.Join(dir, "vmlinux"), shipped, filepath.Join(dir, "debug/lib/modules/ring.ko"), filepath.Join(dir, "debug"))
+}
+
+// encodeShipped encodes a copy of a stripped and signed module with the DWARF below a folder of debug
+// files, and compares the result with the BTF of the module's own debug file.
+func encodeShipped(t *testing.T, vmlinux, module, debugFile, debugFolder string) {
+	t.Helper()
+	shipped, dir := elftest.Read(t, module), t.TempDir()
+	path, want := filepath.Join(dir, filepath.Base(module)), filepath.Join(dir, "want.btf")
+	if err := os.WriteFile(path, shipped, 0o644); err != nil {
+		t.Fatal(err)
+	}
 	btfKo := func(args ...string) (string, int) {
 		var stderr bytes.Buffer
 		status := run(append([]string{"--btf_base", vmlinux, "--base_cache", "off"}, args...), &stderr, &stderr)
 		return stderr.String(), status
 	}
-	for _, module := range []string{"fs/xfs/xfs.ko", "net/8021q/8021q.ko", "net/netfilter/nf_conntrack.ko"} {
-		t.Run(filepath.Base(module), func(t *testing.T) {
-			shipped := elftest.Read(t, find(filepath.Join(image, "lib/modules/*/kernel", module)))
-			path, want := filepath.Join(dir, filepath.Base(module)), filepath.Join(dir, "want.btf")
-			if err := os.WriteFile(path, shipped, 0o644); err != nil {
-				t.Fatal(err)
-			}
-			if out, status := btfKo("--btf_encode_detached", want, find(filepath.Join(debug, "lib/modules/*/kernel", module))); status != exitDone {
-				t.Fatal(out)
-			}
-			if out, status := btfKo("--debug_file", debug, path); status != exitFailed || !strings.Contains(out, "--strip_signature") ||
-				!bytes.Equal(elftest.Read(t, path), shipped) {
-				t.Errorf("signed: exit status %d, %s", status, out)
-			}
-			if out, status := btfKo("--strip_signature", "--debug_file", debug, path); status != exitDone {
-				t.Fatal(out)
-			}
-			if got, err := section(path, ".BTF"); err != nil || !bytes.Equal(got, elftest.Read(t, want)) {
-				t.Errorf("other BTF than of the debug file (%v)", err)
-			}
-			var out bytes.Buffer
-			if status := run([]string{"verify", "--btf_base", vmlinux, path}, &out, &out); status != exitDone {
-				t.Errorf("verify: %s", out.String())
-			}
-			if out, err := exec.Command("readelf", "-SW", path).CombinedOutput(); err != nil || strings.Count(string(out), " .BTF ") != 1 {
-				t.Errorf("%v\n%s", err, out)
-			}
-		})
+	if out, status := btfKo("--btf_encode_detached", want, debugFile); status != exitDone {
+		t.Fatal(out)
+	}
+	if out, status := btfKo("--debug_file", debugFolder, path); status != exitFailed || !strings.Contains(out, "--strip_signature") ||
+		!bytes.Equal(elftest.Read(t, path), shipped) {
+		t.Errorf("signed: exit status %d, %s", status, out)
+	}
+	if out, status := btfKo("--strip_signature", "--debug_file", debugFolder, path); status != exitDone {
+		t.Fatal(out)
+	}
+	if got, err := section(path, ".BTF"); err != nil || !bytes.Equal(got, elftest.Read(t, want)) {
+		t.Errorf("the BTF differs from that of the debug file (%v)", err)
+	}
+	var out bytes.Buffer
+	if status := run([]string{"verify", "--btf_base", vmlinux, path}, &out, &out); status != exitDone {
+		t.Errorf("verify: %s", out.String())
+	}
+	if sections := elftest.Run(t, dir, "readelf", "-SW", path); strings.Count(sections, " .BTF ") != 1 {
+		t.Errorf("want one section .BTF:\n%s", sections)
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/kbtf/kbtf/internal/tooltest"
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
@@ -24,7 +25,7 @@ func TestMain(m *testing.M) {
 // TestScripts runs testdata/script-btf-ko. A script finds in its directory what buildFixture makes. What testscript's own
 // commands do is in its package documentation; ours are in scriptCommands.
 func TestScripts(t *testing.T) {
-	fixture := buildFixture(t, 5)
+	fixture, bpftool := buildFixture(t, 5), tooltest.Bpftool(t)
 	testscript.Run(t, testscript.Params{
 		Dir:                 "../../testdata/script-btf-ko",
 		RequireExplicitExec: true,
@@ -37,7 +38,14 @@ func TestScripts(t *testing.T) {
 			return testing.CoverMode() != "", nil
 		},
 		Setup: func(env *testscript.Env) error {
-			env.Setenv("PATH", env.Getenv("PATH")+":/usr/sbin") // bpftool
+			tools := filepath.Join(env.WorkDir, "tools")
+			if err := os.Mkdir(tools, 0o755); err != nil {
+				return err
+			}
+			if err := os.Symlink(bpftool, filepath.Join(tools, "bpftool")); err != nil {
+				return err
+			}
+			env.Setenv("PATH", tools+":"+env.Getenv("PATH"))
 			env.Values["kept"] = map[string][]byte{}
 			return os.CopyFS(env.WorkDir, os.DirFS(fixture))
 		},

@@ -17,7 +17,7 @@ import (
 // compiledBlobs are the BTF that gcc writes of testdata/c.
 func compiledBlobs(f *testing.F) (list [][]byte) {
 	for _, source := range []string{"kinds.c", "ring.c", "params.c"} {
-		object := elftest.Object(f, elftest.Targets[0], source, "-gbtf", "-g0", "-gbtf")
+		object := elftest.Object(f, elftest.GCC, source, "-gbtf", "-g0", "-gbtf")
 		elftest.Run(f, filepath.Dir(object), "objcopy", "-O", "binary", "-j", ".BTF", "--set-section-flags", ".BTF=alloc", object, "x.btf")
 		list = append(list, elftest.Read(f, filepath.Join(filepath.Dir(object), "x.btf")))
 	}

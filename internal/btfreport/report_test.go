@@ -3,10 +3,12 @@
 package btfreport
 
 import (
+	"encoding/binary"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -14,7 +16,9 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/kbtf/kbtf/internal/btf"
-	"github.com/kbtf/kbtf/internal/fetchtest"
+	"github.com/kbtf/kbtf/internal/elfimage"
+	"github.com/kbtf/kbtf/internal/elfimage/elftest"
+	"github.com/kbtf/kbtf/internal/encode"
 )
 
 func TestGroup(t *testing.T) {
@@ -55,80 +59,6 @@ func TestHistogram(t *testing.T) {
 	}
 }
 
-// Debian's 7.2 modules were encoded by pahole 1.32, which says much of the base again: the report has to show that.
-func TestRealModules(t *testing.T) {
-	dir := filepath.Join(fetchtest.Path(t, "linux-7-cloud-dbg"), "usr/lib/debug")
-	vmlinux, err := filepath.Glob(filepath.Join(dir, "boot/vmlinux-*"))
-	if err != nil || len(vmlinux) != 1 {
-		t.Fatal(vmlinux, err)
-	}
-	fs, err := filepath.Glob(filepath.Join(dir, "lib/modules/*/kernel/fs"))
-	if err != nil || len(fs) != 1 {
-		t.Fatal(fs, err)
-	}
-	root, paths, err := Find(fs)
-	if err != nil || root != fs[0] {
-		t.Fatal(root, err)
-	}
-	calls := 0
-	r, err := Collect(root, paths, vmlinux[0], 2, func(n int) {
-		if calls++; n != calls {
-			t.Errorf("%d done, told %d", calls, n)
-		}
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(r.Unreadable)+len(r.Without) > 0 || r.Total.Modules != len(paths) || calls != len(paths) {
-		t.Errorf("%d of %d modules; %v %v", r.Total.Modules, len(paths), r.Unreadable, r.Without)
-	}
-	if r.Total.Redundant < 1000 || r.Total.Full < 4*r.Total.Split {
-		t.Errorf("%+v", r.Total)
-	}
-	types, redundant := 0, 0
-	for _, k := range r.Kinds {
-		types += k.Split
-		redundant += k.Redundant
-	}
-	if types != r.Total.Types || redundant != r.Total.Redundant {
-		t.Errorf("by kind %d types, %d redundant; in all %+v", types, redundant, r.Total)
-	}
-	for _, m := range r.Modules {
-		if m.Unshared > m.Redundant || m.Redundant > m.Types || m.Split > m.Full || m.Encoded {
-			t.Errorf("%+v", m)
-		}
-	}
-}
-
-// chromium opens a page, without a network, and gives what has become of it.
-func chromium(t *testing.T, page string, args ...string) (dom string) {
-	t.Helper()
-	if _, err := exec.LookPath("chromium"); err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal("chromium is missing: install it, on Debian with: apt-get install chromium")
-		}
-		t.Skip("no chromium")
-	}
-	path := filepath.Join(t.TempDir(), "page.html")
-	if err := os.WriteFile(path, []byte(page), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	var stderr strings.Builder
-	cmd := exec.Command("chromium", append([]string{"--headless", "--no-sandbox", "--disable-gpu", "--user-data-dir=" + t.TempDir(),
-		"--proxy-server=127.0.0.1:9", "--enable-logging=stderr", "--virtual-time-budget=5000"}, append(args, "--dump-dom", "file://"+path)...)...)
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("%v: %v\n%s", cmd.Args, err, stderr.String())
-	}
-	for line := range strings.Lines(stderr.String()) {
-		if strings.Contains(line, "CONSOLE") {
-			t.Error(line)
-		}
-	}
-	return string(out)
-}
-
 func example() *Report {
 	r := &Report{Base: Base{Path: "vmlinux", Bytes: 4_000_000, Types: 100_000}}
 	for i := range 120 {
@@ -143,7 +73,7 @@ func example() *Report {
 	return r
 }
 
-func TestPage(t *testing.T) {
+func TestPageIsSelfContained(t *testing.T) {
 	page, err := example().Page()
 	if err != nil {
 		t.Fatal(err)
@@ -154,65 +84,18 @@ func TestPage(t *testing.T) {
 			t.Errorf("the page has %s", outside)
 		}
 	}
-	// act is added to the page, as what a reader does.
-	count := func(act string) (rows, dots, hits int) {
-		t.Helper()
-		dom := chromium(t, strings.Replace(string(page), "</body>", "<script>"+act+"</script></body>", 1))
-		list := dom[strings.Index(dom, `id="list"`):]
-		list = list[strings.Index(list, "<tbody>"):strings.Index(list, "</tbody>")]
-		return strings.Count(list, "<tr>"), strings.Count(dom, "<circle"), strings.Count(dom, `class="hit"`)
-	}
-	if rows, dots, hits := count(""); rows != few || dots != 120 || hits != 0 {
-		t.Errorf("%d rows, %d dots, %d of them marked", rows, dots, hits)
-	}
-	if rows, _, _ := count(`get("more").click()`); rows != 120 {
-		t.Errorf("all: %d rows", rows)
-	}
-	if rows, _, hits := count(`get("filter").value = "NET/"; get("filter").dispatchEvent(new Event("input"))`); rows != 12 || hits != 12 {
-		t.Errorf("net: %d rows, %d dots marked", rows, hits)
-	}
-	dom := chromium(t, strings.Replace(string(page), "</body>", `<script>document.querySelector("[data-key=redundant]").click()</script></body>`, 1))
-	if !regexp.MustCompile(`(?s)aria-sort="descending"><button data-key="redundant">.*<tbody><tr><td>kernel/net/nyyyyyyyyyyy.ko`).MatchString(dom) {
-		t.Error("not sorted by what is redundant")
-	}
 }
 
-// few is how many modules the page lists before "Show all".
-const few = 50
-
-// On a telephone nothing but tables, which can be moved, is wider than the screen; every control can be reached by Tab.
-func TestPageOnNarrowScreens(t *testing.T) {
-	page, err := example().Page()
-	if err != nil {
-		t.Fatal(err)
-	}
-	frame := `<!DOCTYPE html><iframe style="width: 320px; height: 600px" srcdoc="` + strings.NewReplacer("&", "&amp;", `"`, "&quot;").Replace(string(page)) + `"></iframe>
-<script>onload = () => { const d = document.querySelector("iframe").contentDocument, e = d.documentElement;
-	document.body.dataset.over = e.scrollWidth - e.clientWidth;
-	document.body.dataset.controls = [...d.querySelectorAll("button, input, summary, .scroll")].filter(c => c.tabIndex < 0).length; }</script>`
-	dom := chromium(t, frame)
-	if !strings.Contains(dom, `data-over="0" data-controls="0"`) {
-		t.Errorf("%s", dom[strings.LastIndex(dom, "<body"):][:200])
-	}
-}
-
-// Without modules there is a page, too.
-func TestEmptyPage(t *testing.T) {
-	r := &Report{Modules: []Module{}, Without: []string{"x.ko"}}
-	r.finish([btf.KindEnum64 + 1]int{})
-	page, err := r.Page()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if dom := chromium(t, string(page)); !strings.Contains(dom, ">0 modules</span>") {
-		t.Error("no list")
-	}
-}
-
-// Modules as distributions install them, without DWARF: what they take is shown, what they would is not known.
-func TestModulesWithoutDWARF(t *testing.T) {
+// withoutDWARF returns a report on two modules, one of which has no DWARF.
+func withoutDWARF() *Report {
 	r := &Report{Modules: []Module{{Path: "a.ko", Split: 300, Types: 3}, {Path: "b.ko", Full: 1000, Split: 100, Types: 1}}}
 	r.finish([btf.KindEnum64 + 1]int{})
+	return r
+}
+
+// Distributions install modules without DWARF: the size of their split BTF is known, that of full BTF is not.
+func TestModulesWithoutDWARF(t *testing.T) {
+	r := withoutDWARF()
 	if r.Total.Split != 400 || Saved(r.Total.Full, r.Total.Compared) != 90 {
 		t.Errorf("%+v", r.Total)
 	}
@@ -223,15 +106,6 @@ func TestModulesWithoutDWARF(t *testing.T) {
 	for _, line := range []string{`a\.ko +- +300 +-`, `b\.ko +1000 +100 +90\.0%`, `Modules without DWARF to encode: 1\. .*`} {
 		if !regexp.MustCompile(`(?m)^` + line + `$`).MatchString(text.String()) {
 			t.Errorf("no line %s in:\n%s", line, text.String())
-		}
-	}
-	for _, modules := range [][]Module{r.Modules, r.Modules[1:]} {
-		page, err := (&Report{Modules: modules}).Page()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if dom := chromium(t, string(page)); !strings.Contains(dom, "<td>a.ko</td><td>-</td><td>300</td><td>-</td>") {
-			t.Errorf("%.3000s", dom[strings.Index(dom, `id="list"`):])
 		}
 	}
 }
@@ -277,6 +151,99 @@ func TestPackedModules(t *testing.T) {
 		}
 		if _, err := open(bad); err == nil || !strings.HasPrefix(err.Error(), bad+": ") || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: %v", ext, err)
+		}
+	}
+}
+
+// Own modules: one as btf-ko encodes it, one without BTF, and one with BTF that repeats a type of the base.
+func TestCollect(t *testing.T) {
+	dir := t.TempDir()
+	compile := func(source, name string) string {
+		path := filepath.Join(dir, name)
+		if err := os.Rename(elftest.Object(t, elftest.GCC, source), path); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	vmlinux := compile("vmlinux.c", "vmlinux")
+	encodeTo := func(path string, base *btf.Base) {
+		img, err := elfimage.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer img.Close()
+		blob, err := encode.File(img, base, encode.Options{Dialect: btf.Modern})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := img.Attach(elfimage.NewSection{Name: ".BTF", Contents: blob}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	encodeTo(vmlinux, encode.NoBase())
+	base, err := encode.LoadBase(vmlinux, encode.BaseCache{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	encodeTo(compile("ring.c", "ring.ko"), base)
+	compile("echo.c", "echo.ko")
+	// struct btf_header; INT int of 4 bytes, signed, as the base has it; its name.
+	word := binary.LittleEndian.AppendUint32
+	repeated := append([]byte{0x9f, 0xeb, 1, 0}, word(word(word(word(word(nil, 24), 0), 16), 16), 4)...)
+	repeated = word(word(word(word(repeated, uint32(len(base.Strings))), 1<<24), 4), 1<<24|32)
+	repeated = append(repeated, "int\x00"...)
+	raw := filepath.Join(dir, "raw.btf")
+	if err := os.WriteFile(raw, repeated, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	elftest.Run(t, dir, "objcopy", "--add-section", ".BTF="+raw, "echo.ko", "repeats.ko")
+
+	root, paths, err := Find([]string{dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := Collect(root, paths, vmlinux, 2, func(int) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkSums(t, r)
+	type row struct {
+		Path                       string
+		Types, Redundant, Unshared int
+		Encoded                    bool
+	}
+	var got []row
+	for _, m := range r.Modules {
+		if m.Full == 0 || m.Split == 0 {
+			t.Errorf("%s: full %d, split %d bytes", m.Path, m.Full, m.Split)
+		}
+		if m.Path == "repeats.ko" || m.Redundant > 0 {
+			got = append(got, row{m.Path, m.Types, m.Redundant, m.Unshared, m.Encoded})
+		} else {
+			got = append(got, row{Path: m.Path, Encoded: m.Encoded})
+		}
+	}
+	slices.SortFunc(got, func(a, b row) int { return strings.Compare(a.Path, b.Path) })
+	want := []row{{Path: "echo.ko", Encoded: true}, {"repeats.ko", 1, 1, 1, false}, {Path: "ring.ko"}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+}
+
+// checkSums compares a report's totals with the sums of its rows.
+func checkSums(t *testing.T, r *Report) {
+	t.Helper()
+	types, redundant := 0, 0
+	for _, k := range r.Kinds {
+		types += k.Split
+		redundant += k.Redundant
+	}
+	if types != r.Total.Types || redundant != r.Total.Redundant {
+		t.Errorf("by kind %d types, %d redundant; in all %+v", types, redundant, r.Total)
+	}
+	for _, m := range r.Modules {
+		if m.Unshared > m.Redundant || m.Redundant > m.Types {
+			t.Errorf("%+v", m)
 		}
 	}
 }

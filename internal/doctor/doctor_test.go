@@ -5,13 +5,12 @@ package doctor
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 	"testing/fstest"
 
-	"github.com/kbtf/kbtf/internal/fetchtest"
 	"github.com/kbtf/kbtf/kbuild"
 	"github.com/kbtf/kbtf/probe"
 )
@@ -81,27 +80,6 @@ func TestDefectsAreReportedWhereTheyApply(t *testing.T) {
 		all := strings.Join(texts, "\n")
 		if test.want == "" && all != "" || !strings.Contains(all, test.want) || len(texts) > 1 {
 			t.Errorf("%s, Linux %d.%d, %q: %q, want %q", test.pahole, test.major, test.minor, test.scripts, all, test.want)
-		}
-	}
-}
-
-func TestRealTrees(t *testing.T) {
-	for input, want := range map[string]struct {
-		version string
-		wiring  Wiring
-	}{
-		"linux-orig-5.10":   {`5\.10\.\d+`, Absent},
-		"linux-source-5.10": {`5\.10\.\d+`, Absent},
-		"linux-source-6.1":  {`6\.1\.\d+`, Upstream},
-		"linux-source-6.12": {`6\.12\.\d+`, Upstream},
-	} {
-		tree, err := readTree(fetchtest.Path(t, input))
-		if err != nil {
-			t.Error(err)
-			continue
-		}
-		if tree.Wiring != want.wiring || tree.Reason != "" || !regexp.MustCompile("^"+want.version+"$").MatchString(tree.Version) {
-			t.Errorf("%s: %+v", input, tree)
 		}
 	}
 }
@@ -212,17 +190,6 @@ func TestWiring(t *testing.T) {
 	}
 }
 
-// A pahole with the libbpf of its suite, as apt installs it.
-func TestLibbpf(t *testing.T) {
-	root := filepath.Join(filepath.Dir(fetchtest.Path(t, "pahole-1.30")), "root")
-	if got := libbpf(filepath.Join(root, "usr/bin/pahole"), []string{filepath.Join(root, "usr/lib/*-linux-*")}); !regexp.MustCompile(`^1\.\d+\.\d+$`).MatchString(got) {
-		t.Errorf("libbpf %q", got)
-	}
-	if got := libbpf("doctor_test.go", libraryFolders); got != "" {
-		t.Errorf("of a text: %q", got)
-	}
-}
-
 func TestStructModuleSymbols(t *testing.T) {
 	header := filepath.Join(t.TempDir(), "module.h")
 	if err := os.WriteFile(header, []byte("#ifdef CONFIG_BEFORE\n#endif\nstruct module {\n\tint state;\n#if defined(CONFIG_B) || defined(CONFIG_A)\n#ifdef CONFIG_B\n\tint b;\n#endif\n#endif\n} ____cacheline_aligned;\n#ifdef CONFIG_AFTER\n#endif\n"), 0o644); err != nil {
@@ -230,5 +197,36 @@ func TestStructModuleSymbols(t *testing.T) {
 	}
 	if got := strings.Join(structModuleSymbols(header), " "); got != "A B" {
 		t.Error(got)
+	}
+}
+
+// The version of libbpf is in the name of the library that a program's link leads to.
+func TestLibbpf(t *testing.T) {
+	dir := t.TempDir()
+	gcc := func(args ...string) {
+		t.Helper()
+		cmd := exec.Command("gcc", append([]string{"-nostdlib", "-x", "c", "/dev/null", "-x", "none"}, args...)...)
+		cmd.Dir = dir
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v: %v\n%s", cmd.Args, err, out)
+		}
+	}
+	gcc("-shared", "-Wl,-soname,libbpf.so.1", "-o", "libbpf.so.1.4.7")
+	if err := os.Symlink("libbpf.so.1.4.7", filepath.Join(dir, "libbpf.so.1")); err != nil {
+		t.Fatal(err)
+	}
+	gcc("-Wl,--no-as-needed", "-Wl,-e,0", "-o", "uses", "libbpf.so.1")
+	gcc("-shared", "-o", "without")
+	for _, tt := range []struct{ program, folder, want string }{
+		{"uses", dir, "1.4.7"},
+		{"uses", t.TempDir(), ""},
+		{"without", dir, ""},
+	} {
+		if got := libbpf(filepath.Join(dir, tt.program), []string{tt.folder}); got != tt.want {
+			t.Errorf("%s: %q, want %q", tt.program, got, tt.want)
+		}
+	}
+	if got := libbpf("doctor_test.go", libraryFolders); got != "" {
+		t.Errorf("of a text: %q", got)
 	}
 }

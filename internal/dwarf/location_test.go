@@ -32,7 +32,7 @@ func TestParameterRegister(t *testing.T) {
 	for _, target := range elftest.Targets {
 		for _, f := range flavours {
 			t.Run(target.Name+" "+f.name, func(t *testing.T) {
-				if f.only64 && is32bit(target) {
+				if f.only64 && target.Bits == 32 {
 					return
 				}
 				d := load(t, elftest.Object(t, target, "params.c", f.flags...), everything())
@@ -240,20 +240,26 @@ func TestVariablePlace(t *testing.T) {
 	}
 	for _, target := range elftest.Targets {
 		for _, f := range flavours {
-			if f.only64 && is32bit(target) {
+			if f.only64 && target.Bits == 32 {
 				continue
 			}
 			t.Run(target.Name+" "+f.name, func(t *testing.T) {
 				object := elftest.Object(t, target, "kinds.c", f.flags...)
 				places(t, object)
-				if !target.NoLLD && f.name == "DWARF 5" {
-					dir := filepath.Dir(object)
-					elftest.Run(t, dir, "ld.lld", "-z", "undefs", "-e", "0", "-o", "linked", "x.o")
-					places(t, filepath.Join(dir, "linked"))
+				if target.LD != nil && f.name == "DWARF 5" {
+					places(t, linked(t, target, object))
 				}
 			})
 		}
 	}
+}
+
+// linked links an object into a program.
+func linked(t *testing.T, target elftest.Target, object string) (path string) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), "linked")
+	target.Link(t, "", "-z", "undefs", "-e", "0", "-o", path, object)
+	return path
 }
 
 func TestVariablePlaceByHand(t *testing.T) {

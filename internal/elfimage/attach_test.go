@@ -171,7 +171,7 @@ func TestAttach(t *testing.T) {
 
 // What was attached before has no say in the result.
 func TestAttachAgain(t *testing.T) {
-	for _, target := range []elftest.Target{elftest.Targets[0], elftest.Targets[6], elftest.Targets[8]} {
+	for _, target := range elftest.Targets {
 		t.Run(target.Name, func(t *testing.T) {
 			object := elftest.Read(t, elftest.Object(t, target, "ring.c"))
 			large, small := bytes.Repeat([]byte("large "), 3000), []byte("small")
@@ -200,7 +200,7 @@ func TestAttachAgain(t *testing.T) {
 // Whoever was killed while attaching leaves bytes behind the end, which the next one removes.
 func TestAttachAfterKill(t *testing.T) {
 	contents := []byte("type information")
-	for _, target := range elftest.Targets[:3] {
+	for _, target := range elftest.Targets {
 		path := elftest.Object(t, target, "ring.c")
 		before := elftest.Read(t, path)
 		mustAttach(t, path, ".BTF", contents)
@@ -221,7 +221,7 @@ func TestAttachAfterKill(t *testing.T) {
 
 // Many at a time, each with contents of its own: one after the other wins, nothing is torn, and who comes too late is told.
 func TestAttachAtOnce(t *testing.T) {
-	path := elftest.Object(t, elftest.Targets[0], "ring.c")
+	path := elftest.Object(t, elftest.GCC, "ring.c")
 	before := elftest.Read(t, path)
 	var want [8][]byte
 	contents := func(i int) []byte { return bytes.Repeat([]byte{byte('a' + i)}, 1000+100*i) }
@@ -274,7 +274,7 @@ func TestAttachAtOnce(t *testing.T) {
 
 // A .BTF that another program put there is replaced, also after we put one there and it moved it.
 func TestAttachOverForeign(t *testing.T) {
-	path := elftest.Object(t, elftest.Targets[0], "ring.c")
+	path := elftest.Object(t, elftest.GCC, "ring.c")
 	foreign := writeFile(t, bytes.Repeat([]byte("foreign "), 100))
 	elftest.Run(t, "", "objcopy", "--add-section", ".BTF="+foreign, path)
 	before := elftest.Read(t, path)
@@ -312,7 +312,7 @@ func TestAttachSeveral(t *testing.T) {
 	split, base := NewSection{Name: ".BTF", Contents: []byte("split")}, NewSection{Name: ".BTF.base", Contents: []byte("base of it")}
 	noBase := NewSection{Name: ".BTF.base", Remove: true}
 	for _, foreign := range []bool{false, true} {
-		path := elftest.Object(t, elftest.Targets[0], "ring.c")
+		path := elftest.Object(t, elftest.GCC, "ring.c")
 		if foreign {
 			other := writeFile(t, []byte("foreign"))
 			elftest.Run(t, "", "objcopy", "--add-section", ".BTF.base="+other, "--add-section", ".BTF="+other, path)
@@ -345,7 +345,7 @@ func TestAttachSeveral(t *testing.T) {
 
 // The tools that a kernel's build runs on modules take the result.
 func TestAttachThenTools(t *testing.T) {
-	gcc := elftest.Targets[0]
+	gcc := elftest.GCC
 	path := elftest.Object(t, gcc, "ring.c")
 	dir := filepath.Dir(path)
 	contents := bytes.Repeat([]byte("types "), 1000)
@@ -451,7 +451,7 @@ func TestAttachManySections(t *testing.T) {
 }
 
 func TestAttachRefused(t *testing.T) {
-	object := elftest.Read(t, elftest.Object(t, elftest.Targets[0], "ring.c"))
+	object := elftest.Read(t, elftest.Object(t, elftest.GCC, "ring.c"))
 	t.Run("signed", func(t *testing.T) {
 		path := writeFile(t, append(bytes.Clone(object), "PKCS 7~Module signature appended~\n"...))
 		if err := attempt(t, path, func() error { return attach(path, ".BTF", []byte("types")) }); !errors.Is(err, ErrSigned) {
@@ -545,7 +545,7 @@ func TestAttachFileTooLarge(t *testing.T) {
 	if testing.CoverMode() != "" {
 		t.Skip("the limit would hit the file with what was covered, too")
 	}
-	object := elftest.Read(t, elftest.Object(t, elftest.Targets[0], "ring.c"))
+	object := elftest.Read(t, elftest.Object(t, elftest.GCC, "ring.c"))
 	for _, test := range attachCases {
 		t.Run(test.name, func(t *testing.T) {
 			path := writeFile(t, object)
@@ -576,7 +576,7 @@ func TestAttachFileTooLarge(t *testing.T) {
 
 // The same on a disk that is full, where also a write into the middle of a file can fail.
 func TestAttachDiskFull(t *testing.T) {
-	object := elftest.Read(t, elftest.Object(t, elftest.Targets[0], "ring.c"))
+	object := elftest.Read(t, elftest.Object(t, elftest.GCC, "ring.c"))
 	page := os.Getpagesize()
 	for _, test := range attachCases {
 		t.Run(test.name, func(t *testing.T) {

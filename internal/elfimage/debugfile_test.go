@@ -18,11 +18,8 @@ func split(t *testing.T, target elftest.Target, buildID string) (dir string) {
 	t.Helper()
 	object := elftest.Object(t, target, "ring.c")
 	dir = filepath.Dir(object)
-	ld, objcopy := "ld.lld", "llvm-objcopy"
-	if target.CC == "gcc" {
-		ld, objcopy = "ld", "objcopy"
-	}
-	elftest.Run(t, dir, ld, "-r", "--build-id="+buildID, "-o", "whole.ko", "x.o")
+	objcopy := target.Objcopy
+	target.Link(t, dir, "-r", "--build-id="+buildID, "-o", "whole.ko", "x.o")
 	elftest.Run(t, dir, objcopy, "--only-keep-debug", "whole.ko", "x.debug")
 	elftest.Run(t, dir, objcopy, "--strip-debug", "whole.ko", "x.ko")
 	elftest.Run(t, dir, objcopy, "--add-gnu-debuglink=x.debug", "x.ko")
@@ -33,7 +30,7 @@ func split(t *testing.T, target elftest.Target, buildID string) (dir string) {
 func TestDebugFile(t *testing.T) {
 	buildID := regexp.MustCompile(`Build ID: ([0-9a-f]+)`)
 	for _, target := range elftest.Targets {
-		if target.NoLLD {
+		if target.LD == nil {
 			continue
 		}
 		t.Run(target.Name, func(t *testing.T) {
@@ -63,10 +60,10 @@ func TestDebugFile(t *testing.T) {
 
 // What does not belong to a module is refused, and it is said what differs.
 func TestOtherDebugFile(t *testing.T) {
-	gcc := elftest.Targets[0]
+	gcc := elftest.GCC
 	first, second, bare := split(t, gcc, "0x01020304"), split(t, gcc, "0x01020305"), split(t, gcc, "none")
 	elftest.Run(t, bare, "objcopy", "--remove-section=.gnu_debuglink", "x.ko", "unlinked.ko")
-	other := split(t, elftest.Targets[6+1], "0x01020304")
+	other := split(t, elftest.I386, "0x01020304")
 	for _, test := range []struct{ name, module, debug, want string }{
 		{"build ID", first + "/x.ko", second + "/x.debug", "its build ID is 01020305, that of M 01020304: take the file of the same build"},
 		{"checksum", bare + "/x.ko", bare + "/whole.ko", "its checksum is C, that of .gnu_debuglink in M C: take the file of the same build"},
@@ -92,7 +89,7 @@ func TestOtherDebugFile(t *testing.T) {
 
 // Notes and links that are damaged are none, wherever they end.
 func TestDamagedNote(t *testing.T) {
-	dir := split(t, elftest.Targets[0], "sha1")
+	dir := split(t, elftest.GCC, "sha1")
 	whole := elftest.Read(t, filepath.Join(dir, "x.ko"))
 	for _, name := range []string{".note.gnu.build-id", ".gnu_debuglink"} {
 		img, err := Parse("x.ko", whole)

@@ -57,7 +57,7 @@ func TestDetachGivesTheOriginalBytesBack(t *testing.T) {
 // What objcopy has added, and what we have attached over that, is cut out: the other sections have what they had.
 func TestDetachOfForeignSections(t *testing.T) {
 	for _, over := range []bool{false, true} {
-		path := object(t, elftest.Targets[0])
+		path := object(t, elftest.GCC)
 		contents := filepath.Join(t.TempDir(), "contents")
 		if err := os.WriteFile(contents, bytes.Repeat([]byte("x"), 1001), 0o644); err != nil {
 			t.Fatal(err)
@@ -117,7 +117,7 @@ func sectionContents(t *testing.T, path string) map[string][]byte {
 
 func TestDetachRefused(t *testing.T) {
 	attached := func(t *testing.T) string {
-		path := object(t, elftest.Targets[0])
+		path := object(t, elftest.GCC)
 		mustAttach(t, path, ".BTF", []byte("ours"))
 		return path
 	}
@@ -143,7 +143,7 @@ func TestDetachRefused(t *testing.T) {
 		}
 	})
 	t.Run("a program", func(t *testing.T) {
-		path := object(t, elftest.Targets[0])
+		path := object(t, elftest.GCC)
 		contents := filepath.Join(t.TempDir(), "contents")
 		if err := os.WriteFile(contents, []byte("contents"), 0o644); err != nil {
 			t.Fatal(err)

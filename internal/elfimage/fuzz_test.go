@@ -20,7 +20,7 @@ func addObjects(f *testing.F) {
 	for _, target := range elftest.Targets {
 		f.Add(elftest.Read(f, elftest.Object(f, target, "echo.c")))
 	}
-	gcc := elftest.Read(f, elftest.Object(f, elftest.Targets[0], "echo.c", "-gz=zlib"))
+	gcc := elftest.Read(f, elftest.Object(f, elftest.GCC, "echo.c", "-gz=zlib"))
 	f.Add(gcc)
 	f.Add(sign(gcc, []byte("signature")))
 }
@@ -84,7 +84,7 @@ func FuzzRead(f *testing.F) {
 			f.Add(recompressed(f, object, elf.COMPRESS_ZSTD))
 		}
 	}
-	f.Add(elftest.Read(f, elftest.Object(f, elftest.Targets[0], "echo.c", "-fdebug-types-section"))) // two sections of a name
+	f.Add(elftest.Read(f, elftest.Object(f, elftest.GCC, "echo.c", "-fdebug-types-section"))) // two sections of a name
 	f.Fuzz(func(t *testing.T, data []byte) {
 		img, err := Parse("x.ko", data)
 		if err != nil {

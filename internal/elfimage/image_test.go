@@ -31,7 +31,7 @@ func TestParse(t *testing.T) {
 	for _, target := range elftest.Targets {
 		t.Run(target.Name, func(t *testing.T) { check(t, elftest.Object(t, target, "ring.c")) })
 	}
-	gcc := elftest.Targets[0]
+	gcc := elftest.GCC
 	ring, echo := elftest.Object(t, gcc, "ring.c"), elftest.Object(t, gcc, "echo.c")
 	dir := t.TempDir()
 	t.Run("ld -r", func(t *testing.T) {
@@ -98,7 +98,7 @@ func compareImages(t *testing.T, img *Image, f *elf.File) {
 }
 
 func TestSection(t *testing.T) {
-	img := open(t, elftest.Object(t, elftest.Targets[0], "ring.c"))
+	img := open(t, elftest.Object(t, elftest.GCC, "ring.c"))
 	if s := img.Section(".data..percpu"); s == nil || s.Size != 16 {
 		t.Errorf(".data..percpu is %+v, want 16 bytes", s)
 	}
@@ -108,7 +108,7 @@ func TestSection(t *testing.T) {
 }
 
 func TestParseErrors(t *testing.T) {
-	whole := elftest.Read(t, elftest.Object(t, elftest.Targets[0], "ring.c"))
+	whole := elftest.Read(t, elftest.Object(t, elftest.GCC, "ring.c"))
 	patched := func(at int, bytes ...byte) []byte {
 		b := append([]byte(nil), whole...)
 		copy(b[at:], bytes)

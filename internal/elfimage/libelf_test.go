@@ -75,7 +75,7 @@ func TestLibelfAfterUs(t *testing.T) {
 			}
 		}},
 	} {
-		path := elftest.Object(t, elftest.Targets[0], "ring.c")
+		path := elftest.Object(t, elftest.GCC, "ring.c")
 		test.steps(path)
 		before := sectionContents(t, path)
 		elftest.Run(t, "", program, path, ".text")

@@ -51,7 +51,7 @@ func detachUnsigned(path string, names ...string) (bool, error) {
 // had something attached already.
 func TestAttachInPlaceOfSignature(t *testing.T) {
 	contents := bytes.Repeat([]byte("types "), 500)
-	for _, target := range []elftest.Target{elftest.Targets[0], elftest.Targets[6], elftest.Targets[8]} {
+	for _, target := range elftest.Targets {
 		t.Run(target.Name, func(t *testing.T) {
 			object := elftest.Read(t, elftest.Object(t, target, "ring.c"))
 			path := writeFile(t, object)
@@ -85,7 +85,7 @@ func TestAttachInPlaceOfSignature(t *testing.T) {
 // Who was killed at it leaves a module that is signed for us, though not for a kernel: the next one does it all, or takes it back.
 func TestSignedAfterKill(t *testing.T) {
 	contents := []byte("type information")
-	object := elftest.Read(t, elftest.Object(t, elftest.Targets[0], "ring.c"))
+	object := elftest.Read(t, elftest.Object(t, elftest.GCC, "ring.c"))
 	path := writeFile(t, object)
 	mustAttach(t, path, ".BTF", contents)
 	want := elftest.Read(t, path)
@@ -114,7 +114,7 @@ func TestSignedAfterKill(t *testing.T) {
 
 // A signature that cannot be one is left alone.
 func TestDamagedSignature(t *testing.T) {
-	object := elftest.Read(t, elftest.Object(t, elftest.Targets[0], "ring.c"))
+	object := elftest.Read(t, elftest.Object(t, elftest.GCC, "ring.c"))
 	long := sign(object, make([]byte, 100))
 	binary.BigEndian.PutUint32(long[len(long)-len(signatureMagic)-4:], 101)
 	wrapped := sign(object, nil)
@@ -141,7 +141,7 @@ func TestDamagedSignature(t *testing.T) {
 
 // Detaching removes the signature of what it changes, and of nothing else.
 func TestDetachSigned(t *testing.T) {
-	path := object(t, elftest.Targets[0])
+	path := object(t, elftest.GCC)
 	plain := elftest.Read(t, path)
 	signature := make([]byte, 700)
 

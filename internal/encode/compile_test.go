@@ -18,15 +18,18 @@ import (
 	"github.com/kbtf/kbtf/internal/elfimage/elftest"
 )
 
-// compiler builds relocatable files from C: one per source, linked into one as kbuild links modules.
+// A compiler builds relocatable files from C: an object per source, linked into one as kbuild links
+// modules.
 type compiler struct {
-	cc    string   // gcc, or clang with a target
-	flags []string // besides -c -g
-	ld    string
+	elftest.Target
+	flags []string // besides the target's and -c -g
 }
 
+// with returns a target's compiler with these flags.
+func with(target elftest.Target, flags ...string) compiler { return compiler{target, flags} }
+
 // -fcommon lets units define the same variables.
-var gcc = compiler{"gcc", []string{"-O2", "-fcommon", "-gdwarf-5"}, "ld"}
+var gcc = with(elftest.GCC, "-O2", "-fcommon", "-gdwarf-5")
 
 func (c compiler) build(t *testing.T, sources ...string) *elfimage.Image {
 	t.Helper()
@@ -37,13 +40,13 @@ func (c compiler) build(t *testing.T, sources ...string) *elfimage.Image {
 		if err := os.WriteFile(filepath.Join(dir, name+".c"), []byte(s), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		elftest.Run(t, dir, c.cc, append(slices.Clone(c.flags), "-ffreestanding", "-g", "-c", "-o", name+".o", name+".c")...)
+		elftest.Run(t, dir, c.CC, slices.Concat(c.Flags, c.flags, []string{"-ffreestanding", "-g", "-c", "-o", name + ".o", name + ".c"})...)
 		objects = append(objects, name+".o")
 	}
 	out := objects[0]
 	if len(objects) > 1 {
 		out = "all.ko"
-		elftest.Run(t, dir, c.ld, append([]string{"-r", "-o", out}, objects...)...)
+		c.Link(t, dir, append([]string{"-r", "-o", out}, objects...)...)
 	}
 	img, err := elfimage.Open(filepath.Join(dir, out))
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 
 // Who cuts a file short while it is mapped makes the kernel send SIGBUS: that is an error like others, in whatever thread it happens.
 func TestFileCutShort(t *testing.T) {
-	gcc := elftest.Targets[0]
+	gcc := elftest.GCC
 	dir := t.TempDir()
 	var objects []string
 	for _, source := range []string{"kinds.c", "params.c", "ring.c", "echo.c"} {

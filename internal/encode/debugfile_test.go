@@ -30,29 +30,28 @@ func TestDebugFile(t *testing.T) {
 			".local __BTF_ID__func__kfunc__1\n__BTF_ID__func__kfunc__1: .long 0, 0x1000\n"
 			".size __BTF_ID__set8__kfuncs, .-__BTF_ID__set8__kfuncs\n"
 			".popsection");`
-	clang := func(triple string) compiler {
-		return compiler{"clang", []string{"-O2", "--target=" + triple}, "ld.lld"}
+	type test struct {
+		name string
+		cc   compiler
+		link []string
+		keep []string // more flags of objcopy for the debug file
 	}
-	for _, tt := range []struct {
-		name    string
-		cc      compiler
-		objcopy string
-		link    []string
-		keep    []string // more flags of objcopy for the debug file
-	}{
-		{"gcc", gcc, "objcopy", []string{"-r"}, nil},
-		{"gcc, zlib", gcc, "objcopy", []string{"-r"}, []string{"--compress-debug-sections=zlib"}},
-		{"gcc, linked", gcc, "objcopy", []string{"-e", "use", "-Ttext=0x1000"}, nil},
-		{"clang, arm64", clang("aarch64-linux-gnu"), "llvm-objcopy", []string{"-r"}, nil},
-		{"clang, arm", clang("arm-linux-gnueabihf"), "llvm-objcopy", []string{"-r"}, nil},
-		{"clang, powerpc", clang("powerpc-linux-gnu"), "llvm-objcopy", []string{"-r"}, nil},
-	} {
+	tests := []test{
+		{"gcc, zlib", gcc, []string{"-r"}, []string{"--compress-debug-sections=zlib"}},
+		{"gcc, linked", gcc, []string{"-e", "use", "-Ttext=0x1000"}, nil},
+	}
+	for _, target := range elftest.Targets {
+		if target.LD != nil {
+			tests = append(tests, test{target.Name, with(target, "-O2", "-fcommon", "-gdwarf-5"), []string{"-r"}, nil})
+		}
+	}
+	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			object := tt.cc.build(t, source).Path
 			dir := filepath.Dir(object)
-			elftest.Run(t, dir, tt.cc.ld, append(tt.link, "-o", "whole", object)...)
-			elftest.Run(t, dir, tt.objcopy, append(tt.keep, "--only-keep-debug", "whole", "debug")...)
-			elftest.Run(t, dir, tt.objcopy, "--strip-unneeded", "whole", "stripped")
+			tt.cc.Link(t, dir, append(tt.link, "-o", "whole", object)...)
+			elftest.Run(t, dir, tt.cc.Objcopy, append(tt.keep, "--only-keep-debug", "whole", "debug")...)
+			elftest.Run(t, dir, tt.cc.Objcopy, "--strip-unneeded", "whole", "stripped")
 			open := func(name string) *elfimage.Image {
 				img, err := elfimage.Open(filepath.Join(dir, name))
 				if err != nil {

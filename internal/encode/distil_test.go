@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/kbtf/kbtf/internal/btf"
+	"github.com/kbtf/kbtf/internal/elfimage/elftest"
 )
 
 // A module that refers to its base in every way that there is.
@@ -29,7 +30,7 @@ func TestDistil(t *testing.T) {
 		struct mine { struct device dev; handle h; plain p; union number *n; enum state s; enum wide w; struct opaque *o; int list[7];
 			int (*open)(struct device *, const char *); double d; };
 		int f(struct mine *m) { return m->s; }`
-	for _, cc := range []compiler{gcc, {"clang", []string{"--target=s390x-linux-gnu", "-O2", "-gdwarf-5"}, "ld.lld"}} {
+	for _, cc := range []compiler{gcc, with(elftest.S390X, "-O2", "-gdwarf-5")} {
 		base, _ := encodeBase(t, cc.build(t, kernel), btf.Modern)
 		img := cc.build(t, module)
 		split, small, err := btf.Distil(base, encodeSplit(t, img, base))
@@ -37,7 +38,7 @@ func TestDistil(t *testing.T) {
 			t.Fatal(err)
 		}
 		if order := img.Order.Uint16(split); order != 0xeb9f || img.Order.Uint16(small) != 0xeb9f {
-			t.Errorf("%s: not in the module's byte order", cc.cc)
+			t.Errorf("%s: not in the module's byte order", cc.Name)
 		}
 		wantBase := []string{
 			"enum state size=4", "enum wide size=8", "float double size=8", "fwd struct opaque", "int char size=1 %s", "int int size=4 signed",
@@ -50,11 +51,11 @@ func TestDistil(t *testing.T) {
 			for _, got := range gotBase {
 				found = found || strings.HasPrefix(got, kind)
 				if strings.Contains(got, "@") || strings.Contains(got, "=0") {
-					t.Errorf("%s: the small base has more than a stub: %s", cc.cc, got)
+					t.Errorf("%s: the small base has more than a stub: %s", cc.Name, got)
 				}
 			}
 			if !found {
-				t.Errorf("%s: the small base lacks %q:\n%s", cc.cc, want, strings.Join(gotBase, "\n"))
+				t.Errorf("%s: the small base lacks %q:\n%s", cc.Name, want, strings.Join(gotBase, "\n"))
 			}
 		}
 		// What has no name of its own has moved to the split, behind what was there; the split says what it said.
@@ -68,12 +69,12 @@ func TestDistil(t *testing.T) {
 			}
 		}
 		if len(own) != 2 || own[1] != "func f int(struct mine/"+sizeOf(own[0])+"* m)" {
-			t.Errorf("%s: the module's own types: %v", cc.cc, own)
+			t.Errorf("%s: the module's own types: %v", cc.Name, own)
 		}
 		wantMoved := []string{"struct  size=16 x@0=int in@64=struct inner/8",
 			"typedef handle const struct device/" + sizeOf(find(gotBase, "struct device")) + "*", "typedef plain struct /16"}
 		if diff := cmp.Diff(wantMoved, sorted(moved)); diff != "" {
-			t.Errorf("%s: typedefs: -want +got\n%s", cc.cc, diff)
+			t.Errorf("%s: typedefs: -want +got\n%s", cc.Name, diff)
 		}
 	}
 }

@@ -5,6 +5,7 @@ package encode
 import (
 	"fmt"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -57,7 +58,7 @@ func TestFunctions(t *testing.T) {
 			[]string{"func a int(char* c, int x)"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			img := compiler{"gcc", []string{"-O2", "-gdwarf-5", "-std=gnu2x"}, "ld"}.build(t, tt.units...)
+			img := with(elftest.GCC, "-O2", "-gdwarf-5", "-std=gnu2x").build(t, tt.units...)
 			raw, err := File(img, NoBase(), Options{Dialect: btf.Modern})
 			if err != nil {
 				t.Fatal(err)
@@ -109,7 +110,7 @@ func TestRules(t *testing.T) {
 			[]string{"func f int(int x)", "func g int(int x)"}, []string{"func g int(int x)"}},
 	} {
 		for _, dwarf := range []string{"-gdwarf-4", "-gdwarf-5"} { // location lists of both
-			img := compiler{"gcc", []string{"-O2", dwarf}, "ld"}.build(t, tt.source)
+			img := with(elftest.GCC, "-O2", dwarf).build(t, tt.source)
 			for _, rules := range []Rules{Rules130, Rules132} {
 				want := tt.rules
 				if rules == Rules130 {
@@ -281,42 +282,6 @@ func TestArenaKfuncs(t *testing.T) {
 	}
 }
 
-// Clang's attributes for BPF programs and for sparse-like checks.
-func TestAnnotations(t *testing.T) {
-	clang := compiler{"clang", []string{"-O2", "-gdwarf-5"}, "ld"}
-	img := clang.build(t, `
-		#define decl(x) __attribute__((btf_decl_tag(x)))
-		#define type(x) __attribute__((btf_type_tag(x)))
-		struct s { int a decl("member"); int type("user") *p; int type("near") type("far") *q; } decl("whole");
-		typedef int number decl("typedef");
-		struct s v; number n;
-		__attribute__((section(".data..percpu"))) int counter decl("variable") decl("twice") decl("twice");
-		int f(struct s *arg decl("param"), int x) decl("function") { return arg->a + x; }`)
-	raw, err := File(img, NoBase(), Options{Dialect: btf.Modern})
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := []string{
-		"struct s size=24 a@0=int tags=member p@64=[user]int* q@128=[far][near]int* tags=whole",
-		"typedef number int tags=typedef",
-		"var counter int global tags=variable,twice", "datasec .data..percpu size=4 counter@0+4",
-		"func f int(struct s/24* arg, int x) tags=function param0 tags=param",
-	}
-	if diff := cmp.Diff(sorted(want), sorted(without(list(t, raw, nil), "int", "ptr", "proto", "type_tag", "decl_tag"))); diff != "" {
-		t.Errorf("-want +got\n%s", diff)
-	}
-	off := btf.Modern
-	off.TypeTags, off.DeclTags = false, false
-	if raw, err = File(img, NoBase(), Options{Dialect: off}); err != nil {
-		t.Fatal(err)
-	}
-	for _, s := range list(t, raw, nil) {
-		if strings.Contains(s, "tag") {
-			t.Errorf("tags are off, but: %s", s)
-		}
-	}
-}
-
 // Variables of the per-CPU section, and its layout.
 func TestVariables(t *testing.T) {
 	img := gcc.build(t, `
@@ -361,6 +326,44 @@ func TestVariables(t *testing.T) {
 	}
 	want := []string{"var first int global", "var name char[3] global", "var stats struct stats/16 static", section}
 	if diff := cmp.Diff(sorted(want), sorted(got)); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+}
+
+// The DWARF of `int __attribute__((btf_type_tag("user"))) *p __attribute__((btf_decl_tag("pointer")))` as
+// clang writes it, with DW_TAG_LLVM_annotation (0x6000) and DW_AT_name, DW_AT_const_value.
+func TestAnnotationDIEs(t *testing.T) {
+	source := filepath.Join(t.TempDir(), "x.S")
+	if err := os.WriteFile(source, []byte(`
+		.section .debug_abbrev
+		.uleb128 1; .uleb128 0x11; .byte 1; .uleb128 0x13; .uleb128 0x05; .uleb128 0; .uleb128 0
+		.uleb128 2; .uleb128 0x24; .byte 0; .uleb128 0x03; .uleb128 0x08; .uleb128 0x3e; .uleb128 0x0b; .uleb128 0x0b; .uleb128 0x0b; .uleb128 0; .uleb128 0
+		.uleb128 3; .uleb128 0x0f; .byte 1; .uleb128 0x49; .uleb128 0x13; .uleb128 0; .uleb128 0
+		.uleb128 4; .uleb128 0x13; .byte 1; .uleb128 0x03; .uleb128 0x08; .uleb128 0x0b; .uleb128 0x0b; .uleb128 0; .uleb128 0
+		.uleb128 5; .uleb128 0x0d; .byte 1; .uleb128 0x03; .uleb128 0x08; .uleb128 0x49; .uleb128 0x13; .uleb128 0x38; .uleb128 0x0b; .uleb128 0; .uleb128 0
+		.uleb128 6; .uleb128 0x6000; .byte 0; .uleb128 0x03; .uleb128 0x08; .uleb128 0x1c; .uleb128 0x08; .uleb128 0; .uleb128 0
+		.byte 0
+		.section .debug_info
+	0:	.4byte 9f-1f
+	1:	.2byte 5; .byte 1, 8; .4byte 0
+		.uleb128 1; .2byte 0x1d
+	2:	.uleb128 2; .asciz "int"; .byte 5, 4
+	3:	.uleb128 3; .4byte 2b-0b
+		.uleb128 6; .asciz "btf_type_tag"; .asciz "user"
+		.byte 0
+		.uleb128 4; .asciz "s"; .byte 8
+		.uleb128 5; .asciz "p"; .4byte 3b-0b; .byte 0
+		.uleb128 6; .asciz "btf_decl_tag"; .asciz "pointer"
+		.byte 0
+		.uleb128 6; .asciz "btf_decl_tag"; .asciz "whole"
+		.byte 0, 0
+	9:`), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	object := strings.TrimSuffix(source, "S") + "o"
+	elftest.Run(t, "", "gcc", "-c", "-o", object, source)
+	want := []string{"struct s size=8 p@0=[user]int* tags=pointer tags=whole"}
+	if diff := cmp.Diff(want, without(encodeAndList(t, object, Options{Dialect: btf.Modern}), "int", "ptr", "type_tag", "decl_tag")); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}
 }

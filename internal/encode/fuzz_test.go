@@ -142,13 +142,11 @@ const kfuncSource = `
 
 // FuzzModule encodes whatever bytes, with and without a base.
 func FuzzModule(f *testing.F) {
-	j := newJudge(f, elftest.Object(f, elftest.Targets[0], "vmlinux.c"))
-	for i, target := range elftest.Targets {
-		if i < 2 || target.NoLLD || strings.HasPrefix(target.Name, "riscv") || strings.HasPrefix(target.Name, "mips-") {
-			f.Add(elftest.Read(f, elftest.Object(f, target, "ring.c", "-gdwarf-5")), uint16(0))
-		}
+	j := newJudge(f, elftest.Object(f, elftest.GCC, "vmlinux.c"))
+	for _, target := range elftest.Targets {
+		f.Add(elftest.Read(f, elftest.Object(f, target, "ring.c", "-gdwarf-5")), uint16(0))
 	}
-	gcc := elftest.Targets[0]
+	gcc := elftest.GCC
 	for i, source := range []string{"kinds.c", "params.c", "vmlinux.c"} {
 		f.Add(elftest.Read(f, elftest.Object(f, gcc, source, "-gdwarf-4")), uint16(1)<<i)
 	}
@@ -172,7 +170,7 @@ func linked(f *testing.F, objects ...string) string {
 
 // FuzzEncodeAgainst encodes a module against whatever base: an error, or BTF that a kernel takes if it takes the base.
 func FuzzEncodeAgainst(f *testing.F) {
-	gcc := elftest.Targets[0]
+	gcc := elftest.GCC
 	file := elftest.Read(f, elftest.Object(f, gcc, "ring.c"))
 	for i, source := range []string{"vmlinux.c", "kinds.c", "ring.c"} {
 		f.Add(newJudge(f, elftest.Object(f, gcc, source)).raw, uint16(i))
@@ -219,7 +217,7 @@ func kfuncObject(f *testing.F) string {
 
 // FuzzKfuncs reads whatever sets of kfuncs: each kfunc that is found is one that a symbol names, and has its tag.
 func FuzzKfuncs(f *testing.F) {
-	j := newJudge(f, elftest.Object(f, elftest.Targets[0], "vmlinux.c"))
+	j := newJudge(f, elftest.Object(f, elftest.GCC, "vmlinux.c"))
 	file := elftest.Read(f, kfuncObject(f))
 	parts := [][]byte{contentsOf(f, file, ".BTF_ids"), contentsOf(f, file, ".symtab"), contentsOf(f, file, ".strtab")}
 	f.Add(bytes.Clone(parts[0]), bytes.Clone(parts[1]), bytes.Clone(parts[2]))

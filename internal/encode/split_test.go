@@ -4,7 +4,6 @@ package encode
 
 import (
 	"bytes"
-	"encoding/binary"
 	"slices"
 	"sync"
 	"testing"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/kbtf/kbtf/internal/btf"
 	"github.com/kbtf/kbtf/internal/elfimage"
+	"github.com/kbtf/kbtf/internal/elfimage/elftest"
 )
 
 func sorted(lines []string) []string {
@@ -170,24 +170,14 @@ func TestEarlierFilesDoNotMatter(t *testing.T) {
 func TestByteOrderAndWordSize(t *testing.T) {
 	const base = "struct s { short a:3; short b:6; int c; } s; enum big { C = 1ull << 40 } b; struct s *p;"
 	const module = "struct s { short a:3; short b:6; int c; }; struct m { struct s s; int x:5, y:9; } m;"
-	for _, tt := range []struct {
-		target  string
-		order   binary.ByteOrder
-		bigBits bool
-	}{
-		{"x86_64-linux-gnu", binary.LittleEndian, false},
-		{"s390x-linux-gnu", binary.BigEndian, true},
-		{"powerpc-linux-gnu", binary.BigEndian, true},
-		{"arm-linux-gnueabihf", binary.LittleEndian, false},
-		{"riscv64-linux-gnu", binary.LittleEndian, false},
-		{"aarch64-linux-gnu", binary.LittleEndian, false},
-	} {
+	for _, target := range elftest.Targets {
 		for _, version := range []string{"-gdwarf-4", "-gdwarf-5"} {
-			t.Run(tt.target+version, func(t *testing.T) {
-				c := compiler{"clang", []string{"--target=" + tt.target, version}, ""}
+			t.Run(target.Name+version, func(t *testing.T) {
+				c := with(target, version)
 				b, raw := encodeBase(t, c.build(t, base), btf.Modern)
-				split := encodeSplit(t, c.build(t, module), b)
-				if got := tt.order.Uint16(split); got != 0xeb9f {
+				img := c.build(t, module)
+				split := encodeSplit(t, img, b)
+				if got := img.Order.Uint16(split); got != 0xeb9f {
 					t.Errorf("magic %#x in the target's byte order", got)
 				}
 				want := []string{"struct m size=12 s@0=struct s/8 x@64:5=int y@69:9=int"}

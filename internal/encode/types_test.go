@@ -9,11 +9,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/kbtf/kbtf/internal/btf"
+	"github.com/kbtf/kbtf/internal/elfimage/elftest"
 )
 
 // What each C construct becomes, on its own. Order is that of DWARF, which compilers choose, so lines are compared sorted.
 func TestTypes(t *testing.T) {
-	dwarf4 := compiler{"gcc", []string{"-O2", "-gdwarf-4", "-gstrict-dwarf"}, "ld"}
+	dwarf4 := with(elftest.GCC, "-O2", "-gdwarf-4", "-gstrict-dwarf")
 	for _, tt := range []struct {
 		name    string
 		c       string
@@ -76,7 +77,7 @@ func TestTypes(t *testing.T) {
 // Types that are elsewhere are an error, not BTF without types.
 func TestSplitDWARF(t *testing.T) {
 	for _, version := range []string{"-gdwarf-4", "-gdwarf-5"} {
-		img := compiler{"gcc", []string{version, "-gsplit-dwarf"}, ""}.build(t, "struct s { int x; } v;")
+		img := with(elftest.GCC, version, "-gsplit-dwarf").build(t, "struct s { int x; } v;")
 		_, err := File(img, NoBase(), Options{Dialect: btf.Modern})
 		if err == nil || !strings.Contains(err.Error(), "split DWARF, whose types are in .dwo files: build with CONFIG_DEBUG_INFO_SPLIT=n") {
 			t.Errorf("%s: got %v", version, err)

@@ -1,23 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-// Package fetchtest gives tests the real inputs that scripts/fetch downloads: kernels, their trees, encoders.
+// Package fetchtest provides real inputs to the tests with the build tag real: the kernels, kernel
+// trees and encoders that scripts/fetch downloads.
 package fetchtest
 
 import (
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 )
 
-// Path is where an input is, by its name in scripts/fetch. Tests of packages two folders below the repository's call it; with -short
-// they are skipped.
+// Path downloads an input, unless the cache has it, and returns its path. input is a name that
+// scripts/fetch knows.
 func Path(t testing.TB, input string) string {
 	t.Helper()
-	if testing.Short() {
-		t.Skip("downloads " + input)
+	mod, err := exec.Command("go", "env", "GOMOD").Output()
+	if err != nil {
+		t.Fatalf("go env GOMOD: %v", err)
 	}
-	cmd := exec.Command("../../scripts/fetch", input)
+	cmd := exec.Command(filepath.Join(filepath.Dir(strings.TrimSpace(string(mod))), "scripts/fetch"), input)
 	cmd.Stderr = os.Stderr // progress
 	out, err := cmd.Output()
 	if err != nil {

@@ -1,50 +1,50 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-// Package elftest compiles the C sources of testdata/c into ELF files for tests: for this machine, and for others that differ from
-// it in byte order, word size and relocations.
+// Package elftest compiles the C sources of testdata/c into ELF files for tests, for machines that
+// differ in byte order, word size and relocations.
 package elftest
 
 import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
 
-// Target is a compiler and what it compiles for.
+// A Target is a compiler, the machine it compiles for, and the tools that go with them.
 type Target struct {
-	Name  string
-	CC    string
-	Flags []string
-	// NoLLD: the oldest ld.lld that is supported cannot link for this machine.
-	NoLLD bool
+	Name    string
+	CC      string
+	Flags   []string
+	LD      []string // the linker with its flags; nil if it cannot link for this machine
+	Objcopy string
+	Bits    int // word size: 32 or 64
 }
 
-// Targets are those that tests go over.
-var Targets = []Target{
-	{Name: "gcc", CC: "gcc", Flags: []string{"-m64"}},
-	clang("x86_64-linux-gnu"),        // 64-bit little endian, RELA
-	clang("aarch64-linux-gnu"),       //
-	clang("powerpc64le-linux-gnu"),   //
-	clang("riscv64-linux-gnu"),       // relocations that add and subtract
-	clang("mips64el-linux-gnuabi64"), // an r_info of its own
-	{Name: "s390x-linux-gnu", CC: "clang", Flags: []string{"--target=s390x-linux-gnu"}, NoLLD: true}, // 64-bit big endian
-	clang("i386-linux-gnu"),      // 32-bit little endian, REL
-	clang("arm-linux-gnueabihf"), //
-	clang("powerpc-linux-gnu"),   // 32-bit big endian, RELA
-	clang("mips-linux-gnu"),      // 32-bit big endian, REL
-}
+// The targets of the hermetic tier: GCC and binutils for both byte orders and both word sizes.
+var (
+	GCC   = Target{"gcc", "gcc", []string{"-m64"}, []string{"ld"}, "objcopy", 64}
+	I386  = Target{"gcc -m32", "gcc", []string{"-m32"}, []string{"ld", "-melf_i386"}, "objcopy", 32} // REL
+	S390X = Target{"s390x", "s390x-linux-gnu-gcc", nil, []string{"s390x-linux-gnu-ld"}, "s390x-linux-gnu-objcopy", 64}
+	S390  = Target{"s390x -m31", "s390x-linux-gnu-gcc", []string{"-m31"}, []string{"s390x-linux-gnu-ld", "-melf_s390"},
+		"s390x-linux-gnu-objcopy", 32}
+)
 
-func clang(triple string) Target {
-	return Target{Name: triple, CC: "clang", Flags: []string{"--target=" + triple}}
-}
+// Targets are those that tests iterate over. The build tag real adds clang's.
+var Targets = []Target{GCC, I386, S390X, S390}
 
-// packages are the Debian packages of commands.
+// Native are the compilers for x86-64 among them, whose objects can be linked with each other.
+var Native = []Target{GCC}
+
+// packages maps commands to their Debian packages.
 var packages = map[string]string{"gcc": "gcc", "clang": "clang", "ld": "binutils", "ld.lld": "lld", "as": "binutils",
-	"objcopy": "binutils", "llvm-objcopy": "llvm", "readelf": "binutils", "strip": "binutils"}
+	"objcopy": "binutils", "llvm-objcopy": "llvm", "readelf": "binutils", "strip": "binutils",
+	"s390x-linux-gnu-gcc": "gcc-s390x-linux-gnu", "s390x-linux-gnu-ld": "binutils-s390x-linux-gnu",
+	"s390x-linux-gnu-objcopy": "binutils-s390x-linux-gnu"}
 
-// Run runs a command in a directory.
+// Run runs a command in a directory and returns its standard output.
 func Run(t testing.TB, dir, name string, args ...string) (stdout string) {
 	t.Helper()
 	if _, err := exec.LookPath(name); err != nil {
@@ -61,8 +61,15 @@ func Run(t testing.TB, dir, name string, args ...string) (stdout string) {
 	return string(out)
 }
 
-// Object compiles a source of testdata/c, as the kernel would: no startup files, no position-independent code. It works in tests of
-// packages that are two directories below the top.
+// Link runs the target's linker in a directory.
+func (t Target) Link(tb testing.TB, dir string, args ...string) {
+	tb.Helper()
+	Run(tb, dir, t.LD[0], slices.Concat(t.LD[1:], args)...)
+}
+
+// Object compiles a source of testdata/c as the kernel would, without startup files and
+// position-independent code, and returns the path of the object file. It works in tests of packages
+// two directories below the top.
 func Object(t testing.TB, target Target, source string, flags ...string) (path string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -76,7 +83,7 @@ func Object(t testing.TB, target Target, source string, flags ...string) (path s
 	return filepath.Join(dir, "x.o")
 }
 
-// Read gives the bytes of a file.
+// Read returns the contents of a file.
 func Read(t testing.TB, path string) []byte {
 	t.Helper()
 	data, err := os.ReadFile(path)

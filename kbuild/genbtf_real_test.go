@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
+//go:build real
+
 package kbuild
 
 import (
@@ -11,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/kbtf/kbtf/internal/fetchtest"
 )
 
 // TestGenBTF runs 7.2's patched gen-btf.sh on a real module, with btf-ko and
@@ -18,10 +21,7 @@ import (
 // the module the same BTF and leaves nothing behind. Upstream's cannot do it
 // twice.
 func TestGenBTF(t *testing.T) {
-	if !*allTraps {
-		t.Skip("needs a real kernel: make traps")
-	}
-	kernel, debug, resolve := fetch(t, "linux-source-7.2"), fetch(t, "linux-7-cloud-dbg"), fetch(t, "resolve_btfids-7")
+	kernel, debug, resolve := fetchtest.Path(t, "linux-source-7.2"), fetchtest.Path(t, "linux-7-cloud-dbg"), fetchtest.Path(t, "resolve_btfids-7")
 	s, err := readTree(kernel)
 	must(t, err)
 	p, err := s.plan(kernel, btfKo)

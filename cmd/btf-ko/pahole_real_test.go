@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//go:build real
+
+package main
+
+import (
+	"path/filepath"
+	"testing"
+
+	"github.com/kbtf/kbtf/internal/fetchtest"
+)
+
+// pahole-version.sh of real kernel trees reads btf-ko's version.
+func TestPaholeVersionScript(t *testing.T) {
+	pahole := buildPahole(t)
+	for _, tree := range []string{"linux-source-6.1", "linux-source-6.12"} {
+		script := filepath.Join(fetchtest.Path(t, tree), "scripts/pahole-version.sh")
+		if got := output(t, "sh", script, pahole); got != "132" {
+			t.Errorf("%s: %q", script, got)
+		}
+	}
+}

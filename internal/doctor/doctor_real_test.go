@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//go:build real
+
+package doctor
+
+import (
+	"path/filepath"
+	"regexp"
+	"testing"
+
+	"github.com/kbtf/kbtf/internal/fetchtest"
+)
+
+func TestRealTrees(t *testing.T) {
+	for input, want := range map[string]struct {
+		version string
+		wiring  Wiring
+	}{
+		"linux-orig-5.10":   {`5\.10\.\d+`, Absent},
+		"linux-source-5.10": {`5\.10\.\d+`, Absent},
+		"linux-source-6.1":  {`6\.1\.\d+`, Upstream},
+		"linux-source-6.12": {`6\.12\.\d+`, Upstream},
+	} {
+		tree, err := readTree(fetchtest.Path(t, input))
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		if tree.Wiring != want.wiring || tree.Reason != "" || !regexp.MustCompile("^"+want.version+"$").MatchString(tree.Version) {
+			t.Errorf("%s: %+v", input, tree)
+		}
+	}
+}
+
+// A pahole with the libbpf of its suite, as apt installs it.
+func TestLibbpfOfDebian(t *testing.T) {
+	root := filepath.Join(filepath.Dir(fetchtest.Path(t, "pahole-1.30")), "root")
+	if got := libbpf(filepath.Join(root, "usr/bin/pahole"), []string{filepath.Join(root, "usr/lib/*-linux-*")}); !regexp.MustCompile(`^1\.\d+\.\d+$`).MatchString(got) {
+		t.Errorf("libbpf %q", got)
+	}
+}

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//go:build real
+
+package kbuild
+
+import (
+	"testing"
+
+	"github.com/kbtf/kbtf/internal/fetchtest"
+)
+
+// TestRealTraps tries all traps on real kernel trees. Upstream's rule has to fall into each trap in
+// at least one of them, unless the trap is marked harmless: otherwise the trap tests nothing.
+func TestRealTraps(t *testing.T) {
+	var kernels []trapKernel
+	for _, k := range realTrees {
+		dir := fetchtest.Path(t, k.input)
+		s, err := readTree(dir)
+		must(t, err)
+		kernels = append(kernels, trapKernel{k.folder, dir, s, ""})
+	}
+	caught := tryTraps(t, kernels)
+	for _, tr := range traps {
+		if caught[tr.name] == tr.harmless {
+			t.Errorf("%s: upstream's rule fails: %v, want %v", tr.name, caught[tr.name], !tr.harmless)
+		}
+	}
+}
