@@ -93,7 +93,7 @@ var traps = []trap{
 		return after1(tree)
 	}},
 	{name: "one module's object changed", harmless: true, run: func(tree *trapTree) error {
-		tick()
+		tick(tree.t, tree.src)
 		tree.write(filepath.Join(tree.dir(), "beta.o"), "another\n")
 		if err := after1(tree); err != nil {
 			return err
@@ -138,7 +138,7 @@ var traps = []trap{
 		return after1(tree)
 	}},
 	{name: "SIGKILL while linking again", run: func(tree *trapTree) error {
-		tick()
+		tick(tree.t, tree.src)
 		tree.write(filepath.Join(tree.dir(), "alpha.o"), "another\n")
 		tree.interrupted(syscall.SIGKILL, true)
 		return after1(tree)
@@ -197,7 +197,7 @@ var traps = []trap{
 	}},
 	{name: "vmlinux missing", run: func(tree *trapTree) error {
 		must(tree.t, os.Remove(filepath.Join(tree.obj, "vmlinux")))
-		tick()
+		tick(tree.t, tree.src)
 		tree.write(filepath.Join(tree.dir(), "beta.o"), "another\n")
 		if out, err := tree.make(); err == nil {
 			return fmt.Errorf("make did not fail: %s", lastLines(out))
@@ -332,7 +332,7 @@ var traps = []trap{
 	}},
 	{name: "x.ko.BTF.base of a killed run", run: func(tree *trapTree) error {
 		tree.write(filepath.Join(tree.dir(), "beta.ko.BTF.base"), "BTF stale\n")
-		tick()
+		tick(tree.t, tree.src)
 		tree.write(filepath.Join(tree.dir(), "beta.o"), "another\n")
 		if _, err := tree.make(); err != nil {
 			return err
@@ -346,7 +346,7 @@ var traps = []trap{
 		if _, err := os.Stat(filepath.Join(tree.src, genBTFScript)); err != nil {
 			return nil // pahole calls objcopy before 7.0, and btf-ko does not
 		}
-		tick()
+		tick(tree.t, tree.src)
 		tree.write(filepath.Join(tree.dir(), "beta.o"), "another\n")
 		tree.write(tree.stub("objcopy-dies"), "")
 		if _, err := tree.make(); err == nil {
@@ -593,7 +593,7 @@ func TestMixedTree(t *testing.T) {
 				linked := func(btf string) {
 					t.Helper()
 					must(t, os.Chmod(generic, 0o755))
-					tick()
+					tick(tree.t, tree.src)
 					tree.write(tree.base, fmt.Sprintf("built %d\nBTF %s\n", time.Now().UnixNano(), btf))
 					must(t, os.Chmod(generic, 0o555))
 				}
@@ -648,7 +648,7 @@ func TestRustModule(t *testing.T) {
 			t.Errorf("%s: linked again: %v", w.Encoder, err)
 		}
 		must(t, os.WriteFile(tree.stub("fail"), nil, 0o644))
-		tick()
+		tick(tree.t, tree.src)
 		tree.write(filepath.Join(tree.obj, "beta.o"), "another\n")
 		if _, err := tree.make("CONFIG_RUST=y"); err == nil || tree.lines("beta") != nil {
 			t.Errorf("%s: the encoder failed, but make did not, or beta.ko is there: %v", w.Encoder, err)
@@ -687,7 +687,7 @@ const char btf[] __attribute__((section(".BTF"))) = "`+btf+`";`), 0o644))
 	build("int f(void) { return 1; }", "one")
 	run(base)
 	first, made := read()
-	tick()
+	tick(t, dir)
 	build("int f(int n) { return n ? f(n / 2) : 3; }", "one")
 	run(base)
 	second, later := read()

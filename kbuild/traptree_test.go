@@ -224,12 +224,26 @@ func (tree *trapTree) configure(value string) {
 
 // vmlinux writes another vmlinux, newer than everything.
 func (tree *trapTree) vmlinux(btf string) {
-	tick()
+	tick(tree.t, tree.src)
 	tree.write(filepath.Join(tree.obj, "vmlinux"), fmt.Sprintf("built %d\n%s\n", time.Now().UnixNano(), btf))
 }
 
-// tick waits until the file system's clock has moved: it takes milliseconds.
-func tick() { time.Sleep(12 * time.Millisecond) }
+// tick waits until a file that is written gets a later time stamp than all before it. How long that
+// takes depends on the file system and the kernel's clock: mostly milliseconds.
+func tick(t *testing.T, dir string) {
+	t.Helper()
+	clock := filepath.Join(dir, ".clock")
+	stamp := func() time.Time {
+		must(t, os.WriteFile(clock, nil, 0o644))
+		info, err := os.Stat(clock)
+		must(t, err)
+		return info.ModTime()
+	}
+	for began := stamp(); !stamp().After(began); {
+		time.Sleep(time.Millisecond)
+	}
+	must(t, os.Remove(clock))
+}
 
 // dir is where modules are.
 func (tree *trapTree) dir() string {
@@ -307,7 +321,7 @@ func (tree *trapTree) command(args ...string) *exec.Cmd {
 // make runs make and gives its output, on success.
 func (tree *trapTree) make(args ...string) (string, error) {
 	must(tree.t, os.WriteFile(tree.stub("log"), nil, 0o644))
-	tick()
+	tick(tree.t, tree.src)
 	out, err := tree.command(args...).CombinedOutput()
 	if err != nil {
 		return string(out), fmt.Errorf("make failed: %s", lastLines(string(out)))
@@ -323,7 +337,7 @@ func lastLines(out string) string {
 // interrupted starts make and ends it with a signal while an encoder is at
 // work: the whole group, as a terminal does, or make alone.
 func (tree *trapTree) interrupted(sig syscall.Signal, group bool) {
-	tick()
+	tick(tree.t, tree.src)
 	tree.write(tree.stub("hang"), "")
 	cmd := tree.command()
 	var out bytes.Buffer

@@ -101,10 +101,9 @@ func TestFileStaysWhatItIs(t *testing.T) {
 				if test.prepare != nil {
 					test.prepare(t, path)
 				}
-				if os.Getuid() == 0 {
-					if err := os.Chown(path, 1234, 5678); err != nil {
-						t.Fatal(err)
-					}
+				// Root may give files away, in a user namespace only to the users that it maps.
+				if err := os.Chown(path, 1234, 5678); err != nil && !errors.Is(err, unix.EPERM) && !errors.Is(err, unix.EINVAL) {
+					t.Fatal(err)
 				}
 				if err := os.Chmod(path, 0o751); err != nil {
 					t.Fatal(err)
