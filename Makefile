@@ -3,6 +3,8 @@
 # kbtf: BTF for the modules of any kernel tree. "make help" lists the targets.
 
 GO          ?= go
+# Where scripts/setup has put the Go modules, for tests that run with another HOME.
+-include build/setup.mk
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 NFPM        := github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.45.2

@@ -458,15 +458,21 @@ type trapKernel struct {
 	only      Encoder // the one to be tried with, where all would take long
 }
 
-// smallTrapKernels returns some forms of testdata's small tree.
-func smallTrapKernels(t *testing.T) []trapKernel {
+// A smallForm is a form of kernel tree that testdata's small tree is given.
+type smallForm struct {
+	since, saved string
+	only         Encoder
+}
+
+// TestTraps tries forms that differ most; TestRealTraps the others and real kernel trees.
+var smallForms = []smallForm{{"5.4", "cmd_", BTFKo}, {"6.13a", "savedcmd_", Pahole}, {"7.2a", "savedcmd_", BTFKo}}
+
+// smallTrapKernels returns testdata's small tree in several forms.
+func smallTrapKernels(t *testing.T, forms []smallForm) []trapKernel {
 	var kernels []trapKernel
 	small, err := filepath.Abs("testdata/small")
 	must(t, err)
-	for _, like := range []struct {
-		since, saved string
-		only         Encoder
-	}{{"5.4", "cmd_", BTFKo}, {"5.16b", "cmd_", Pahole}, {"6.1a-gki", "cmd_", BTFKo}, {"6.13a", "savedcmd_", Pahole}, {"7.2a", "savedcmd_", BTFKo}} {
+	for _, like := range forms {
 		f := formNamed(t, like.since)
 		s := shapedTree(t, f, like.saved)
 		if f.command == "" {
@@ -477,8 +483,8 @@ func smallTrapKernels(t *testing.T) []trapKernel {
 	return kernels
 }
 
-// TestTraps tries all traps on testdata's small tree. TestRealTraps does so on real kernel trees.
-func TestTraps(t *testing.T) { tryTraps(t, smallTrapKernels(t)) }
+// TestTraps tries all traps on testdata's small tree.
+func TestTraps(t *testing.T) { tryTraps(t, smallTrapKernels(t, smallForms)) }
 
 // tryTraps tries all traps on kernel trees and prints the results as a table. It returns, for each
 // trap, whether upstream's rule falls into it in at least one tree.
