@@ -20,7 +20,7 @@ TREE    ?=
 OBJTREE ?=
 # For make test.
 TESTFLAGS ?=
-# For make kernels: 5.10, 6.1, 6.12 or 7.2.
+# For make kernels and rebuild: 5.10, 6.1, 6.12 or 7, the newest that sid has.
 KERNEL ?= 6.12
 # For make parity: every Nth module is compared, and every so manieth with a base of its
 # own.

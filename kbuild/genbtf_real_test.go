@@ -21,7 +21,7 @@ import (
 // the module the same BTF and leaves nothing behind. Upstream's cannot do it
 // twice.
 func TestGenBTF(t *testing.T) {
-	kernel, debug, resolve := fetchtest.Path(t, "linux-source-7.2"), fetchtest.Path(t, "linux-7-cloud-dbg"), fetchtest.Path(t, "resolve_btfids-7")
+	kernel, debug, resolve := fetchtest.Path(t, "linux-source-7"), fetchtest.Path(t, "linux-7-cloud-dbg"), fetchtest.Path(t, "resolve_btfids-7")
 	s, err := readTree(kernel)
 	must(t, err)
 	p, err := s.plan(kernel, btfKo)

@@ -28,8 +28,8 @@ var realTrees = []struct{ input, folder string }{
 	{"linux-source-6.1", "6.1-debian"},
 	{"linux-orig-6.12", "6.12-vanilla"},
 	{"linux-source-6.12", "6.12-debian"},
-	{"linux-orig-7.2", "7.2-vanilla"},
-	{"linux-source-7.2", "7.2-debian"},
+	{"linux-orig-7", "7.2-vanilla"},
+	{"linux-source-7", "7.2-debian"},
 }
 
 // patchNames are the patches in each folder.
