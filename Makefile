@@ -59,7 +59,7 @@ demo: ## show the main job on a miniature kernel tree, or with TREE=PATH on your
 .PHONY: test
 test: ## run the tests that need no network: under a minute and a half
 	scripts/setup test
-	$(GO) test $(TESTFLAGS) ./...
+	CGO_ENABLED=0 $(GO) test $(TESTFLAGS) ./...
 
 .PHONY: test-real
 test-real: ## run all tests, also with real kernels, clang for ten machines and a browser
