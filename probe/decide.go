@@ -16,7 +16,7 @@ func SplitBTF(ctx context.Context, e Encoder) Decision {
 	}
 	if !v.SplitsBTF() {
 		return Decision{No, fmt.Sprintf("%s: %s %s is older than %d.%d, the first with split BTF",
-			e, v.Encoder, v.Text, splitSince[0], splitSince[1])}
+			e, v.Encoder, v.Text, splitBTFSince.Major(), splitBTFSince.Minor())}
 	}
 	return Decision{Yes, fmt.Sprintf("%s: %s %s writes split BTF", e, v.Encoder, v.Text)}
 }

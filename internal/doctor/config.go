@@ -60,7 +60,7 @@ func (d *Diagnosis) config() {
 				found = append(found, name+"=y")
 			}
 		}
-		if d.Tree != nil && !d.Tree.before(5, 17) && !c.is("BPF_SYSCALL") {
+		if d.Tree != nil && d.Tree.is(">= 5.17") && !c.is("BPF_SYSCALL") {
 			found = append(found, "BPF_SYSCALL not set")
 		}
 		if len(found) > 0 {

@@ -9,12 +9,14 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/Masterminds/semver/v3"
+
 	"github.com/kbtf/kbtf/probe"
 )
 
 // A defect is something that is wrong with a range of pahole's versions.
 type defect struct {
-	from, to string // both included; empty: no limit
+	versions string // a semver constraint; empty for all
 	when     func(d *Diagnosis) bool
 	severity Severity
 	text     string
@@ -24,7 +26,7 @@ type defect struct {
 
 var defects = []defect{
 	{
-		from: "1.18", to: "1.21", severity: Warning,
+		versions: ">= 1.18, < 1.22", severity: Warning,
 		when: func(d *Diagnosis) bool {
 			return d.Tree == nil || !strings.Contains(d.Tree.scripts, "skip_encoding_btf_vars")
 		},
@@ -33,16 +35,16 @@ var defects = []defect{
 		source: "scripts/pahole-flags.sh of Linux 5.10.223, which passes --skip_encoding_btf_vars to these versions",
 	},
 	{
-		from: "1.24", severity: Problem,
+		versions: ">= 1.24", severity: Problem,
 		when: func(d *Diagnosis) bool {
-			return d.Tree != nil && d.Tree.before(6, 0) && !strings.Contains(d.Tree.scripts, "skip_encoding_btf_enum64")
+			return d.Tree != nil && d.Tree.is("< 6.0") && !strings.Contains(d.Tree.scripts, "skip_encoding_btf_enum64")
 		},
 		text:   "pahole 1.24 and newer writes ENUM64, which kernels before 6.0 do not know, and this tree does not tell it to leave that out",
 		fix:    "take scripts/pahole-flags.sh from the tree's latest stable release, or use pahole 1.23",
 		source: "https://github.com/NixOS/nixpkgs/pull/194551",
 	},
 	{
-		from: "1.28", to: "1.29", severity: Problem,
+		versions: ">= 1.28, < 1.30", severity: Problem,
 		when: func(d *Diagnosis) bool {
 			return d.Config != nil && d.Config.is("GENDWARFKSYMS") && d.Config.is("X86")
 		},
@@ -51,13 +53,13 @@ var defects = []defect{
 		source: "kernel/module/Kconfig of Linux 7.2 (GENDWARFKSYMS), which names pahole commits 47dcb534e253 and 9810758003ce",
 	},
 	{
-		from: "1.25", to: "1.27", severity: Warning,
+		versions: ">= 1.25, < 1.28", severity: Warning,
 		text:   "pahole 1.25 to 1.27 takes 6 to 7 GB of memory for vmlinux, and is killed where there is less",
 		fix:    "use pahole 1.28 or newer, or give it fewer jobs (-j)",
 		source: "https://github.com/acmel/dwarves/issues/55",
 	},
 	{
-		to: "1.28", severity: Warning,
+		versions: "< 1.29", severity: Warning,
 		when: func(d *Diagnosis) bool {
 			return d.Tree != nil && parallel.MatchString(d.Tree.scripts) && !strings.Contains(d.Tree.scripts, "reproducible_build")
 		},
@@ -83,16 +85,20 @@ func (d *Diagnosis) defects() {
 		return
 	}
 	for _, f := range defects {
-		if f.covers(d.Encoder.parsed) && (f.when == nil || f.when(d)) {
+		if (f.versions == "" || satisfies(d.Encoder.parsed.Number, f.versions)) && (f.when == nil || f.when(d)) {
 			d.Findings = append(d.Findings, Finding{f.severity, f.text, f.fix, f.source})
 		}
 	}
 }
 
-// covers tells whether a version is within the range. 1.21 as its end includes 1.21.3.
-func (f *defect) covers(v probe.Version) bool {
-	number := v.Numeric()
-	return (f.from == "" || number >= version(f.from).Numeric()) && (f.to == "" || number <= version(f.to).Numeric())
+// satisfies reports whether v satisfies a semver constraint such as ">= 1.18, < 1.22". A pre-release of 1.22 is older than 1.22.
+func satisfies(v *semver.Version, constraint string) bool {
+	c, err := semver.NewConstraint(constraint)
+	if err != nil {
+		panic(err)
+	}
+	c.IncludePrerelease = true
+	return c.Check(v)
 }
 
 // libraryFolders are where the dynamic loader looks.

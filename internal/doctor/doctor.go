@@ -170,9 +170,9 @@ func (d *Diagnosis) encoder(ctx context.Context, e probe.Encoder) {
 	} else {
 		d.problem(installPahole, "%s %s is older than 1.19 and cannot write split BTF, which modules need", v.Encoder, v.Text)
 	}
-	for _, since := range capabilities {
-		if v.Encoder == probe.BTFKo || v.Numeric() >= version(since.version).Numeric() {
-			c.Can = append(c.Can, since.what)
+	for _, capability := range capabilities {
+		if v.Encoder == probe.BTFKo || satisfies(v.Number, capability.versions) {
+			c.Can = append(c.Can, capability.name)
 		}
 	}
 	if v.Encoder == probe.Pahole {
@@ -180,20 +180,11 @@ func (d *Diagnosis) encoder(ctx context.Context, e probe.Encoder) {
 	}
 }
 
-// capabilities are what pahole can do since which version.
-var capabilities = []struct{ version, what string }{
-	{"1.22", "detached output"}, // --btf_encode_detached, which trees from 7.0 on need
-	{"1.26", "--btf_features"},
-	{"1.28", "distilled base"},
-}
-
-// version parses a version of the tables here.
-func version(text string) probe.Version {
-	v, err := probe.ParseVersion("v" + text)
-	if err != nil {
-		panic(err) // a test goes over the tables
-	}
-	return v
+// capabilities lists what some versions of pahole, and all of btf-ko, support.
+var capabilities = []struct{ versions, name string }{
+	{">= 1.22", "detached output"}, // --btf_encode_detached, which trees since 7.0 need
+	{">= 1.26", "--btf_features"},
+	{">= 1.28", "distilled base"},
 }
 
 func running(base string) Running {

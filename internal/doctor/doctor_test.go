@@ -26,11 +26,11 @@ func parsed(t *testing.T, text string) probe.Version {
 }
 
 // paholeOn is a diagnosis of a version of pahole in a tree with these flags of pahole's.
-func paholeOn(t *testing.T, text string, major, minor int, scripts string) *Diagnosis {
+func paholeOn(t *testing.T, text string, major, minor uint64, scripts string) *Diagnosis {
 	t.Helper()
 	return &Diagnosis{
 		Encoder: Encoder{Name: probe.Pahole, parsed: parsed(t, text), readable: true},
-		Tree:    &Tree{major: major, minor: minor, scripts: scripts},
+		Tree:    &Tree{release: linux(major, minor), scripts: scripts},
 	}
 }
 
@@ -40,19 +40,25 @@ func TestDefectsAreReportedWhereTheyApply(t *testing.T) {
 	none := func(*Diagnosis) {}
 	tests := []struct {
 		pahole       string
-		major, minor int
+		major, minor uint64
 		scripts      string
 		change       func(*Diagnosis)
 		want         string // in one of the findings; empty: there is none
 	}{
 		{"v1.17", 5, 11, old, none, ""},
 		{"v1.18", 5, 11, old, none, "size zero"},
+		{"v1.18-rc1", 5, 11, old, none, ""},
 		{"v1.21", 5, 11, old, none, "size zero"},
+		{"v1.21.3", 5, 11, old, none, "size zero"},
+		{"v1.22-rc1", 5, 11, old, none, "size zero"},
 		{"v1.21", 5, 11, flags, none, ""},
 		{"v1.22", 5, 11, old, none, ""},
 		{"v1.23", 5, 10, old, none, ""},
 		{"v1.24", 5, 10, old, none, "ENUM64"},
+		{"v1.24-12-gabc123", 5, 10, old, none, "ENUM64"},
+		{"v1.24-rc1", 5, 10, old, none, ""},
 		{"v1.30", 5, 19, old, none, "ENUM64"},
+		{"v2.0", 5, 19, old, none, "ENUM64"},
 		{"v1.24", 5, 10, flags, none, ""},
 		{"v1.24", 6, 0, old, none, ""},
 		{"v1.27", 6, 12, old, none, "6 to 7 GB"},
@@ -190,7 +196,7 @@ func TestWiring(t *testing.T) {
 		t.Fatal(err)
 	}
 	tree := recognised(headers)
-	if tree.Wiring != Upstream || tree.Version != "6.12.117+deb12-cloud-amd64" || !tree.headers || tree.before(6, 12) || !tree.before(6, 13) {
+	if tree.Wiring != Upstream || tree.Version != "6.12.117+deb12-cloud-amd64" || !tree.headers || tree.is("< 6.12") || !tree.is("< 6.13") {
 		t.Errorf("headers: %+v", tree)
 	}
 	d := Diagnosis{Tree: tree, Config: &Config{Path: ".config", all: map[string]string{"DEBUG_INFO_BTF": "y"}}}

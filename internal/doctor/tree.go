@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/Masterminds/semver/v3"
+
 	"github.com/kbtf/kbtf/kbuild"
 )
 
@@ -34,9 +36,9 @@ type Tree struct {
 	Encoder string `json:"encoder,omitempty"` // whom the wiring calls, if it is ours
 	Reason  string `json:"reason,omitempty"`  // why kconfig-probe patch would refuse it
 
-	major, minor int
-	headers      bool   // for external modules alone: they are not configured again
-	scripts      string // what is in the files that say flags of pahole's
+	release *semver.Version // without patch level and EXTRAVERSION
+	headers bool            // installed headers, which are not reconfigured
+	scripts string          // text of the files that pass flags to pahole
 }
 
 func readTree(dir string) (*Tree, error) {
@@ -52,18 +54,21 @@ func readTree(dir string) (*Tree, error) {
 		}
 		return string(m[1])
 	}
-	major, minor := number("VERSION"), number("PATCHLEVEL")
-	if t.major, err = strconv.Atoi(major); err == nil && minor != "" {
-		t.minor, _ = strconv.Atoi(minor)
-		t.Version = major + "." + minor
+	version, patchlevel := number("VERSION"), number("PATCHLEVEL")
+	if major, err := strconv.ParseUint(version, 10, 32); err == nil && patchlevel != "" {
+		minor, _ := strconv.ParseUint(patchlevel, 10, 32) // 0 if malformed
+		t.release = linux(major, minor)
+		t.Version = version + "." + patchlevel
 		if sub := number("SUBLEVEL"); sub != "" && sub != "0" {
 			t.Version += "." + sub
 		}
 		t.Version += number("EXTRAVERSION")
 	} else if t.Version = built(dir, "kernel.release"); t.Version != "" { // headers' Makefile may only include another
-		if _, err := fmt.Sscanf(t.Version, "%d.%d", &t.major, &t.minor); err != nil {
+		var major, minor uint64
+		if _, err := fmt.Sscanf(t.Version, "%d.%d", &major, &minor); err != nil {
 			return nil, notATree(dir, fmt.Errorf("its release is %q", t.Version))
 		}
+		t.release = linux(major, minor)
 	} else {
 		return nil, notATree(dir, errors.New("its Makefile has no VERSION and PATCHLEVEL"))
 	}
@@ -132,10 +137,11 @@ func (t *Tree) recognise() error {
 	return nil
 }
 
-// before tells whether the tree is older than a kernel.
-func (t *Tree) before(major, minor int) bool {
-	return t.major < major || t.major == major && t.minor < minor
-}
+// linux returns the version of the release Linux major.minor.
+func linux(major, minor uint64) *semver.Version { return semver.New(major, minor, 0, "", "") }
+
+// is reports whether the tree's release satisfies a semver constraint.
+func (t *Tree) is(constraint string) bool { return satisfies(t.release, constraint) }
 
 // tree judges how the tree is wired.
 func (d *Diagnosis) tree() {
