@@ -6,18 +6,21 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
+	"runtime"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 )
 
-// Limits on a broken encoder: configuring a kernel must never wait for one.
+// Limits on a broken encoder, which must not hang the configuration of a kernel.
 const (
 	timeout   = 5 * time.Second
-	grace     = 100 * time.Millisecond // for a child of it that holds the pipe open
-	mostBytes = 4096                   // of each of stdout and stderr
+	grace     = 100 * time.Millisecond // for children that keep the pipe open
+	maxOutput = 4096                   // bytes of stdout and of stderr
 )
 
 // Encoder is the command that turns DWARF into BTF.
@@ -53,30 +56,69 @@ func (e Encoder) Version(ctx context.Context) (Version, error) {
 	return v, nil
 }
 
+// run runs the command with one more argument and returns its stdout.
 func (e Encoder) run(ctx context.Context, flag string) (string, error) {
-	p, err := start(append(slices.Clone(e.words), flag))
-	if errors.Is(err, exec.ErrNotFound) {
-		return "", errors.New("not found in PATH")
-	} else if err != nil {
-		return "", fmt.Errorf("cannot start: %w", err)
+	ctx, stop := context.WithTimeoutCause(ctx, e.timeout,
+		fmt.Errorf("did not answer %s within %s", flag, e.timeout))
+	defer stop()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+
+	cmd := exec.CommandContext(ctx, e.words[0], slices.Concat(e.words[1:], []string{flag})...)
+	stdout := head{full: func() {
+		cancel(fmt.Errorf("printed more than %d bytes for %s", maxOutput, flag))
+	}}
+	var stderr head
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	cmd.Env = append(cmd.Environ(), "LC_ALL=C")
+	// A process group of its own, so that a wrapper is killed with its children.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	cmd.WaitDelay = grace
+
+	// Pdeathsig refers to the thread that starts the process, not to ours.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	err := cmd.Run()
+	if cmd.Process != nil {
+		// Kill the children left behind. The group's number is not reused as
+		// long as one of them is alive.
+		_ = cmd.Cancel()
 	}
-	ctx, cancel := context.WithTimeout(ctx, e.timeout)
-	defer cancel()
-	context.AfterFunc(ctx, p.kill)
-	status, err := p.wait()
+
+	var exit *exec.ExitError
 	switch {
-	case p.stdout.overflow:
-		return "", fmt.Errorf("printed more than %d bytes for %s", mostBytes, flag)
-	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		return "", fmt.Errorf("did not answer %s within %s", flag, e.timeout)
+	case context.Cause(ctx) == context.Canceled:
+		return "", fmt.Errorf("interrupted while waiting for %s", flag)
 	case ctx.Err() != nil:
-		return "", fmt.Errorf("interrupted while it was asked for %s", flag)
-	case err != nil:
-		return "", fmt.Errorf("cannot be waited for: %w", err)
-	case status != 0:
-		return "", fmt.Errorf("%s failed: %s%s", flag, describe(status), lastLine(string(p.stderr.buf)))
+		return "", context.Cause(ctx)
+	case errors.Is(err, exec.ErrNotFound):
+		return "", errors.New("not found in PATH")
+	case errors.As(err, &exit):
+		return "", fmt.Errorf("%s failed: %w%s", flag, exit, lastLine(string(stderr.buf)))
+	case err == nil || errors.Is(err, exec.ErrWaitDelay): // a child has the pipe open
+		return string(stdout.buf), nil
+	case cmd.Process == nil:
+		return "", fmt.Errorf("cannot start: %w", cause(err))
+	default:
+		return "", fmt.Errorf("cannot read the output of %s: %w", flag, err)
 	}
-	return string(p.stdout.buf), nil
+}
+
+// head is a writer that keeps the first maxOutput bytes.
+type head struct {
+	buf  []byte
+	full func() // if set, called for the first byte after these
+}
+
+func (h *head) Write(p []byte) (int, error) {
+	n := min(len(p), maxOutput-len(h.buf))
+	h.buf = append(h.buf, p[:n]...)
+	if n < len(p) && h.full != nil {
+		h.full()
+		return n, io.ErrShortWrite
+	}
+	return len(p), nil
 }
 
 // cause is err without the path that the message already names.
