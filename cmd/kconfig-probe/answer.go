@@ -22,7 +22,7 @@ func splitBTF(in *invocation) int {
 	encoder := encoderFlag(flags)
 	verbose := verboseFlag(flags)
 	return in.answer(flags, verbose, func() probe.Decision {
-		return probe.SplitBTF(untilInterrupted(), probe.NewEncoder(*encoder))
+		return probe.SplitBTF(untilInterrupted(), probe.NewCommand(*encoder))
 	})
 }
 
@@ -39,7 +39,7 @@ func btfModules(in *invocation) int {
 	encoder := encoderFlag(flags)
 	verbose := verboseFlag(flags)
 	return in.answer(flags, verbose, func() probe.Decision {
-		return probe.BTFModules(untilInterrupted(), *config, probe.NewEncoder(*encoder))
+		return probe.BTFModules(untilInterrupted(), *config, probe.NewCommand(*encoder))
 	})
 }
 
@@ -76,7 +76,7 @@ func version(in *invocation) int {
 	if status, ok := in.parse(flags, 0); !ok {
 		return status
 	}
-	v, err := probe.NewEncoder(*encoder).Version(untilInterrupted())
+	v, err := probe.NewCommand(*encoder).Version(untilInterrupted())
 	if err != nil {
 		return in.fail("%s", err)
 	}

@@ -88,7 +88,7 @@ func Examine(ctx context.Context, opt Options) (*Diagnosis, error) {
 	if opt.Encoder == "" {
 		opt.Encoder = defaultEncoder(d.Tree)
 	}
-	d.encoder(ctx, probe.NewEncoder(opt.Encoder))
+	d.encoder(ctx, probe.NewCommand(opt.Encoder))
 	if opt.Config != "" {
 		config, err := readConfig(opt.Config)
 		if err != nil {
@@ -132,7 +132,7 @@ func install(command string) string {
 	if filepath.Base(command) == probe.BTFKo {
 		return "put btf-ko into PATH: it comes with kconfig-probe"
 	}
-	path := probe.NewEncoder(probe.BTFKo).Path()
+	path := probe.NewCommand(probe.BTFKo).Path()
 	if path == "" {
 		return installPahole
 	}
@@ -149,14 +149,14 @@ func defaultEncoder(tree *Tree) string {
 	case tree != nil && tree.Encoder == probe.BTFKo:
 		return probe.BTFKo
 	case os.Getenv("PAHOLE") == "" && (tree == nil || tree.Wiring == Absent) &&
-		probe.NewEncoder(probe.Pahole).Path() == "" && probe.NewEncoder(probe.BTFKo).Path() != "":
+		probe.NewCommand(probe.Pahole).Path() == "" && probe.NewCommand(probe.BTFKo).Path() != "":
 		return probe.BTFKo
 	}
 	return ""
 }
 
 // encoder asks the encoder what it is.
-func (d *Diagnosis) encoder(ctx context.Context, e probe.Encoder) {
+func (d *Diagnosis) encoder(ctx context.Context, e probe.Command) {
 	d.Encoder = Encoder{Command: e.String(), Path: e.Path()}
 	v, err := e.Version(ctx)
 	if err != nil {

@@ -23,48 +23,57 @@ const (
 	maxOutput = 4096                   // bytes of stdout and of stderr
 )
 
-// Encoder is the command that turns DWARF into BTF.
-type Encoder struct {
-	words   []string // the program and words that go before its flags
+// Command is the command line of an encoder.
+type Command struct {
+	words   []string // the program and its first arguments
 	timeout time.Duration
 }
 
-// NewEncoder is the encoder for a command line such as "pahole" or
-// "ccache pahole"; an empty one means $PAHOLE, or else pahole.
-func NewEncoder(command string) Encoder {
-	for _, c := range []string{command, os.Getenv("PAHOLE"), Pahole} {
-		if words := strings.Fields(c); len(words) > 0 {
-			return Encoder{words, timeout}
+// NewCommand returns the Command for a command line such as "pahole" or
+// "ccache pahole". If line is empty, it is $PAHOLE, or else pahole.
+func NewCommand(line string) Command {
+	for _, l := range []string{line, os.Getenv("PAHOLE"), Pahole} {
+		if words := strings.Fields(l); len(words) > 0 {
+			return Command{words, timeout}
 		}
 	}
-	panic("unreachable: pahole is a word")
+	panic("unreachable")
 }
 
-func (e Encoder) String() string { return strings.Join(e.words, " ") }
+func (c Command) String() string { return strings.Join(c.words, " ") }
 
-// Version asks the encoder for its version. It returns within five seconds
-// and leaves no process of the encoder's group behind.
-func (e Encoder) Version(ctx context.Context) (Version, error) {
-	out, err := e.run(ctx, "--version")
+// Path returns the path of the program, or "" if it is not found.
+func (c Command) Path() string {
+	path, err := exec.LookPath(c.words[0])
 	if err != nil {
-		return Version{}, fmt.Errorf("%s: %w", e, err)
+		return ""
+	}
+	return path
+}
+
+// Version runs the encoder with --version and parses its output. It returns
+// within about five seconds and kills the process group of the encoder.
+func (c Command) Version(ctx context.Context) (Version, error) {
+	out, err := c.run(ctx, "--version")
+	if err != nil {
+		return Version{}, fmt.Errorf("%s: %w", c, err)
 	}
 	v, err := ParseVersion(out)
 	if err != nil {
-		return Version{}, fmt.Errorf("%s: --version %w", e, err)
+		return Version{}, fmt.Errorf("%s: --version %w", c, err)
 	}
 	return v, nil
 }
 
 // run runs the command with one more argument and returns its stdout.
-func (e Encoder) run(ctx context.Context, flag string) (string, error) {
-	ctx, stop := context.WithTimeoutCause(ctx, e.timeout,
-		fmt.Errorf("did not answer %s within %s", flag, e.timeout))
+func (c Command) run(ctx context.Context, flag string) (string, error) {
+	ctx, stop := context.WithTimeoutCause(ctx, c.timeout,
+		fmt.Errorf("did not answer %s within %s", flag, c.timeout))
 	defer stop()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 
-	cmd := exec.CommandContext(ctx, e.words[0], slices.Concat(e.words[1:], []string{flag})...)
+	cmd := exec.CommandContext(ctx, c.words[0], slices.Concat(c.words[1:], []string{flag})...)
 	stdout := head{full: func() {
 		cancel(fmt.Errorf("printed more than %d bytes for %s", maxOutput, flag))
 	}}
@@ -76,7 +85,7 @@ func (e Encoder) run(ctx context.Context, flag string) (string, error) {
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = grace
 
-	// Pdeathsig refers to the thread that starts the process, not to ours.
+	// Pdeathsig is sent when the thread that started the process exits.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	err := cmd.Run()
@@ -108,7 +117,7 @@ func (e Encoder) run(ctx context.Context, flag string) (string, error) {
 // head is a writer that keeps the first maxOutput bytes.
 type head struct {
 	buf  []byte
-	full func() // if set, called for the first byte after these
+	full func() // if set, called when more is written
 }
 
 func (h *head) Write(p []byte) (int, error) {
@@ -121,7 +130,7 @@ func (h *head) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// cause is err without the path that the message already names.
+// cause returns err without the path, which the message already names.
 func cause(err error) error {
 	var pe *os.PathError
 	if errors.As(err, &pe) {
@@ -130,8 +139,7 @@ func cause(err error) error {
 	return err
 }
 
-// lastLine is the last line that the encoder wrote to stderr, as the end of a
-// message.
+// lastLine returns the last line of stderr, quoted, to end a message with.
 func lastLine(stderr string) string {
 	lines := strings.Split(strings.TrimSpace(stderr), "\n")
 	last := strings.TrimSpace(lines[len(lines)-1])
