@@ -90,17 +90,14 @@ func (d *Diagnosis) againstConfig(path string) error {
 	return nil
 }
 
-var (
-	structModule = regexp.MustCompile(`(?ms)^struct module \{.*?^\}`)
-	configSymbol = regexp.MustCompile(`CONFIG_([A-Z0-9_]+)`)
-)
-
 // structModuleSymbols returns the symbols in the preprocessor conditions within struct module.
 func structModuleSymbols(header string) (symbols []string) {
 	text, err := os.ReadFile(header)
 	if err != nil {
 		return nil
 	}
+	structModule := regexp.MustCompile(`(?ms)^struct module \{.*?^\}`)
+	configSymbol := regexp.MustCompile(`CONFIG_([A-Z0-9_]+)`)
 	for line := range strings.Lines(string(structModule.Find(text))) {
 		if strings.HasPrefix(line, "#if") || strings.HasPrefix(line, "#elif") {
 			for _, m := range configSymbol.FindAllStringSubmatch(line, -1) {

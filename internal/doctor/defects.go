@@ -69,7 +69,7 @@ var defects = []defect{
 		versions: "< 1.29",
 		severity: Warning,
 		when: func(d *Diagnosis) bool {
-			return d.Tree != nil && parallel.MatchString(d.Tree.scripts) &&
+			return d.Tree != nil && parallel(d.Tree.scripts) &&
 				!strings.Contains(d.Tree.scripts, "reproducible_build")
 		},
 		text:   "pahole before 1.29 with -j encodes types in random order: builds are not reproducible",
@@ -86,8 +86,10 @@ var defects = []defect{
 	},
 }
 
-// parallel matches the flag that makes pahole use several threads: -j, or -j$(JOBS).
-var parallel = regexp.MustCompile(`(?m)(?:^|[\s"])-j(?:\$|[\s"]|$)`)
+// parallel reports whether scripts pass -j or -j$(JOBS) to pahole.
+func parallel(scripts string) bool {
+	return regexp.MustCompile(`(?m)(?:^|[\s"])-j(?:\$|[\s"]|$)`).MatchString(scripts)
+}
 
 // defects reports the defects of the encoder that affect this tree.
 func (d *Diagnosis) defects() {

@@ -95,12 +95,6 @@ func notATree(dir string, err error) error {
 	return fmt.Errorf("%s: not a kernel tree: %w", dir, err)
 }
 
-var (
-	kconfigSymbol = regexp.MustCompile(`(?m)^(config |CONFIG_)DEBUG_INFO_BTF_MODULES\b`)
-	encodeCommand = regexp.MustCompile(`(?m)^ *cmd_btf_ko *=`)
-	exceptCall    = regexp.MustCompile(`\$\(call if_changed_except,\w+,(.*)`)
-)
-
 // recognise sets t.Wiring. kbuild comes first, as it recognises its own patch byte for byte.
 func (t *Tree) recognise() error {
 	if applied, err := kbuild.Applied(t.Path); err == nil && applied != nil {
@@ -119,7 +113,8 @@ func (t *Tree) recognise() error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) { // before 5.6
 		return notATree(t.Path, err)
 	}
-	symbol, command := kconfigSymbol.Match(kconfig), encodeCommand.Match(modfinal)
+	symbol := regexp.MustCompile(`(?m)^(config |CONFIG_)DEBUG_INFO_BTF_MODULES\b`).Match(kconfig)
+	command := regexp.MustCompile(`(?m)^ *cmd_btf_ko *=`).Match(modfinal)
 	t.Wiring = Absent
 	switch {
 	case symbol != command:
@@ -127,6 +122,7 @@ func (t *Tree) recognise() error {
 	case symbol:
 		t.Wiring = Upstream
 		// With objtree=. make names the prerequisite vmlinux, which filter-out of ./vmlinux does not match.
+		exceptCall := regexp.MustCompile(`\$\(call if_changed_except,\w+,(.*)`)
 		if call := exceptCall.FindSubmatch(modfinal); call != nil && strings.Contains(string(call[1]), "$(objtree)") {
 			t.Wiring = Broken
 		}
