@@ -11,7 +11,8 @@ import (
 	"github.com/kbtf/kbtf/kbuild"
 )
 
-const patchUsage = `kconfig-probe patch TREE [--encoder=btf-ko|pahole] [--helper=modfinal|kbuild-include] [-o FILE | --apply | --check | --revert]
+const patchUsage = `kconfig-probe patch TREE [--encoder=btf-ko|pahole] [--helper=modfinal|kbuild-include] ` +
+	`[-o FILE | --apply | --check | --revert]
 
 Prints a patch, for git am, that makes the kernel tree TREE generate BTF for
 modules: symbols in lib/Kconfig.debug, the rule in Makefile.modfinal, and what
@@ -118,7 +119,8 @@ func (in *invocation) report(tree, what string, p *kbuild.Plan) {
 	}
 }
 
-const fragmentUsage = `kconfig-probe fragment kconfig|makefile|modfinal [--encoder=btf-ko|pahole] [--helper=modfinal|kbuild-include]
+const fragmentUsage = `kconfig-probe fragment kconfig|makefile|modfinal ` +
+	`[--encoder=btf-ko|pahole] [--helper=modfinal|kbuild-include]
 
 Prints what kconfig-probe patch inserts into a tree like 5.10, to merge by hand:
 kconfig into lib/Kconfig.debug after DEBUG_INFO_BTF, makefile into Makefile,

@@ -67,7 +67,7 @@ func (d *Diagnosis) config() {
 			found = append(found, "BPF_SYSCALL not set")
 		}
 		if len(found) > 0 {
-			configure = "change " + strings.Join(found, ", ") + ", on which DEBUG_INFO_BTF depends; then " + configure
+			configure = "fix its dependencies (" + strings.Join(found, ", ") + "), then " + configure
 		}
 		d.problem(configure, "%s: DEBUG_INFO_BTF is not set", c.Path)
 	case !c.is("MODULES"):
@@ -89,19 +89,18 @@ func (d *Diagnosis) config() {
 		return
 	}
 	if is := d.Encoder.parsed.Numeric(); was != is {
+		made := "without pahole"
+		if was > 0 {
+			made = "with pahole " + dotted(was)
+		}
 		d.warn("run make olddefconfig, and check the changes with scripts/diffconfig .config.old .config",
-			"%s: made with pahole %s, but the encoder is pahole %s: the next make changes symbols that depend on the version",
-			c.Path, dotted(was), dotted(is))
+			"%s: made %s, but the encoder is pahole %s: the next make changes symbols that depend on the version",
+			c.Path, made, dotted(is))
 	}
 }
 
 // loadErrors are the symptoms of a struct module of another size.
 const loadErrors = "(\"Invalid relocation target\", ENOEXEC, or a wrong size of .gnu.linkonce.this_module)"
 
-// dotted formats a version that the kernel writes as 124 as 1.24.
-func dotted(n uint64) string {
-	if n == 0 {
-		return "none" // the kernel found no pahole
-	}
-	return fmt.Sprintf("%d.%d", n/100, n%100)
-}
+// dotted formats the version that the kernel writes as 124 as 1.24.
+func dotted(n uint64) string { return fmt.Sprintf("%d.%d", n/100, n%100) }
