@@ -12,14 +12,14 @@ import (
 
 var interrupts = []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP}
 
-// patience is how long an encoder takes at most that does not hang. Catching
-// signals takes 0.3 ms, a tenth of what such an encoder and we take together,
-// so only others are worth it.
+// patience is the time after which an encoder is assumed to hang, and signals
+// are caught. Catching them from the start would cost every run 0.3 ms.
 var patience = 20 * time.Millisecond
 
-// untilInterrupted is the context of asking an encoder. It has a process group
-// of its own, so an interrupt has to reach it, and what it started, through
-// us. Before patience is over the interrupt ends us, and the encoder with us.
+// untilInterrupted returns a context that an interrupt cancels. An encoder has
+// its own process group, so that the terminal does not interrupt it and its
+// children. Before patience is over, an interrupt ends this process, and
+// Pdeathsig the encoder.
 func untilInterrupted() context.Context {
 	ctx, cancel := context.WithCancel(context.Background())
 	time.AfterFunc(patience, func() {
@@ -31,7 +31,7 @@ func untilInterrupted() context.Context {
 	return ctx
 }
 
-// withoutInterrupts is for what is done as a whole or not at all.
+// withoutInterrupts runs do, which must not be left half done.
 func withoutInterrupts(do func() error) error {
 	signal.Ignore(interrupts...)
 	defer signal.Reset(interrupts...)
