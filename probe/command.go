@@ -66,8 +66,8 @@ func (c Command) Version(ctx context.Context) (Version, error) {
 }
 
 // run runs the command with one more argument and returns its stdout.
-func (c Command) run(ctx context.Context, flag string) (string, error) {
-	ctx, stop := context.WithTimeoutCause(ctx, c.timeout,
+func (c Command) run(parent context.Context, flag string) (string, error) {
+	ctx, stop := context.WithTimeoutCause(parent, c.timeout,
 		fmt.Errorf("did not answer %s within %s", flag, c.timeout))
 	defer stop()
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -97,7 +97,7 @@ func (c Command) run(ctx context.Context, flag string) (string, error) {
 
 	var exit *exec.ExitError
 	switch {
-	case context.Cause(ctx) == context.Canceled:
+	case parent.Err() != nil:
 		return "", fmt.Errorf("interrupted while waiting for %s", flag)
 	case ctx.Err() != nil:
 		return "", context.Cause(ctx)

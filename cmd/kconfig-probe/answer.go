@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/spf13/pflag"
@@ -21,8 +22,8 @@ func splitBTF(in *invocation) int {
 	flags := in.flags()
 	encoder := encoderFlag(flags)
 	verbose := verboseFlag(flags)
-	return in.answer(flags, verbose, func() probe.Decision {
-		return probe.SplitBTF(untilInterrupted(), probe.NewCommand(*encoder))
+	return in.answer(flags, verbose, func(ctx context.Context) probe.Decision {
+		return probe.SplitBTF(ctx, probe.NewCommand(*encoder))
 	})
 }
 
@@ -37,20 +38,22 @@ func btfModules(in *invocation) int {
 	config := flags.String("config", ".config", "a kernel configuration `FILE` (default .config)")
 	encoder := encoderFlag(flags)
 	verbose := verboseFlag(flags)
-	return in.answer(flags, verbose, func() probe.Decision {
-		return probe.BTFModules(untilInterrupted(), *config, probe.NewCommand(*encoder))
+	return in.answer(flags, verbose, func(ctx context.Context) probe.Decision {
+		return probe.BTFModules(ctx, *config, probe.NewCommand(*encoder))
 	})
 }
 
 // answer prints y or n, also on errors, because Kconfig reads it.
-func (in *invocation) answer(flags *pflag.FlagSet, verbose *bool, decide func() probe.Decision) int {
+func (in *invocation) answer(flags *pflag.FlagSet, verbose *bool, decide func(context.Context) probe.Decision) int {
 	if status, ok := in.parse(flags, 0); !ok {
 		if status != exitYes {
 			fmt.Fprintln(in.stdout, probe.Unknown)
 		}
 		return status
 	}
-	d := decide()
+	ctx, stop := untilInterrupted()
+	defer stop()
+	d := decide(ctx)
 	if *verbose || d.Answer == probe.Unknown {
 		cli.Say(in.stderr, "kconfig-probe: %s", d.Reason)
 	}
@@ -75,7 +78,9 @@ func version(in *invocation) int {
 	if status, ok := in.parse(flags, 0); !ok {
 		return status
 	}
-	v, err := probe.NewCommand(*encoder).Version(untilInterrupted())
+	ctx, stop := untilInterrupted()
+	defer stop()
+	v, err := probe.NewCommand(*encoder).Version(ctx)
 	if err != nil {
 		return in.fail("%s", err)
 	}

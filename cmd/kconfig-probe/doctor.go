@@ -32,7 +32,9 @@ func doctorCommand(in *invocation) int {
 		return status
 	}
 	opt.Encoder, opt.Tree = *encoder, flags.Arg(0)
-	d, err := doctor.Examine(untilInterrupted(), opt)
+	ctx, stop := untilInterrupted()
+	defer stop()
+	d, err := doctor.Examine(ctx, opt)
 	if err != nil {
 		return in.fail("%s", pathFirst(err))
 	}

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 )
 
 // files returns the contents of the files in a directory, by path.
@@ -72,7 +71,6 @@ func FuzzRun(f *testing.F) {
 	} {
 		f.Add(line)
 	}
-	patience = time.Hour // do not catch signals
 	f.Fuzz(func(t *testing.T, line string) {
 		if strings.ContainsAny(line, "/\x00") || strings.Contains(line, "..") { // outside dir
 			return
