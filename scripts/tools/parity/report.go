@@ -54,7 +54,9 @@ func report(o options, oracleName, encoderName string, outcomes []outcome) error
 			explained++
 			fmt.Printf("%s: explained: %s\n", out.path, join(out.deviations))
 		default:
-			different++
+			if different++; different <= 10 {
+				fmt.Printf("%s: different\n", out.path)
+			}
 		}
 		if o.list && !out.result.Equal() {
 			list(o, out, oracle.name, encoder.name)
