@@ -40,38 +40,36 @@ func shadowedVariables(d *differences) error {
 		onOneSide[v]--
 	}
 	moved := make(map[btfdiff.Variable]bool) // where pahole takes the shadowed ones to be
-	visible := make(map[string]bool)         // names that also stand for a variable that is not shadowed
+	hidden := make(map[string]bool)          // by name: all variables of it are shadowed
 	for _, v := range ours {
-		if s, ok := shadows[place{v.Section, v.Name, v.Offset}]; ok {
+		s, ok := shadows[placeOf(v)]
+		and(hidden, v.Name, ok)
+		if ok {
 			moved[btfdiff.Variable{Section: s.section, Name: v.Name, Offset: s.offset, Size: v.Size}] = true
-		} else {
-			visible[v.Name] = true
 		}
 	}
 	explained := make(map[string]bool) // by DATASEC
 	for v, side := range onOneSide {
-		_, shadowed := shadows[place{v.Section, v.Name, v.Offset}]
-		if side == 0 {
-			continue
+		if _, ok := shadows[placeOf(v)]; side != 0 {
+			and(explained, v.Section, side > 0 && ok || side < 0 && moved[v])
 		}
-		fine := side > 0 && shadowed || side < 0 && moved[v]
-		if before, ok := explained[v.Section]; ok {
-			fine = fine && before
-		}
-		explained[v.Section] = fine
-	}
-	named := make(map[string]bool)
-	for _, v := range ours {
-		named[v.Name] = true
 	}
 	datasec := func(class btfdiff.Class) bool {
 		return class.Kind == btfdiff.Datasec && explained[class.Name]
 	}
 	d.onlyOracle = without(d.onlyOracle, datasec)
 	d.onlyEncoder = without(d.onlyEncoder, func(class btfdiff.Class) bool {
-		return datasec(class) || class.Kind == btfdiff.Var && named[class.Name] && !visible[class.Name]
+		return datasec(class) || class.Kind == btfdiff.Var && hidden[class.Name]
 	})
 	return nil
+}
+
+// and keeps in a map whether all values of a key are true.
+func and(all map[string]bool, key string, value bool) {
+	if before, ok := all[key]; ok {
+		value = value && before
+	}
+	all[key] = value
 }
 
 // A place is where the symbol table has a variable.
@@ -79,6 +77,8 @@ type place struct {
 	section, name string
 	offset        uint32
 }
+
+func placeOf(v btfdiff.Variable) place { return place{v.Section, v.Name, v.Offset} }
 
 // A shadow is where pahole takes a variable to be.
 type shadow struct {
