@@ -8,7 +8,7 @@ import (
 	"github.com/kbtf/kbtf/internal/encode"
 )
 
-// rules is the value of --compat: a version of pahole, whose rules for functions to follow.
+// rules is the value of --compat: the version of pahole whose rules for functions apply.
 type rules encode.Rules
 
 var rulesByVersion = map[string]encode.Rules{
