@@ -125,6 +125,11 @@ traps: ## try our wiring and upstream's on eight real trees: no module with stal
 	scripts/setup test real
 	$(GO) test -tags real -count=1 -timeout 20m -run 'TestRealTraps|TestKconfig|TestGenBTF|TestRealTrees' -v ./kbuild
 
+.PHONY: patches
+patches: ## renew patches/ from the newest version of each real tree
+	scripts/setup test real
+	$(GO) test -tags real -count=1 -run TestRealTrees ./kbuild -update
+
 .PHONY: rebuild
 rebuild: ## edit a function of a real kernel (KERNEL): what make does then, by upstream's rule and ours
 	scripts/setup e2e

@@ -9,23 +9,24 @@ import (
 	"strings"
 )
 
-// readConfig reads a .config or auto.conf: the values of the symbols that are
-// set, by their names without CONFIG_. As in Kconfig the last assignment wins.
-func readConfig(file string) (map[string]string, error) {
+// ReadConfig reads a .config or auto.conf and returns the values of the symbols
+// that are set, keyed by name without CONFIG_. As in Kconfig, the last
+// assignment wins.
+func ReadConfig(file string) (map[string]string, error) {
 	f, err := os.Open(file)
 	if err != nil {
 		return nil, fmt.Errorf("%s: cannot read the configuration: %w", file, cause(err))
 	}
 	defer f.Close()
 
-	set := map[string]string{}
+	symbols := map[string]string{}
 	lines := bufio.NewScanner(f)
 	n := 0
 	for lines.Scan() {
 		n++
 		line := strings.TrimSpace(lines.Text())
 		if unset, ok := strings.CutSuffix(line, " is not set"); ok {
-			delete(set, strings.TrimPrefix(unset, "# CONFIG_"))
+			delete(symbols, strings.TrimPrefix(unset, "# CONFIG_"))
 			continue
 		}
 		if line == "" || line[0] == '#' {
@@ -34,12 +35,12 @@ func readConfig(file string) (map[string]string, error) {
 		symbol, value, ok := strings.Cut(line, "=")
 		name, isSymbol := strings.CutPrefix(symbol, "CONFIG_")
 		if !ok || !isSymbol {
-			return nil, fmt.Errorf("%s:%d: %s is not a line of a kernel configuration", file, n, quote(line))
+			return nil, fmt.Errorf("%s:%d: not a kernel configuration: %s", file, n, quote(line))
 		}
-		set[name] = value
+		symbols[name] = value
 	}
 	if err := lines.Err(); err != nil {
 		return nil, fmt.Errorf("%s:%d: cannot read the configuration: %w", file, n+1, cause(err))
 	}
-	return set, nil
+	return symbols, nil
 }

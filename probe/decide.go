@@ -7,31 +7,32 @@ import (
 	"fmt"
 )
 
-// SplitBTF decides PAHOLE_HAS_SPLIT_BTF: can this encoder write BTF that
-// refers to the BTF of vmlinux?
-func SplitBTF(ctx context.Context, e Encoder) Decision {
-	v, err := e.Version(ctx)
+// SplitBTF decides PAHOLE_HAS_SPLIT_BTF: whether the encoder supports split BTF,
+// that is, BTF that refers to the BTF of vmlinux.
+func SplitBTF(ctx context.Context, encoder Command) Decision {
+	v, err := encoder.Version(ctx)
 	if err != nil {
 		return Decision{Unknown, err.Error()}
 	}
 	if !v.SplitsBTF() {
 		return Decision{No, fmt.Sprintf("%s: %s %s is older than %d.%d, the first with split BTF",
-			e, v.Encoder, v.Text, splitSince[0], splitSince[1])}
+			encoder, v.Encoder, v.Text, splitBTFSince.Major(), splitBTFSince.Minor())}
 	}
-	return Decision{Yes, fmt.Sprintf("%s: %s %s writes split BTF", e, v.Encoder, v.Text)}
+	return Decision{Yes, fmt.Sprintf("%s: %s %s supports split BTF", encoder, v.Encoder, v.Text)}
 }
 
 // BTFModules decides DEBUG_INFO_BTF_MODULES for the configuration in the file
-// config: DEBUG_INFO_BTF && MODULES && PAHOLE_HAS_SPLIT_BTF.
-func BTFModules(ctx context.Context, config string, e Encoder) Decision {
-	set, err := readConfig(config)
+// config: DEBUG_INFO_BTF && MODULES && PAHOLE_HAS_SPLIT_BTF. It does not run the
+// encoder if the configuration lacks one of the first two.
+func BTFModules(ctx context.Context, config string, encoder Command) Decision {
+	symbols, err := ReadConfig(config)
 	if err != nil {
 		return Decision{Unknown, err.Error()}
 	}
-	for _, symbol := range []string{"DEBUG_INFO_BTF", "MODULES"} {
-		if set[symbol] != "y" {
-			return Decision{No, fmt.Sprintf("%s: CONFIG_%s is not y", config, symbol)}
+	for _, name := range []string{"DEBUG_INFO_BTF", "MODULES"} {
+		if symbols[name] != "y" {
+			return Decision{No, fmt.Sprintf("%s: CONFIG_%s is not y", config, name)}
 		}
 	}
-	return SplitBTF(ctx, e)
+	return SplitBTF(ctx, encoder)
 }

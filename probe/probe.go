@@ -1,22 +1,29 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-// Package probe decides what a BTF encoder and a kernel configuration allow.
+// Package probe decides what a BTF encoder and a kernel configuration allow, for
+// Kconfig and make.
 //
-// Every question has a [Decision]: y, n, or n because nobody could tell, each
-// with its reason. Kconfig sees only y and n; a person reads the reason.
+// [NewCommand] returns the encoder to ask: pahole, btf-ko, or a wrapper such as
+// ccache with its arguments. [SplitBTF] runs it with --version and decides whether
+// it supports split BTF; [BTFModules] decides whether a configuration can have
+// BTF for modules. Both return a [Decision]: yes, no or unknown, with a reason.
+// They never return an error, because Kconfig needs an answer: unknown counts as
+// no, and the reason is for the user.
+//
+// [ParseVersion] accepts the versions that pahole, btf-ko and the distributions
+// that package them print. A [Version] contains a semantic version to compare.
 package probe
 
-// Answer is what Kconfig, make or a shell gets to know.
+// Answer is the answer to a question of Kconfig, make or a shell.
 type Answer int
 
 const (
-	// Unknown counts as no: the question could not be answered.
-	Unknown Answer = iota
+	Unknown Answer = iota // the question could not be answered; counts as no
 	No
 	Yes
 )
 
-// String is the answer as Kconfig spells it: y or n.
+// String returns the answer in the form that Kconfig reads: y or n.
 func (a Answer) String() string {
 	if a == Yes {
 		return "y"
@@ -24,7 +31,7 @@ func (a Answer) String() string {
 	return "n"
 }
 
-// ExitStatus is 0 for yes, 1 for no and 2 when it is unknown.
+// ExitStatus returns 0 for yes, 1 for no and 2 for unknown.
 func (a Answer) ExitStatus() int {
 	switch a {
 	case Yes:
@@ -36,8 +43,8 @@ func (a Answer) ExitStatus() int {
 	}
 }
 
-// Decision is an answer and the one line that says why.
+// Decision is an answer with its reason.
 type Decision struct {
 	Answer Answer
-	Reason string
+	Reason string // one line
 }

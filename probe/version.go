@@ -5,39 +5,38 @@ package probe
 import (
 	"fmt"
 	"math"
-	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/Masterminds/semver/v3"
 )
 
-// The encoders whose version line is understood. pahole prints its version
-// alone, so a line without a name is pahole's.
+// Names of the encoders whose versions ParseVersion accepts. pahole prints its
+// version without a name.
 const (
 	Pahole = "pahole"
 	BTFKo  = "btf-ko"
 )
 
-// A release is the numbers of a version: major, minor, patch level.
-type release [3]uint64
-
-// splitSince is the first release of pahole that writes split BTF. btf-ko
-// always has: it is what btf-ko is for.
-var splitSince = release{1, 19}
+// splitBTFSince is the first release of pahole that encodes split BTF.
+var splitBTFSince = semver.New(1, 19, 0, "", "")
 
 // Version is an encoder's answer to --version.
 type Version struct {
 	Encoder string // Pahole or BTFKo
 	Text    string // the version as printed, without the encoder's name
-	release release
-	before  bool // a pre-release: older than the release
+
+	// Number is Text as a semantic version, for comparisons and constraints.
+	// Commits after a release and package revisions count as the release:
+	// v1.24-12-gabc123 and 1.24-4.1 are 1.24.0. Pre-releases are older than the
+	// release: v1.19-rc1 is 1.19.0-rc.1.
+	Number *semver.Version
 }
 
-// ParseVersion reads what an encoder and its distribution print for --version:
-// an optional name, an optional v, two or three numbers, a suffix that ends at
-// the first blank, and perhaps a remark in parentheses. Commits after a release
-// (v1.24-12-gabc123 of git describe, 1.24+r29+g02d67c5 of Arch Linux) and a
-// distribution's package revision count as the release.
+// ParseVersion parses the output of an encoder's --version: an optional name,
+// an optional v, two or three numbers, a suffix up to the first blank, and an
+// optional remark in parentheses.
 func ParseVersion(output string) (Version, error) {
 	line, _, _ := strings.Cut(strings.TrimSpace(output), "\n")
 	line = strings.TrimRight(line, " \t\r")
@@ -50,14 +49,14 @@ func ParseVersion(output string) (Version, error) {
 		return Version{}, fmt.Errorf("printed %s, which is not a version", quote(line))
 	case v.Encoder != Pahole && v.Encoder != BTFKo:
 		return Version{}, fmt.Errorf("printed %s, which is neither pahole nor btf-ko", quote(line))
-	case slices.Max(v.release[:]) > math.MaxUint32:
+	case max(v.Number.Major(), v.Number.Minor(), v.Number.Patch()) > math.MaxUint32:
 		return Version{}, fmt.Errorf("printed %s, which is not a version: number out of range", quote(line))
 	}
 	return v, nil
 }
 
-// parseLine reads a line with a version. It does without regular expressions:
-// to compile one takes a tenth of a millisecond, for each question of Kconfig.
+// parseLine parses the line with the version. semver.NewVersion rejects many of
+// the suffixes that distributions add.
 func parseLine(line string) (v Version, ok bool) {
 	v.Encoder = Pahole
 	if name, rest, found := strings.Cut(line, " "); found && isName(name) {
@@ -71,13 +70,14 @@ func parseLine(line string) (v Version, ok bool) {
 	major, rest, isMajor := cutNumber(strings.TrimPrefix(v.Text, "v"))
 	rest, dotted := strings.CutPrefix(rest, ".")
 	minor, rest, isMinor := cutNumber(rest)
-	v.release = release{major, minor}
+	var patch uint64
 	if after, found := strings.CutPrefix(rest, "."); found {
-		if patch, after, ok := cutNumber(after); ok && isSuffix(after) {
-			v.release[2], rest = patch, after
+		// In 1.22.1fc35 and 1.22.fc35, what follows the minor version is a suffix.
+		if n, after, ok := cutNumber(after); ok && isSuffix(after) {
+			patch, rest = n, after
 		}
 	}
-	v.before = isPreRelease(rest)
+	v.Number = semver.New(major, minor, patch, preRelease(rest), "")
 	return v, isMajor && dotted && isMinor && isSuffix(rest)
 }
 
@@ -87,8 +87,7 @@ func isName(s string) bool {
 	})
 }
 
-// isSuffix tells whether s can follow the numbers of a version: nothing, or
-// what is set off from them.
+// isSuffix reports whether s can follow the numbers of a version.
 func isSuffix(s string) bool {
 	return s == "" || (strings.ContainsRune("-+~.", rune(s[0])) || strings.HasPrefix(s, "rc")) &&
 		!strings.ContainsFunc(s, func(c rune) bool {
@@ -99,7 +98,8 @@ func isSuffix(s string) bool {
 func isLetter(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' }
 func isDigit(c byte) bool  { return '0' <= c && c <= '9' }
 
-// cutNumber cuts a number off; what does not fit is the largest one.
+// cutNumber cuts a leading number off s. Numbers above math.MaxUint64 are
+// returned as that.
 func cutNumber(s string) (n uint64, rest string, ok bool) {
 	end := 0
 	for end < len(s) && isDigit(s[end]) {
@@ -109,47 +109,52 @@ func cutNumber(s string) (n uint64, rest string, ok bool) {
 	return n, s[end:], end > 0
 }
 
-// isPreRelease tells -rc1, rc1, -rc1-5-gabc123, and ~git2020 or whatever else
-// follows the tilde of dpkg and rpm, from other suffixes.
-func isPreRelease(suffix string) bool {
-	if suffix == "" || suffix[0] == '~' {
-		return suffix != ""
+// preRelease returns the pre-release part of a semantic version for a suffix,
+// or "" if the suffix does not mean a pre-release: rc.1 for -rc1, rc1 and
+// -rc1-5-gabc123, and 0 for ~git2020, as dpkg and rpm sort ~ before the release.
+func preRelease(suffix string) string {
+	word, tilde := strings.CutPrefix(suffix, "~")
+	if !tilde && suffix != "" && strings.ContainsRune("-.", rune(suffix[0])) {
+		word = suffix[1:]
 	}
-	if suffix[0] == '-' || suffix[0] == '.' {
-		suffix = suffix[1:]
+	for _, name := range []string{"rc", "pre", "beta", "alpha"} {
+		if after, found := strings.CutPrefix(word, name); found {
+			if n, _, ok := cutNumber(after); ok {
+				return fmt.Sprintf("%s.%d", name, n)
+			}
+			return name
+		}
 	}
-	return slices.ContainsFunc([]string{"rc", "pre", "alpha", "beta"}, func(word string) bool {
-		return strings.HasPrefix(suffix, word)
-	})
+	if tilde {
+		return "0"
+	}
+	return ""
 }
 
-// isSince reports whether v is as old as the release, or newer.
-func (v Version) isSince(r release) bool {
-	order := slices.Compare(v.release[:], r[:])
-	return order > 0 || order == 0 && !v.before
+// SplitsBTF reports whether this version encodes split BTF. All versions of
+// btf-ko do.
+func (v Version) SplitsBTF() bool {
+	return v.Encoder == BTFKo || v.Number.GreaterThanEqual(splitBTFSince)
 }
 
-// SplitsBTF reports whether this version writes split BTF.
-func (v Version) SplitsBTF() bool { return v.Encoder == BTFKo || v.isSince(splitSince) }
-
-// Numeric is the newest release that v is at least as new as, in the form
-// that kernel trees compare: 1.24 is 124. The kernel concatenates the digits,
-// which makes 2.0 twenty and 1.100 eleven hundred; here a minor above 99 stays
-// 99, so that the numbers have the order of the versions (1.100 is 199, 2.0 is
-// 200) and a pre-release counts as the version before (1.19-rc1 is 118).
+// Numeric returns the newest release not newer than v in the form that kernel
+// trees compare: 124 for 1.24. The kernel concatenates the digits, so that 2.0
+// becomes 20 and 1.100 becomes 1100. Numeric keeps the order of the versions
+// instead: 2.0 is 200, minor versions above 99 count as 99, and a pre-release
+// counts as the version before, so 1.19-rc1 is 118.
 func (v Version) Numeric() uint64 {
-	n := v.release[0]*100 + min(v.release[1], 99)
-	if v.release[2] == 0 && v.before && n > 0 {
+	n := v.Number.Major()*100 + min(v.Number.Minor(), 99)
+	if v.Number.Patch() == 0 && v.Number.Prerelease() != "" && n > 0 {
 		n--
 	}
 	return n
 }
 
-// quote bounds what a broken encoder can put into a message.
+// quote limits how much of a broken encoder's output a message quotes.
 func quote(s string) string {
-	const most = 60 // bytes
-	if len(s) > most {
-		return strconv.Quote(s[:most]) + "..."
+	const limit = 60 // bytes
+	if len(s) > limit {
+		return strconv.Quote(s[:limit]) + "..."
 	}
 	return strconv.Quote(s)
 }

@@ -17,7 +17,7 @@ func TestParseVersion(t *testing.T) {
 		numeric uint64
 		splits  bool
 	}{
-		// What pahole prints, with and without its v and its newline.
+		// With and without the v and the newline.
 		{"v1.24", Pahole, "v1.24", 124, true},
 		{"1.24", Pahole, "1.24", 124, true},
 		{"v1.24\n", Pahole, "v1.24", 124, true},
@@ -35,7 +35,7 @@ func TestParseVersion(t *testing.T) {
 		{"v1.18", Pahole, "v1.18", 118, false},
 		{"v1.18.9", Pahole, "v1.18.9", 118, false},
 
-		// Numbers are numbers, not digits.
+		// Numbers compare as numbers.
 		{"v1.9", Pahole, "v1.9", 109, false},
 		{"v1.100", Pahole, "v1.100", 199, true},
 		{"v1.025", Pahole, "v1.025", 125, true},
@@ -55,14 +55,14 @@ func TestParseVersion(t *testing.T) {
 		{"v1.22.1-rc2", Pahole, "v1.22.1-rc2", 122, true},
 		{"v0.0-rc1", Pahole, "v0.0-rc1", 0, false},
 
-		// Commits after a release are newer than it, but not the next one.
+		// Commits after a release count as the release.
 		{"v1.24-12-gabc123", Pahole, "v1.24-12-gabc123", 124, true},
 		{"v1.24-12-gabc123-dirty", Pahole, "v1.24-12-gabc123-dirty", 124, true},
 		{"1.24+r29+g02d67c5", Pahole, "1.24+r29+g02d67c5", 124, true},
 		{"v1.18-900-gabc123", Pahole, "v1.18-900-gabc123", 118, false},
 		{"v1.24-0012-gabc", Pahole, "v1.24-0012-gabc", 124, true},
 
-		// Distributions' revisions.
+		// Package revisions.
 		{"1.25-0ubuntu1~22.04.2", Pahole, "1.25-0ubuntu1~22.04.2", 125, true},
 		{"1.19-0ubuntu1~rc1", Pahole, "1.19-0ubuntu1~rc1", 119, true},
 		{"1.24-4.1", Pahole, "1.24-4.1", 124, true},
@@ -116,50 +116,50 @@ func TestParseVersionRejects(t *testing.T) {
 	}
 }
 
-// TestVersionSince asks semver whether versions are as old as releases, or
-// newer. What pahole prints is no semantic version, so each is written as one.
-// Semver knows nothing newer than a release and older than the next one:
-// commits after 1.24.0 are 1.24.1-0.12, as in Go's pseudo-versions.
-func TestVersionSince(t *testing.T) {
-	ascending := []struct{ printed, semantic string }{
-		{"v1.9", "1.9.0"},
-		{"v1.18", "1.18.0"},
-		{"v1.18-900-gabc123", "1.18.1-0.900"},
-		{"1.19~rc1", "1.19.0-rc.1"},
-		{"v1.19-rc1-5-gabc123", "1.19.0-rc.1.0.5"},
-		{"v1.19-rc2", "1.19.0-rc.2"},
-		{"v1.19-rc10", "1.19.0-rc.10"},
-		{"v1.19", "1.19.0"},
-		{"v1.19-1-gabc123", "1.19.1-0.1"},
-		{"v1.19-12-gabc123", "1.19.1-0.12"},
-		{"v1.19.1", "1.19.1"},
-		{"v1.22", "1.22.0"},
-		{"v1.22.1", "1.22.1"},
-		{"1.25-0ubuntu1~22.04.2", "1.25.0"},
-		{"v1.100", "1.100.0"},
-		{"v2.0-rc1", "2.0.0-rc.1"},
-		{"v2.0", "2.0.0"},
-		{"v10.0", "10.0.0"},
-	}
-	var before *semver.Version
-	for _, tt := range ascending {
-		v, err := ParseVersion(tt.printed)
-		if err != nil {
-			t.Fatal(err)
-		}
-		judge := semver.MustParse(tt.semantic)
-		if before != nil && !before.LessThan(judge) {
-			t.Errorf("%s is not newer than %s", judge, before)
-		}
-		before = judge
-		for _, other := range ascending {
-			r := semver.MustParse(other.semantic)
-			if r.Prerelease() != "" {
+// TestVersionNumber lists versions in ascending order; those on a line are equal.
+func TestVersionNumber(t *testing.T) {
+	var previous *semver.Version
+	for _, tt := range []struct {
+		number string
+		texts  []string
+	}{
+		{"1.9.0", []string{"v1.9"}},
+		{"1.18.0", []string{"v1.18", "v1.18-900-gabc123"}},
+		{"1.19.0-0", []string{"1.19~git20201101"}},
+		{"1.19.0-alpha", []string{"v1.19-alpha"}},
+		{"1.19.0-beta.2", []string{"v1.19-beta2", "v1.19.beta2"}},
+		{"1.19.0-pre", []string{"v1.19-pre"}},
+		{"1.19.0-rc.1", []string{"v1.19-rc1", "v1.19rc1", "1.19~rc1-1", "v1.19-rc1-5-gabc123"}},
+		{"1.19.0-rc.2", []string{"v1.19-rc2", "v1.19-rc02"}},
+		{"1.19.0-rc.10", []string{"v1.19-rc10"}},
+		{"1.19.0", []string{"v1.19", "v1.19.0", "v1.19-12-gabc123", "1.19-0ubuntu1~rc1"}},
+		{"1.19.1", []string{"v1.19.1"}},
+		{"1.22.0", []string{"v1.22", "v1.22.fc35", "v1.22.1fc35"}},
+		{"1.22.1-rc.2", []string{"v1.22.1-rc2"}},
+		{"1.22.1", []string{"v1.22.1"}},
+		{"1.24.0", []string{"v1.24", "1.24+r29+g02d67c5", "1.24-4.1", "v1.24-dirty"}},
+		{"1.25.0", []string{"1.25-0ubuntu1~22.04.2", "v1.025"}},
+		{"1.99.0", []string{"v1.99"}},
+		{"1.100.0", []string{"v1.100"}},
+		{"2.0.0-rc.1", []string{"v2.0-rc1"}},
+		{"2.0.0", []string{"v2.0"}},
+		{"10.0.0", []string{"v10.0"}},
+	} {
+		for _, text := range tt.texts {
+			v, err := ParseVersion(text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if v.Number.String() != tt.number {
+				t.Errorf("%s: number %s, want %s", text, v.Number, tt.number)
+			}
+			if text != tt.texts[0] {
 				continue
 			}
-			if got, want := v.isSince(release{r.Major(), r.Minor(), r.Patch()}), !judge.LessThan(r); got != want {
-				t.Errorf("%s since %s: %t, want %t", tt.printed, r, got, want)
+			if previous != nil && !previous.LessThan(v.Number) {
+				t.Errorf("%s is not older than %s", previous, v.Number)
 			}
+			previous = v.Number
 		}
 	}
 }
@@ -175,6 +175,9 @@ func FuzzParseVersion(f *testing.F) {
 				t.Errorf("message is not one printable line: %q", err)
 			}
 			return
+		}
+		if _, err := semver.StrictNewVersion(v.Number.String()); err != nil {
+			t.Errorf("%q: number %s: %v", output, v.Number, err)
 		}
 		if v.Encoder == Pahole && v.SplitsBTF() != (v.Numeric() >= 119) {
 			t.Errorf("%q: splits %t, numeric %d", output, v.SplitsBTF(), v.Numeric())

@@ -24,6 +24,9 @@ import (
 
 var thorough = flag.Bool("thorough", false, "inject faults into every call, not only into the first few")
 
+// firstCalls is the number of calls of a kind that get a fault. The build tag real raises it.
+var firstCalls = 3
+
 // A task is what is done when a fault comes.
 type task struct {
 	name  string
@@ -176,7 +179,7 @@ func (f *faultRun) run(dir string, tracer ...string) (output []byte, err error) 
 
 // inject injects a fault at the first call, the second, until there is none, and returns how often.
 func (f *faultRun) inject(x injection) (injected int64) {
-	most, missed := 8, 0
+	most, missed := firstCalls, 0
 	if *thorough {
 		most = 200
 	}

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/spf13/pflag"
@@ -13,45 +14,46 @@ import (
 
 const splitBTFUsage = `kconfig-probe split-btf [--encoder=COMMAND] [-v]
 
-Prints y if the encoder can write split BTF (pahole since 1.19, btf-ko always),
-else n. Exits with 0 for y, 1 for n, 2 for n because it cannot be told.
+Prints y if the encoder supports split BTF (pahole since 1.19, btf-ko always),
+otherwise n.
 `
 
 func splitBTF(in *invocation) int {
 	flags := in.flags()
 	encoder := encoderFlag(flags)
 	verbose := verboseFlag(flags)
-	return in.answer(flags, verbose, func() probe.Decision {
-		return probe.SplitBTF(untilInterrupted(), probe.NewEncoder(*encoder))
+	return in.answer(flags, verbose, func(ctx context.Context) probe.Decision {
+		return probe.SplitBTF(ctx, probe.NewCommand(*encoder))
 	})
 }
 
 const btfModulesUsage = `kconfig-probe btf-modules [--config=FILE] [--encoder=COMMAND] [-v]
 
-Prints y if this configuration gets BTF for modules, else n: DEBUG_INFO_BTF &&
-MODULES && split-btf. Exits with 0 for y, 1 for n, 2 for n because it cannot
-be told.
+Prints y if this configuration can have BTF for modules, that is, DEBUG_INFO_BTF
+&& MODULES && split-btf, otherwise n.
 `
 
 func btfModules(in *invocation) int {
 	flags := in.flags()
-	config := flags.String("config", ".config", "the kernel configuration")
+	config := flags.String("config", ".config", "a kernel configuration `FILE` (default .config)")
 	encoder := encoderFlag(flags)
 	verbose := verboseFlag(flags)
-	return in.answer(flags, verbose, func() probe.Decision {
-		return probe.BTFModules(untilInterrupted(), *config, probe.NewEncoder(*encoder))
+	return in.answer(flags, verbose, func(ctx context.Context) probe.Decision {
+		return probe.BTFModules(ctx, *config, probe.NewCommand(*encoder))
 	})
 }
 
-// answer prints y or n, whatever happens: Kconfig reads it.
-func (in *invocation) answer(flags *pflag.FlagSet, verbose *bool, decide func() probe.Decision) int {
+// answer prints y or n, also on errors, because Kconfig reads it.
+func (in *invocation) answer(flags *pflag.FlagSet, verbose *bool, decide func(context.Context) probe.Decision) int {
 	if status, ok := in.parse(flags, 0); !ok {
 		if status != exitYes {
 			fmt.Fprintln(in.stdout, probe.Unknown)
 		}
 		return status
 	}
-	d := decide()
+	ctx, stop := untilInterrupted()
+	defer stop()
+	d := decide(ctx)
 	if *verbose || d.Answer == probe.Unknown {
 		cli.Say(in.stderr, "kconfig-probe: %s", d.Reason)
 	}
@@ -63,10 +65,10 @@ func (in *invocation) answer(flags *pflag.FlagSet, verbose *bool, decide func() 
 
 const versionUsage = `kconfig-probe version [--numeric] [--encoder=COMMAND]
 
-Prints the encoder's version. --numeric prints the newest release that it is at
-least as new as, in the form that kernel trees compare: 124 for 1.24. A minor
-version above 99 counts as 99, and a pre-release as the version before it, so
-that the numbers have the order of the versions: 1.100 is 199, 2.0 is 200.
+Prints the encoder's version. --numeric prints it in the form that kernel trees
+compare: 124 for 1.24. A minor version above 99 counts as 99, and a pre-release
+as the version before, so that the numbers have the order of the versions: 1.100
+is 199, 2.0 is 200.
 `
 
 func version(in *invocation) int {
@@ -76,7 +78,9 @@ func version(in *invocation) int {
 	if status, ok := in.parse(flags, 0); !ok {
 		return status
 	}
-	v, err := probe.NewEncoder(*encoder).Version(untilInterrupted())
+	ctx, stop := untilInterrupted()
+	defer stop()
+	v, err := probe.NewCommand(*encoder).Version(ctx)
 	if err != nil {
 		return in.fail("%s", err)
 	}
@@ -89,7 +93,7 @@ func version(in *invocation) int {
 }
 
 func encoderFlag(flags *pflag.FlagSet) *string {
-	return flags.String("encoder", "", "the encoder's command line (default $PAHOLE, else pahole)")
+	return flags.String("encoder", "", "the encoder's `COMMAND` line (default $PAHOLE, or else pahole)")
 }
 
 func verboseFlag(flags *pflag.FlagSet) *bool {

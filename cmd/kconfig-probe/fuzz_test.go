@@ -8,10 +8,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 )
 
-// files are what is in a folder, by path.
+// files returns the contents of the files in a directory, by path.
 func files(t testing.TB, dir string) map[string]string {
 	t.Helper()
 	list := map[string]string{}
@@ -29,8 +28,9 @@ func files(t testing.TB, dir string) map[string]string {
 	return list
 }
 
-// FuzzRun runs whatever command lines, one argument in a line, beside a tree and its configuration: they end with a status that is
-// documented, errors are lines that begin with the program's name, and files are only changed by what says so, if it succeeds.
+// FuzzRun runs arbitrary command lines, one argument per line, next to a tree and a configuration. They
+// must exit with a documented status, prefix errors with the program's name, and change files only if
+// the command is patch and succeeds.
 func FuzzRun(f *testing.F) {
 	dir := f.TempDir()
 	for _, name := range []string{"Makefile", "lib/Kconfig.debug", "scripts/Kbuild.include", "scripts/Makefile.modfinal"} {
@@ -57,18 +57,22 @@ func FuzzRun(f *testing.F) {
 	}
 	was := files(f, dir)
 	for _, line := range []string{
-		"", "help", "--help", "-h", "split-btf", "split-btf\n-v\n--encoder=btf-ko", "split-btf\n--help", "btf-modules\n-v\n--config\nempty",
-		"btf-modules\n--config=Module.symvers\n--encoder\nccache pahole", "version\n--numeric\n--encoder=", "version\n--encoder\n-",
-		"doctor", "doctor\ntree\n--json", "doctor\ntree\n--config=.config\n--against\nModule.symvers", "doctor\n.\n--against=tree", "doctor\n--against\nempty",
-		"patch\ntree", "patch\ntree\n--apply", "patch\ntree\n--check\n--encoder=pahole", "patch\ntree\n--revert", "patch\ntree\n-o\nx.patch\n--helper=kbuild-include",
-		"patch\n.\n--apply\n--check", "patch\ntree\n--encoder=gcc", "fragment\nkconfig", "fragment\nmodfinal\n--encoder\npahole", "fragment\nmakefile\n--helper=modfinal",
+		"", "help", "--help", "-h",
+		"split-btf", "split-btf\n-v\n--encoder=btf-ko", "split-btf\n--help",
+		"btf-modules\n-v\n--config\nempty", "btf-modules\n--config=Module.symvers\n--encoder\nccache pahole",
+		"version\n--numeric\n--encoder=", "version\n--encoder\n-",
+		"doctor", "doctor\ntree\n--json", "doctor\ntree\n--config=.config\n--against\nModule.symvers",
+		"doctor\n.\n--against=tree", "doctor\n--against\nempty",
+		"patch\ntree", "patch\ntree\n--apply", "patch\ntree\n--check\n--encoder=pahole", "patch\ntree\n--revert",
+		"patch\ntree\n-o\nx.patch\n--helper=kbuild-include", "patch\n.\n--apply\n--check",
+		"patch\ntree\n--encoder=gcc",
+		"fragment\nkconfig", "fragment\nmodfinal\n--encoder\npahole", "fragment\nmakefile\n--helper=modfinal",
 		"fragment\nnone",
 	} {
 		f.Add(line)
 	}
-	patience = time.Hour // nobody interrupts
 	f.Fuzz(func(t *testing.T, line string) {
-		if strings.ContainsAny(line, "/\x00") || strings.Contains(line, "..") { // out of the folder
+		if strings.ContainsAny(line, "/\x00") || strings.Contains(line, "..") { // outside dir
 			return
 		}
 		args := strings.Split(line, "\n")
@@ -82,11 +86,11 @@ func FuzzRun(f *testing.F) {
 		}
 		for s := range strings.Lines(stderr.String()) {
 			if !strings.HasPrefix(s, "kconfig-probe: ") {
-				t.Errorf("%q says %q", args, s)
+				t.Errorf("%q: stderr %q", args, s)
 			}
 		}
 		if status == exitError && strings.Count(stderr.String(), "\n") != 1 {
-			t.Errorf("%q: not one line of error: %q", args, stderr.String())
+			t.Errorf("%q: stderr is not one line: %q", args, stderr.String())
 		}
 		is := files(t, dir)
 		for path, text := range was {

@@ -8,13 +8,13 @@ import (
 	"github.com/kbtf/kbtf/internal/cli"
 )
 
-// An ending is what --help of a command ends with.
+// ending is the end of a command's --help.
 type ending struct {
 	exit     string
 	examples []string
 }
 
-const answers = "0 for y, 1 for n, 2 for n because it cannot be told"
+const answers = "0 for y, 1 for n, 2 if unknown, which prints n"
 
 var endings = map[string]ending{
 	"split-btf": {answers, []string{
@@ -27,29 +27,29 @@ var endings = map[string]ending{
 		"kconfig-probe btf-modules --config /boot/config-6.1.0",
 		"if kconfig-probe btf-modules; then echo BTF; fi",
 	}},
-	"version": {"0 done, 2 the encoder has no version that can be read", []string{
+	"version": {"0 done, 2 the version is unknown", []string{
 		"kconfig-probe version",
 		"kconfig-probe version --numeric",
 		"kconfig-probe version --encoder btf-ko",
 	}},
-	"doctor": {"0 no problem (warnings may be), 1 problems, 2 cannot look", []string{
+	"doctor": {"0 no problems, but perhaps warnings; 1 problems; 2 error", []string{
 		"kconfig-probe doctor",
 		"kconfig-probe doctor ~/linux-6.1 --encoder pahole",
 		"kconfig-probe doctor ~/linux-6.1 --against /boot/config-6.1.0",
 	}},
-	"patch": {"0 done, or nothing to do; 1 --check: not patched; 2 error", []string{
+	"patch": {"0 done or nothing to do; 1 not patched (--check); 2 error", []string{
 		"kconfig-probe patch ~/linux-5.10 > split-btf.patch",
 		"kconfig-probe patch ~/linux-5.10 --apply",
 		"kconfig-probe patch ~/linux-5.10 --check",
 	}},
-	"fragment": {"0 done, 2 there is no such fragment", []string{
+	"fragment": {"0 done, 2 no such fragment", []string{
 		"kconfig-probe fragment kconfig",
 		"kconfig-probe fragment modfinal",
 		"kconfig-probe fragment modfinal --encoder pahole",
 	}},
 }
 
-// help is what --help says of a command: its summary begins with the synopsis.
+// help returns the help of a command. Its summary begins with the synopsis.
 func (c *command) help() *cli.Help {
 	synopsis, text, _ := strings.Cut(c.summary, "\n")
 	end := endings[c.name]

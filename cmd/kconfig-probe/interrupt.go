@@ -7,31 +7,17 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
-	"time"
 )
 
 var interrupts = []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP}
 
-// patience is how long an encoder takes at most that does not hang. Catching
-// signals takes 0.3 ms, a tenth of what such an encoder and we take together,
-// so only others are worth it.
-var patience = 20 * time.Millisecond
-
-// untilInterrupted is the context of asking an encoder. It has a process group
-// of its own, so an interrupt has to reach it, and what it started, through
-// us. Before patience is over the interrupt ends us, and the encoder with us.
-func untilInterrupted() context.Context {
-	ctx, cancel := context.WithCancel(context.Background())
-	time.AfterFunc(patience, func() {
-		caught := make(chan os.Signal, 1)
-		signal.Notify(caught, interrupts...)
-		<-caught
-		cancel()
-	})
-	return ctx
+// untilInterrupted returns a context that an interrupt cancels, until stop is called. An encoder has
+// its own process group, so that the terminal does not interrupt it and its children.
+func untilInterrupted() (ctx context.Context, stop context.CancelFunc) {
+	return signal.NotifyContext(context.Background(), interrupts...)
 }
 
-// withoutInterrupts is for what is done as a whole or not at all.
+// withoutInterrupts runs do, which must not be left half done.
 func withoutInterrupts(do func() error) error {
 	signal.Ignore(interrupts...)
 	defer signal.Reset(interrupts...)

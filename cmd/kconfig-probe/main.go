@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-// Kconfig-probe decides whether a kernel's modules can have split BTF, for
-// Kconfig, make and sh, and wires that into a kernel tree.
+// Kconfig-probe decides whether kernel modules can have split BTF, for Kconfig,
+// make and sh, and patches kernel trees to generate it.
 package main
 
 import (
@@ -18,17 +18,18 @@ import (
 
 var mainHelp = cli.Help{
 	Synopsis: "kconfig-probe COMMAND [FLAG...]",
-	Text: `Decides whether kernel modules can have split BTF, for Kconfig, make and sh, and wires that into a kernel tree. The encoder that
-is asked is --encoder, else $PAHOLE, else pahole; words may follow, as in "ccache pahole".`,
+	Text: `Decides whether kernel modules can have split BTF, for Kconfig, make and sh, and patches kernel
+trees to generate it. The encoder is --encoder, $PAHOLE or pahole, in this order; it may be a command line
+such as "ccache pahole".`,
 	Commands: []string{
-		"split-btf    can the encoder write split BTF?",
-		"btf-modules  can this configuration have BTF for modules?",
-		"version      the encoder's version; 1.24 as 124 with --numeric",
-		"doctor       what is there, what is wrong, and what to do about it",
-		"patch        the patch that wires a kernel tree",
-		"fragment     what patch inserts, to be merged by hand",
+		"split-btf    print whether the encoder supports split BTF",
+		"btf-modules  print whether a configuration can have BTF for modules",
+		"version      print the encoder's version",
+		"doctor       find problems with BTF for modules, and suggest fixes",
+		"patch        print, apply or revert the patch for a kernel tree",
+		"fragment     print parts of the patch, to merge by hand",
 	},
-	Exit: "0 for y, 1 for n, 2 for n because it cannot be told; others: 0 done, 1 no, 2 error",
+	Exit: "0 for y, 1 for n, 2 if unknown; other commands: 0 done, 1 no, 2 error",
 	Examples: []string{
 		"kconfig-probe doctor ~/linux-5.10",
 		"kconfig-probe patch ~/linux-5.10 --apply",
@@ -36,17 +37,17 @@ is asked is --encoder, else $PAHOLE, else pahole; words may follow, as in "ccach
 	},
 }
 
-// Exit statuses. A no is not an error.
+// Exit statuses.
 const (
 	exitYes   = 0
 	exitNo    = 1
 	exitError = 2
 )
 
-// command is one of the words that follow kconfig-probe.
+// command is a subcommand.
 type command struct {
 	name    string
-	summary string // its usage, up to the flags
+	summary string // synopsis and description
 	run     func(*invocation) int
 }
 
@@ -59,7 +60,7 @@ var commands = []command{
 	{"fragment", fragmentUsage, fragment},
 }
 
-// invocation is what a command gets to work with.
+// invocation is a run of a command.
 type invocation struct {
 	command        command
 	args           []string // after the command's name
@@ -86,7 +87,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	return commands[i].run(&invocation{commands[i], args[1:], stdout, stderr})
 }
 
-// flags is an empty set of flags for the command.
+// flags returns an empty flag set.
 func (in *invocation) flags() *pflag.FlagSet {
 	flags := pflag.NewFlagSet(in.command.name, pflag.ContinueOnError)
 	flags.SetOutput(io.Discard) // errors are reported by parse
@@ -94,32 +95,32 @@ func (in *invocation) flags() *pflag.FlagSet {
 	return flags
 }
 
-// parse reads the flags and checks the number of other arguments. It reports
-// false, and the exit status, if the command is to go no further.
+// parse parses the flags and checks the number of other arguments. If it returns
+// false, the command must exit with the status returned.
 func (in *invocation) parse(flags *pflag.FlagSet, nargs int) (int, bool) {
 	return in.parseArgs(flags, func(n int) bool { return n == nargs })
 }
 
-// parseUpTo is parse for commands with arguments that may be left out.
-func (in *invocation) parseUpTo(flags *pflag.FlagSet, most int) (int, bool) {
-	return in.parseArgs(flags, func(n int) bool { return n <= most })
+// parseUpTo is parse for commands with optional arguments.
+func (in *invocation) parseUpTo(flags *pflag.FlagSet, limit int) (int, bool) {
+	return in.parseArgs(flags, func(n int) bool { return n <= limit })
 }
 
-func (in *invocation) parseArgs(flags *pflag.FlagSet, enough func(nargs int) bool) (int, bool) {
+func (in *invocation) parseArgs(flags *pflag.FlagSet, valid func(nargs int) bool) (int, bool) {
 	switch err := flags.Parse(in.args); {
 	case err == pflag.ErrHelp:
 		fmt.Fprint(in.stdout, in.command.help().Format(flags))
 		return exitYes, false
 	case err != nil:
 		return in.fail("%s, see kconfig-probe %s --help", err, in.command.name), false
-	case !enough(flags.NArg()):
+	case !valid(flags.NArg()):
 		synopsis, _, _ := strings.Cut(in.command.summary, "\n")
-		return in.fail("%d arguments given, usage: %s", flags.NArg(), synopsis), false
+		return in.fail("wrong number of arguments (%d), usage: %s", flags.NArg(), synopsis), false
 	}
 	return 0, true
 }
 
-// fail reports an error in one line.
+// fail prints an error and returns its exit status.
 func (in *invocation) fail(format string, args ...any) int {
 	cli.Say(in.stderr, "kconfig-probe: "+format, args...)
 	return exitError

@@ -11,28 +11,28 @@ import (
 	"github.com/kbtf/kbtf/kbuild"
 )
 
-const patchUsage = `kconfig-probe patch TREE [--encoder=btf-ko|pahole] [--helper=modfinal|kbuild-include] [-o FILE | --apply | --check | --revert]
+const patchUsage = `kconfig-probe patch TREE [--encoder=btf-ko|pahole] [--helper=modfinal|kbuild-include] ` +
+	`[-o FILE | --apply | --check | --revert]
 
-Prints the patch that wires BTF for modules into the kernel tree TREE, for
-git am: the symbols in lib/Kconfig.debug, the rule in Makefile.modfinal and
-what they need in Makefile and gen-btf.sh; of headers, as in
-/lib/modules/R/build, only in scripts/. Trees since 5.4 can be wired, whether
-they have BTF of modules or not. One that is not understood is refused.
+Prints a patch, for git am, that makes the kernel tree TREE generate BTF for
+modules: symbols in lib/Kconfig.debug, the rule in Makefile.modfinal, and what
+these need in Makefile and gen-btf.sh. In headers such as /lib/modules/R/build it
+changes scripts/ only. TREE may be 5.4 or newer, with or without upstream's rule;
+trees with unexpected makefiles are refused.
 
-if_changed_except, which the rule is written with, goes into Makefile.modfinal,
-or with --helper=kbuild-include beside the other variants of if_changed.
+The rule uses if_changed_except, which is defined in Makefile.modfinal, or with
+--helper=kbuild-include in Kbuild.include, next to if_changed.
 
-Exits with 0 when done, or when there is nothing to do; --check with 0 if TREE
-has the patch and 1 if not. 2 is an error, and TREE is as it was.
+On errors TREE is unchanged.
 `
 
 func patch(in *invocation) int {
 	flags := in.flags()
 	wiring := wiringFlags(flags)
-	output := flags.StringP("output", "o", "", "write the patch to this file")
-	apply := flags.Bool("apply", false, "change TREE: all files or none")
-	check := flags.Bool("check", false, "tell whether TREE has the patch")
-	revert := flags.Bool("revert", false, "take the patch out of TREE, byte for byte")
+	output := flags.StringP("output", "o", "", "write the patch to `FILE`")
+	apply := flags.Bool("apply", false, "patch TREE: all files or none")
+	check := flags.Bool("check", false, "check whether TREE is patched")
+	revert := flags.Bool("revert", false, "remove the patch from TREE")
 	if status, ok := in.parse(flags, 1); !ok {
 		return status
 	}
@@ -43,7 +43,7 @@ func patch(in *invocation) int {
 		}
 	}
 	if modes > 1 {
-		return in.fail("only one of -o, --apply, --check and --revert can be done at a time")
+		return in.fail("-o, --apply, --check and --revert exclude each other")
 	}
 	w, err := wiring()
 	if err != nil {
@@ -71,17 +71,17 @@ func patch(in *invocation) int {
 		return exitYes
 	}
 	if applied != nil && applied.Encoder != w.Encoder {
-		return in.fail("%s: is patched for %s, use --revert first", tree, applied.Encoder)
+		return in.fail("%s: already patched for %s: use --revert first", tree, applied.Encoder)
 	}
 	if applied != nil && flags.Changed("helper") && applied.Helper != w.Helper {
-		return in.fail("%s: is patched with --helper=%s, use --revert first", tree, applied.Helper)
+		return in.fail("%s: already patched with --helper=%s: use --revert first", tree, applied.Helper)
 	}
 	if applied != nil && *apply {
 		fmt.Fprintf(in.stdout, "%s: already patched, nothing to do\n", tree)
 		return exitYes
 	}
 
-	// Without --apply, a patched tree shows the patch that it has.
+	// For a patched tree, print the patch that it has.
 	plan := applied
 	if plan == nil {
 		if plan, err = kbuild.NewPlan(tree, w); err != nil {
@@ -119,12 +119,12 @@ func (in *invocation) report(tree, what string, p *kbuild.Plan) {
 	}
 }
 
-const fragmentUsage = `kconfig-probe fragment kconfig|makefile|modfinal [--encoder=btf-ko|pahole] [--helper=modfinal|kbuild-include]
+const fragmentUsage = `kconfig-probe fragment kconfig|makefile|modfinal ` +
+	`[--encoder=btf-ko|pahole] [--helper=modfinal|kbuild-include]
 
-Prints what kconfig-probe patch inserts into a tree like 5.10's, to be merged
-by hand: kconfig into lib/Kconfig.debug after DEBUG_INFO_BTF, makefile into
-Makefile, modfinal into scripts/Makefile.modfinal in place of the rule that
-links modules.
+Prints what kconfig-probe patch inserts into a tree like 5.10, to merge by hand:
+kconfig into lib/Kconfig.debug after DEBUG_INFO_BTF, makefile into Makefile,
+modfinal into scripts/Makefile.modfinal in place of the rule that links modules.
 `
 
 func fragment(in *invocation) int {
@@ -139,24 +139,24 @@ func fragment(in *invocation) int {
 	}
 	text, ok := kbuild.Fragment(flags.Arg(0), w)
 	if !ok {
-		return in.fail("no fragment %q: there are kconfig, makefile and modfinal", flags.Arg(0))
+		return in.fail("unknown fragment %q: use kconfig, makefile or modfinal", flags.Arg(0))
 	}
 	fmt.Fprint(in.stdout, text)
 	return exitYes
 }
 
-// wiringFlags are --encoder and --helper; what they say is known once the
-// flags are parsed.
+// wiringFlags defines --encoder and --helper. The function returned is for use
+// after the flags are parsed.
 func wiringFlags(flags *pflag.FlagSet) func() (kbuild.Wiring, error) {
-	encoder := flags.String("encoder", string(kbuild.BTFKo), "what the rule calls: btf-ko or pahole")
-	helper := flags.String("helper", string(kbuild.InModfinal), "where if_changed_except goes: modfinal or kbuild-include")
+	encoder := flags.String("encoder", string(kbuild.BTFKo), "encoder that the rule runs: btf-ko or pahole")
+	helper := flags.String("helper", string(kbuild.InModfinal), "file for if_changed_except: modfinal or kbuild-include")
 	return func() (kbuild.Wiring, error) {
 		w := kbuild.Wiring{Encoder: kbuild.Encoder(*encoder), Helper: kbuild.Helper(*helper)}
 		if !slices.Contains(kbuild.Encoders, w.Encoder) {
-			return w, fmt.Errorf("--encoder=%s: the wiring calls btf-ko or pahole", w.Encoder)
+			return w, fmt.Errorf("--encoder=%s: must be btf-ko or pahole", w.Encoder)
 		}
 		if !slices.Contains(kbuild.Helpers, w.Helper) {
-			return w, fmt.Errorf("--helper=%s: if_changed_except goes into modfinal or kbuild-include", w.Helper)
+			return w, fmt.Errorf("--helper=%s: must be modfinal or kbuild-include", w.Helper)
 		}
 		return w, nil
 	}

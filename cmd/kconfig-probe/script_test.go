@@ -20,8 +20,8 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"kconfig-probe": main})
 }
 
-// TestScripts runs testdata/script/kconfig-probe*.txtar. What testscript's own
-// commands do is in its package documentation; ours are in scriptCommands.
+// TestScripts runs testdata/script/kconfig-probe*.txtar. scriptCommands are
+// additional commands.
 func TestScripts(t *testing.T) {
 	minitree, err := filepath.Abs("../../testdata/minitree")
 	if err != nil {
@@ -31,7 +31,6 @@ func TestScripts(t *testing.T) {
 	if err != nil || len(scripts) == 0 {
 		t.Fatalf("no scripts: %v", err)
 	}
-	// Only the scripts that build need the encoder, but all can have it.
 	bin := t.TempDir()
 	build := exec.Command("go", "build", "-o", bin, "../btf-ko")
 	if out, err := build.CombinedOutput(); err != nil {
@@ -42,7 +41,7 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		Cmds:                scriptCommands,
 		Setup: func(env *testscript.Env) error {
-			// testscript has put the directory of kconfig-probe first.
+			// testscript puts the directory of kconfig-probe first.
 			path := env.Getenv("PATH")
 			probe := filepath.SplitList(path)[0]
 			env.Setenv("PATH", bin+string(filepath.ListSeparator)+path)
@@ -59,9 +58,9 @@ var scriptCommands = map[string]func(ts *testscript.TestScript, neg bool, args [
 	"newer": newer,
 }
 
-// checkBTF, "btf MODULE TYPE", checks that the module's BTF can be read on top
-// of that of vmlinux and has the struct TYPE. "! btf MODULE" checks that the
-// module has none. It reads with another library than ours.
+// checkBTF implements "btf MODULE TYPE", which checks with cilium/ebpf that the
+// module has BTF split against that of vmlinux, with a struct TYPE. "! btf MODULE"
+// checks that the module has none.
 func checkBTF(ts *testscript.TestScript, neg bool, args []string) {
 	if neg && len(args) != 1 || !neg && len(args) != 2 {
 		ts.Fatalf("usage: btf MODULE TYPE or ! btf MODULE")
@@ -90,8 +89,8 @@ func checkBTF(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(split.TypeByName(args[1], &found))
 }
 
-// newer, "newer FILE", touches the file until it is newer than all others.
-// File systems take the time from a clock of some milliseconds.
+// newer implements "newer FILE", which touches the file until it is newer than
+// all others. Timestamps of files have a resolution of some milliseconds.
 func newer(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: newer FILE")

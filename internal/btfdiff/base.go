@@ -21,6 +21,8 @@ type Base struct {
 	definitions  map[tag][]int32
 	declarations map[int32]tag // by class
 	declared     map[tag]bool
+
+	apart Tags // see Apart
 }
 
 // NewBase reads the contents of a .BTF section that stands alone. The bytes are used in
@@ -30,30 +32,25 @@ func NewBase(raw []byte) (*Base, error) {
 	if err != nil {
 		return nil, fmt.Errorf("base: %w", err)
 	}
-	return newBase(blob)
+	return newBase(blob, nil)
 }
 
 // NoBase is for comparing BTF that stands alone: a base without types and strings.
 func NoBase() *Base {
-	b, _ := newBase(&blob{firstID: 1}) // nothing can be wrong with nothing
+	b, _ := newBase(&blob{firstID: 1}, nil) // nothing can be wrong with nothing
 	return b
 }
 
-func newBase(blob *blob) (*Base, error) {
+func newBase(blob *blob, apart Tags) (*Base, error) {
 	b := &Base{
 		blob:   blob,
 		labels: labels{own: make(map[string]int32)},
 		byCut:  make(map[uint64][]int32),
+		apart:  apart,
 	}
 	b.graph.addNode(-1) // void
-	var buf []byte
 	for id := uint32(1); id < blob.end(); id++ {
-		r := blob.record(id)
-		for ref := range r.refs {
-			b.graph.refs = append(b.graph.refs, int32(ref))
-		}
-		buf = r.label(buf[:0])
-		b.graph.addNode(b.labels.number(buf))
+		b.addType(&b.graph, &b.labels, blob.record(id), func(ref uint32) int32 { return int32(ref) })
 	}
 	var err error
 	if b.cut, err = cutHashes(blob, &b.graph, &b.labels, nil); err != nil {
@@ -61,6 +58,23 @@ func newBase(blob *blob) (*Base, error) {
 	}
 	b.partition()
 	return b, nil
+}
+
+// addType adds a type to a graph; node returns the node of what it refers to. A reference to a tag
+// of b.apart becomes part of the label.
+func (b *Base) addType(g *graph, names *labels, r record, node func(ref uint32) int32) {
+	names.buf = r.label(names.buf[:0])
+	place := 0
+	for ref := range r.refs {
+		if t, ok := r.blob.tag(ref); ok && b.apart[t] {
+			names.buf = append(fmt.Appendf(names.buf, "%d %v ", place, t.kind), t.name...)
+			names.buf = append(names.buf, 0)
+			ref = 0
+		}
+		g.refs = append(g.refs, node(ref))
+		place++
+	}
+	g.addNode(names.number(names.buf))
 }
 
 // partition finds the classes. See the package comment for the treatment of
@@ -170,6 +184,7 @@ func (b *Base) Redundant() int {
 type labels struct {
 	base *labels // looked up first, not changed
 	own  map[string]int32
+	buf  []byte
 }
 
 func (l *labels) len() int32 {
@@ -218,11 +233,11 @@ func cutHashes(b *blob, g *graph, names *labels, base *Base) ([]uint64, error) {
 		if ref < 0 && ^ref == 0 || base == nil && ref == 0 {
 			return 2, nil // void
 		}
-		id := uint32(^ref)
-		if ref >= 0 {
-			id = firstID + uint32(ref)
+		from, id := b, firstID+uint32(ref)
+		if ref < 0 {
+			from, id = base.blob, uint32(^ref)
 		}
-		if t, ok := b.record(id).tag(); ok {
+		if t, ok := from.record(id).tag(); ok {
 			buf = append(append(buf[:0], "tag "...), byte(t.kind))
 			return uint64(names.number(append(buf, t.name...))), nil
 		}

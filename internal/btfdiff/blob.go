@@ -344,6 +344,14 @@ func (r record) tag() (tag, bool) {
 	return tag{kind, name}, name != ""
 }
 
+// tag returns the tag of an id's type, if it has one; void has none.
+func (b *blob) tag(id uint32) (tag, bool) {
+	if id == 0 {
+		return tag{}, false
+	}
+	return b.record(id).tag()
+}
+
 // isDeclaration says whether the type only declares a name that another may define.
 func (r record) isDeclaration() bool {
 	switch r.kind() {

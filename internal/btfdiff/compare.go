@@ -46,17 +46,27 @@ func (b *Base) Compare(rawA, rawB []byte) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Result{A: a.side, B: z.side, OnlyA: a.without(z), OnlyB: z.without(a)}, nil
+	return result(a, z), nil
+}
+
+func result(a, z *summary) *Result {
+	return &Result{A: a.side, B: z.side, OnlyA: a.without(z), OnlyB: z.without(a)}
 }
 
 func (b *Base) compare(rawA, rawB []byte) (a, z *summary, err error) {
-	names := &labels{base: &b.labels, own: make(map[string]int32)}
+	names := b.names()
 	var worlds [2]*world
 	for i, raw := range [][]byte{rawA, rawB} {
 		if worlds[i], err = newWorld(b, raw, names); err != nil {
 			return nil, nil, fmt.Errorf("split: %w", err)
 		}
 	}
+	a, z = compareWorlds(worlds)
+	return a, z, nil
+}
+
+// compareWorlds compares two worlds over one base that number labels alike.
+func compareWorlds(worlds [2]*world) (a, z *summary) {
 	var classes [2][]int32
 	for again := true; again; {
 		for _, w := range worlds {
@@ -68,14 +78,17 @@ func (b *Base) compare(rawA, rawB []byte) (a, z *summary, err error) {
 			again = w.dropAmbiguous(classes[i]) || again
 		}
 	}
-	return worlds[0].summary(classes[0]), worlds[1].summary(classes[1]), nil
+	return worlds[0].summary(classes[0]), worlds[1].summary(classes[1])
 }
 
 // Check says why a piece of split BTF cannot be compared.
 func (b *Base) Check(raw []byte) error {
-	_, err := newWorld(b, raw, &labels{base: &b.labels, own: make(map[string]int32)})
+	_, err := newWorld(b, raw, b.names())
 	return err
 }
+
+// names numbers labels for worlds over the base.
+func (b *Base) names() *labels { return &labels{base: &b.labels, own: make(map[string]int32)} }
 
 // Compare is NewBase and its Compare, for one comparison only.
 func Compare(base, a, b []byte) (*Result, error) {
@@ -93,6 +106,8 @@ type world struct {
 	blob  *blob
 	graph graph // node i is type firstID+i; ^c is class c of the base
 	cut   []uint64
+	// If the split was made for a distilled base: by id of it, the id of the base.
+	relocated []uint32
 
 	definitions  map[tag][]int32 // nodes
 	declarations map[tag][]int32
@@ -110,22 +125,23 @@ func newWorld(base *Base, raw []byte, names *labels) (*world, error) {
 	if err != nil {
 		return nil, err
 	}
+	return blob.over(base, nil, names)
+}
+
+// over makes a world of a split; relocated is as in world.
+func (blob *blob) over(base *Base, relocated []uint32, names *labels) (*world, error) {
 	w := &world{
 		base:         base,
 		blob:         blob,
+		relocated:    relocated,
 		definitions:  make(map[tag][]int32),
 		declarations: make(map[tag][]int32),
 		ambiguous:    make(map[tag]bool),
 	}
-	var buf []byte
 	for id := blob.firstID; id < blob.end(); id++ {
 		node := int32(id - blob.firstID)
 		r := blob.record(id)
-		for ref := range r.refs {
-			w.graph.refs = append(w.graph.refs, w.node(ref))
-		}
-		buf = r.label(buf[:0])
-		w.graph.addNode(names.number(buf))
+		base.addType(&w.graph, names, r, w.node)
 		if t, ok := r.tag(); !ok {
 			continue
 		} else if r.isDeclaration() {
@@ -134,6 +150,7 @@ func newWorld(base *Base, raw []byte, names *labels) (*world, error) {
 			w.definitions[t] = append(w.definitions[t], node)
 		}
 	}
+	var err error
 	if w.cut, err = cutHashes(blob, &w.graph, names, base); err != nil {
 		return nil, err
 	}
@@ -147,10 +164,13 @@ func newWorld(base *Base, raw []byte, names *labels) (*world, error) {
 
 // node returns the node of a type of the split, or ^id for one of the base.
 func (w *world) node(id uint32) int32 {
-	if id < w.blob.firstID {
-		return ^int32(id)
+	if id >= w.blob.firstID {
+		return int32(id - w.blob.firstID)
 	}
-	return int32(id - w.blob.firstID)
+	if w.relocated != nil {
+		id = w.relocated[id]
+	}
+	return ^int32(id)
 }
 
 // definer returns the node that defines what class c of the base only declares.

@@ -337,7 +337,7 @@ func (s *summary) classOf(id uint32) int32 {
 	w := s.world
 	ref := w.node(id)
 	if ref < 0 {
-		ref = ^w.base.class[id]
+		ref = ^w.base.class[^ref]
 	}
 	if ref = w.final(ref); ref >= 0 {
 		return s.class[ref]

@@ -16,18 +16,23 @@ import (
 	"strings"
 )
 
-// A kernel and a module agree on struct module, or the module does not load: its size and the places of its members depend on
-// symbols of the configuration, and vermagic names none of those that have to do with BTF.
+// A module loads only if it has the same struct module as the kernel. The size and layout of that
+// depend on the configuration, but vermagic covers none of the symbols related to BTF.
 
-// moduleSymbols are symbols that struct module depends on, for trees whose include/linux/module.h cannot be read. Those that
-// DEBUG_INFO_BTF_MODULES depends on come with it.
-var moduleSymbols = []string{"DEBUG_INFO_BTF_MODULES", "KALLSYMS", "MODVERSIONS", "MODULE_SIG", "MODULE_UNLOAD", "LIVEPATCH", "TRACEPOINTS",
-	"TREE_SRCU", "BPF_EVENTS", "JUMP_LABEL", "TRACING", "EVENT_TRACING", "FTRACE_MCOUNT_RECORD", "KPROBES", "HAVE_STATIC_CALL_INLINE",
-	"PRINTK_INDEX", "CONSTRUCTORS", "FUNCTION_ERROR_INJECTION", "SMP", "SYSFS", "GENERIC_BUG", "UNUSED_SYMBOLS", "LOCKDEP"}
+// moduleSymbols are the symbols that struct module depends on, for trees without a readable
+// include/linux/module.h.
+var moduleSymbols = []string{
+	"DEBUG_INFO_BTF_MODULES", "KALLSYMS", "MODVERSIONS", "MODULE_SIG", "MODULE_UNLOAD", "LIVEPATCH",
+	"TRACEPOINTS", "TREE_SRCU", "BPF_EVENTS", "JUMP_LABEL", "TRACING", "EVENT_TRACING",
+	"FTRACE_MCOUNT_RECORD", "KPROBES", "HAVE_STATIC_CALL_INLINE", "PRINTK_INDEX", "CONSTRUCTORS",
+	"FUNCTION_ERROR_INJECTION", "SMP", "SYSFS", "GENERIC_BUG", "UNUSED_SYMBOLS", "LOCKDEP",
+}
 
-const abiFix = "build with the encoder in PATH and the same configuration: copy it, make olddefconfig, and look at scripts/diffconfig before building"
+const abiFix = "build with the encoder in PATH and with the same configuration: " +
+	"copy it, run make olddefconfig, and check the changes with scripts/diffconfig"
 
-// against compares with what modules of this tree are to be loaded into: another configuration, a Module.symvers, or a module.
+// against compares the tree with the kernel that its modules will be loaded into, given as a
+// configuration, a Module.symvers or a module.
 func (d *Diagnosis) against(path string) error {
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -43,10 +48,10 @@ func (d *Diagnosis) against(path string) error {
 	}
 }
 
-// againstConfig compares what struct module depends on.
+// againstConfig compares the symbols that struct module depends on.
 func (d *Diagnosis) againstConfig(path string) error {
 	if d.Config == nil {
-		return fmt.Errorf("--against %s: there is no configuration to compare: use --config, or configure the tree first", path)
+		return fmt.Errorf("--against %s: no configuration to compare with: use --config, or configure the tree first", path)
 	}
 	other, err := readConfig(path)
 	if err != nil {
@@ -58,42 +63,41 @@ func (d *Diagnosis) againstConfig(path string) error {
 			symbols = found
 		}
 	}
-	// The one that Kconfig drops without a word comes first.
-	symbols = append([]string{"DEBUG_INFO_BTF_MODULES"}, slices.DeleteFunc(slices.Clone(symbols), func(s string) bool { return s == "DEBUG_INFO_BTF_MODULES" })...)
+	const btfModules = "DEBUG_INFO_BTF_MODULES" // first, because Kconfig drops it silently
+	symbols = slices.DeleteFunc(slices.Clone(symbols), func(s string) bool { return s == btfModules })
 	var differ []string
 	btf := false
-	for _, name := range symbols {
+	for _, name := range slices.Insert(symbols, 0, btfModules) {
 		if here, there := d.Config.value(name), other.value(name); here != there {
 			differ = append(differ, fmt.Sprintf("%s is %s there and %s here", name, there, here))
-			btf = btf || name == "DEBUG_INFO_BTF_MODULES"
+			btf = btf || name == btfModules
 		}
 	}
 	if len(differ) == 0 {
 		return nil
 	}
-	const most = 4 // that are named
-	if n := len(differ) - most; n > 0 {
-		differ = append(differ[:most], fmt.Sprintf("and %d others", n))
+	const limit = 4 // symbols named
+	if n := len(differ) - limit; n > 0 {
+		differ = append(differ[:limit], fmt.Sprintf("and %d others", n))
 	}
 	fix := abiFix
-	if btf && !d.Config.is("DEBUG_INFO_BTF_MODULES") {
-		fix = "find out why Kconfig dropped it: a configuration made without pahole loses it silently; then " + abiFix
+	if btf && !d.Config.is(btfModules) {
+		fix = "find out why Kconfig dropped " + btfModules +
+			": it does so silently if pahole is missing; then " + abiFix
 	}
-	d.problem(fix, "struct module is another one than with %s (%s): modules will not load there (\"Invalid relocation target\", ENOEXEC, or a wrong size of .gnu.linkonce.this_module)", path, strings.Join(differ, "; "))
+	d.problem(fix, "struct module differs from that of %s (%s): modules will not load there "+loadErrors,
+		path, strings.Join(differ, "; "))
 	return nil
 }
 
-var (
-	structModule = regexp.MustCompile(`(?ms)^struct module \{.*?^\}`)
-	configSymbol = regexp.MustCompile(`CONFIG_([A-Z0-9_]+)`)
-)
-
-// structModuleSymbols gives the symbols in the preprocessor's conditions within struct module.
+// structModuleSymbols returns the symbols in the preprocessor conditions within struct module.
 func structModuleSymbols(header string) (symbols []string) {
 	text, err := os.ReadFile(header)
 	if err != nil {
 		return nil
 	}
+	structModule := regexp.MustCompile(`(?ms)^struct module \{.*?^\}`)
+	configSymbol := regexp.MustCompile(`CONFIG_([A-Z0-9_]+)`)
 	for line := range strings.Lines(string(structModule.Find(text))) {
 		if strings.HasPrefix(line, "#if") || strings.HasPrefix(line, "#elif") {
 			for _, m := range configSymbol.FindAllStringSubmatch(line, -1) {
@@ -105,30 +109,36 @@ func structModuleSymbols(header string) (symbols []string) {
 	return slices.Compact(symbols)
 }
 
-// againstSymvers compares the checksum of module_layout, which is that of struct module and some others.
+// againstSymvers compares the CRC of module_layout, which covers struct module and a few others.
 func (d *Diagnosis) againstSymvers(path string, data []byte) error {
 	there, ok := layoutInSymvers(data)
 	if !ok {
-		return fmt.Errorf("--against %s: has no module_layout: is it the Module.symvers of a kernel with MODVERSIONS?", path)
+		return fmt.Errorf("--against %s: no CRC of module_layout: use the Module.symvers of a kernel with MODVERSIONS", path)
 	}
 	here, from, err := d.layoutHere()
 	if err != nil {
 		return fmt.Errorf("--against %s: %w", path, err)
 	}
 	if here != there {
-		d.problem(abiFix, "module_layout is %#08x in %s and %#08x in %s: struct module is not the same, modules will not load (\"disagrees about version of symbol module_layout\")", here, from, there, path)
+		d.layoutDiffers(here, from, there, path)
 	}
 	return nil
 }
 
-// againstModule compares the size of struct module and, if the module has versions, the checksum of module_layout.
+func (d *Diagnosis) layoutDiffers(here uint32, from string, there uint32, path string) {
+	d.problem(abiFix, "module_layout is %#08x in %s and %#08x in %s: struct module differs, "+
+		"modules will not load (\"disagrees about version of symbol module_layout\")", here, from, there, path)
+}
+
+// againstModule compares the size of struct module and, if the module has versions, the CRC of
+// module_layout.
 func (d *Diagnosis) againstModule(path string) error {
 	there, err := readModule(path)
 	if err != nil {
 		return err
 	}
 	if d.Tree == nil {
-		return fmt.Errorf("--against %s: needs a kernel tree that was built, to compare with", path)
+		return fmt.Errorf("--against %s: %w", path, errNoTree)
 	}
 	compared := false
 	if built := builtModule(d.Tree.Path); built != "" {
@@ -138,25 +148,30 @@ func (d *Diagnosis) againstModule(path string) error {
 		}
 		compared = true
 		if here.size != there.size {
-			d.problem(abiFix, "struct module takes %#x bytes in %s and %#x in %s: modules of one will not load into the kernel of the other (\".gnu.linkonce.this_module section size must match\", or ENOEXEC)", here.size, built, there.size, path)
+			d.problem(abiFix, "struct module has %#x bytes in %s and %#x in %s: modules of one will not load "+
+				"into the kernel of the other (\".gnu.linkonce.this_module section size must match\", or ENOEXEC)",
+				here.size, built, there.size, path)
 		}
 	}
 	if here, from, err := d.layoutHere(); err == nil && there.hasLayout {
 		compared = true
 		if here != there.layout {
-			d.problem(abiFix, "module_layout is %#08x in %s and %#08x in %s: struct module is not the same, modules will not load (\"disagrees about version of symbol module_layout\")", here, from, there.layout, path)
+			d.layoutDiffers(here, from, there.layout, path)
 		}
 	}
 	if !compared {
-		return fmt.Errorf("--against %s: %s has neither a module nor a Module.symvers to compare with: build one first (make modules_prepare M=...), or compare configurations", path, d.Tree.Path)
+		return fmt.Errorf("--against %s: %s has neither a module nor a Module.symvers: "+
+			"build a module first (make modules_prepare M=...), or compare configurations", path, d.Tree.Path)
 	}
 	return nil
 }
 
-// layoutHere finds the tree's own checksum of module_layout.
+var errNoTree = errors.New("requires a kernel tree that was built")
+
+// layoutHere returns the CRC of module_layout in the tree, and the file that has it.
 func (d *Diagnosis) layoutHere() (crc uint32, from string, err error) {
 	if d.Tree == nil {
-		return 0, "", errors.New("needs a kernel tree that was built, to compare with")
+		return 0, "", errNoTree
 	}
 	from = filepath.Join(d.Tree.Path, "Module.symvers")
 	data, err := os.ReadFile(from)
@@ -165,12 +180,13 @@ func (d *Diagnosis) layoutHere() (crc uint32, from string, err error) {
 	}
 	crc, ok := layoutInSymvers(data)
 	if !ok {
-		return 0, "", fmt.Errorf("%s: has no module_layout: MODVERSIONS is not set", from)
+		return 0, "", fmt.Errorf("%s: no CRC of module_layout: MODVERSIONS is not set", from)
 	}
 	return crc, from, nil
 }
 
-// layoutInSymvers finds module_layout in lines of "0xCRC SYMBOL FILE TYPE". Without MODVERSIONS all are zero.
+// layoutInSymvers returns the CRC of module_layout from lines of "0xCRC SYMBOL FILE TYPE". Without
+// MODVERSIONS all CRCs are zero.
 func layoutInSymvers(data []byte) (crc uint32, ok bool) {
 	lines := bufio.NewScanner(bytes.NewReader(data))
 	for lines.Scan() {
@@ -183,10 +199,10 @@ func layoutInSymvers(data []byte) (crc uint32, ok bool) {
 	return 0, false
 }
 
-// A module is what its ELF file says of struct module.
+// module has the properties of struct module that an ELF file records.
 type module struct {
 	size      uint64
-	layout    uint32
+	layout    uint32 // CRC of module_layout
 	hasLayout bool
 }
 
@@ -198,7 +214,7 @@ func readModule(path string) (m module, err error) {
 	defer f.Close()
 	s := f.Section(".gnu.linkonce.this_module")
 	if s == nil {
-		return m, fmt.Errorf("%s: no .gnu.linkonce.this_module: not a kernel module", path)
+		return m, fmt.Errorf("%s: not a kernel module: no section .gnu.linkonce.this_module", path)
 	}
 	m.size = s.Size
 	if s := f.Section("__versions"); s != nil {
@@ -211,7 +227,7 @@ func readModule(path string) (m module, err error) {
 	return m, nil
 }
 
-// layoutInVersions reads struct modversion_info: a long, and a name that fills 64 bytes with it.
+// layoutInVersions searches an array of struct modversion_info: a long and a name, 64 bytes in all.
 func layoutInVersions(data []byte, order binary.ByteOrder, class elf.Class) (crc uint32, ok bool) {
 	long := 8
 	if class == elf.ELFCLASS32 {
@@ -228,7 +244,7 @@ func layoutInVersions(data []byte, order binary.ByteOrder, class elf.Class) (crc
 	return 0, false
 }
 
-// builtModule finds some module of the tree, by its modules.order.
+// builtModule returns the path of a module that was built, or "" if there is none.
 func builtModule(tree string) string {
 	f, err := os.Open(filepath.Join(tree, "modules.order"))
 	if err != nil {
@@ -237,8 +253,9 @@ func builtModule(tree string) string {
 	defer f.Close()
 	lines := bufio.NewScanner(f)
 	for lines.Scan() {
-		path := filepath.Join(tree, strings.TrimSuffix(strings.TrimSuffix(strings.TrimSpace(lines.Text()), ".o"), ".ko")+".ko")
-		if exists(path) {
+		name := strings.TrimSpace(lines.Text())
+		name = strings.TrimSuffix(strings.TrimSuffix(name, ".o"), ".ko") // .o in newer trees
+		if path := filepath.Join(tree, name+".ko"); exists(path) {
 			return path
 		}
 	}

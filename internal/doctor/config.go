@@ -3,21 +3,24 @@
 package doctor
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 
 	"github.com/kbtf/kbtf/probe"
 )
 
-// A Config is a kernel's configuration, or rather what of it matters here.
+// Config is a kernel configuration.
 type Config struct {
 	Path    string            `json:"path"`
-	Symbols map[string]string `json:"symbols"` // those of interest; unset ones are "n"
+	Symbols map[string]string `json:"symbols"` // shownSymbols; "n" if not set
 	all     map[string]string
 }
 
-// interesting are the symbols that are shown, in this order.
-var interesting = []string{"DEBUG_INFO", "DEBUG_INFO_BTF", "MODULES", "DEBUG_INFO_BTF_MODULES", "PAHOLE_VERSION", "MODVERSIONS"}
+// shownSymbols are the symbols that reports list, in this order.
+var shownSymbols = []string{
+	"DEBUG_INFO", "DEBUG_INFO_BTF", "MODULES", "DEBUG_INFO_BTF_MODULES", "PAHOLE_VERSION", "MODVERSIONS",
+}
 
 func readConfig(path string) (*Config, error) {
 	all, err := probe.ReadConfig(path)
@@ -25,7 +28,7 @@ func readConfig(path string) (*Config, error) {
 		return nil, err
 	}
 	c := &Config{Path: path, Symbols: map[string]string{}, all: all}
-	for _, name := range interesting {
+	for _, name := range shownSymbols {
 		c.Symbols[name] = c.value(name)
 	}
 	return c, nil
@@ -40,19 +43,19 @@ func (c *Config) value(name string) string {
 
 func (c *Config) is(name string) bool { return c.all[name] == "y" }
 
-// blockers are what lib/Kconfig.debug has DEBUG_INFO_BTF depend on: symbols that must not be set.
+// blockers are symbols that must not be set for DEBUG_INFO_BTF (lib/Kconfig.debug).
 var blockers = []string{"DEBUG_INFO_SPLIT", "DEBUG_INFO_REDUCED", "GCC_PLUGIN_RANDSTRUCT"}
 
-// config judges the configuration, and whether it will stay what it is.
+// config checks the configuration, and whether the next make will change it.
 func (d *Diagnosis) config() {
 	c := d.Config
 	if c == nil {
 		return
 	}
-	configure := "set it (make menuconfig: Kernel hacking, Compile-time checks), then make olddefconfig"
+	configure := "set it (make menuconfig: Kernel hacking, Compile-time checks), then run make olddefconfig"
 	switch {
 	case !c.is("DEBUG_INFO"):
-		d.problem(configure, "%s: DEBUG_INFO is not set: without DWARF there is nothing to make BTF of", c.Path)
+		d.problem(configure, "%s: DEBUG_INFO is not set: BTF is generated from DWARF", c.Path)
 	case !c.is("DEBUG_INFO_BTF"):
 		var found []string
 		for _, name := range blockers {
@@ -60,38 +63,44 @@ func (d *Diagnosis) config() {
 				found = append(found, name+"=y")
 			}
 		}
-		if d.Tree != nil && !d.Tree.before(5, 17) && !c.is("BPF_SYSCALL") {
+		if d.Tree != nil && d.Tree.is(">= 5.17") && !c.is("BPF_SYSCALL") {
 			found = append(found, "BPF_SYSCALL not set")
 		}
 		if len(found) > 0 {
-			configure = "change " + list(found) + ": Kconfig hides DEBUG_INFO_BTF because of it; then " + configure
+			configure = "fix its dependencies (" + strings.Join(found, ", ") + "), then " + configure
 		}
 		d.problem(configure, "%s: DEBUG_INFO_BTF is not set", c.Path)
 	case !c.is("MODULES"):
-		d.warn("nothing, if that is wanted", "%s: MODULES is not set: there are no modules to have BTF", c.Path)
+		d.warn("none, if this is intended", "%s: MODULES is not set: the kernel has no modules", c.Path)
 	case !c.is("DEBUG_INFO_BTF_MODULES"):
-		fix := "make olddefconfig, where the encoder is found"
+		fix := "run make olddefconfig with the encoder in PATH"
 		if d.Tree != nil && d.Tree.Wiring == Absent {
-			fix = "wire the tree first, then " + fix
+			fix = "patch the tree, then " + fix
 		}
 		d.problem(fix, "%s: DEBUG_INFO_BTF_MODULES is not set", c.Path)
 	}
 	if c.is("DEBUG_INFO_BTF") && !d.Encoder.readable && (d.Tree == nil || !d.Tree.headers) {
-		d.problem("let the encoder answer before the next make, also before olddefconfig",
-			"%s: the next make drops DEBUG_INFO_BTF(_MODULES) without a word, as the encoder is missing: struct module changes its size, and modules then fail to load (\"Invalid relocation target\", ENOEXEC)", c.Path)
+		d.problem("fix the encoder before the next make, including make olddefconfig",
+			"%s: the next make silently drops DEBUG_INFO_BTF and DEBUG_INFO_BTF_MODULES, as the encoder does not work: "+
+				"struct module changes its size, and modules fail to load "+loadErrors, c.Path)
 	}
-	if n, err := strconv.ParseUint(c.value("PAHOLE_VERSION"), 10, 32); err == nil && d.Encoder.readable && d.Encoder.Name == probe.Pahole {
-		if is := d.Encoder.parsed.Numeric(); n != is {
-			d.warn("make olddefconfig, and look at what it changes: scripts/diffconfig .config.old .config",
-				"%s: was made with pahole %s, this one is %s: symbols that depend on it change with the next make", c.Path, dotted(n), dotted(is))
+	was, err := strconv.ParseUint(c.value("PAHOLE_VERSION"), 10, 32)
+	if err != nil || !d.Encoder.readable || d.Encoder.Name != probe.Pahole {
+		return
+	}
+	if is := d.Encoder.parsed.Numeric(); was != is {
+		made := "without pahole"
+		if was > 0 {
+			made = "with pahole " + dotted(was)
 		}
+		d.warn("run make olddefconfig, and check the changes with scripts/diffconfig .config.old .config",
+			"%s: made %s, but the encoder is pahole %s: the next make changes symbols that depend on the version",
+			c.Path, made, dotted(is))
 	}
 }
 
-// dotted writes a version as people do.
-func dotted(n uint64) string {
-	if n == 0 {
-		return "none"
-	}
-	return strings.Join([]string{strconv.FormatUint(n/100, 10), strconv.FormatUint(n%100, 10)}, ".")
-}
+// loadErrors are the symptoms of a struct module of another size.
+const loadErrors = "(\"Invalid relocation target\", ENOEXEC, or a wrong size of .gnu.linkonce.this_module)"
+
+// dotted formats the version that the kernel writes as 124 as 1.24.
+func dotted(n uint64) string { return fmt.Sprintf("%d.%d", n/100, n%100) }

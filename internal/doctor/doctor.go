@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-// Package doctor looks at all that decides whether kernel modules get BTF - the encoder, the kernel tree, its configuration, the
-// running kernel - and says for each problem what to do about it.
+// Package doctor finds out why kernel modules have no BTF, or would have the wrong one. It checks the
+// encoder, the kernel tree, its configuration and the running kernel, and suggests a fix for each
+// problem.
 //
-// Defects of encoders' versions are data, in defects.go. How a tree is recognised is in tree.go.
+// defects.go has the table of known defects of pahole; tree.go recognises how a tree is wired.
 package doctor
 
 import (
@@ -11,30 +12,29 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/kbtf/kbtf/probe"
 )
 
-// Severity of a finding.
+// Severity is the severity of a finding.
 type Severity string
 
 const (
 	Problem Severity = "problem" // modules have no BTF, wrong BTF or do not load
-	Warning Severity = "warning" // it works, but something is to be known
+	Warning Severity = "warning" // modules have BTF, with a drawback
 )
 
-// A Finding is something that is wrong.
+// Finding is a problem or a warning, with its fix.
 type Finding struct {
 	Severity Severity `json:"severity"`
 	Text     string   `json:"text"`
 	Fix      string   `json:"fix"`
-	Source   string   `json:"source,omitempty"` // where this is known from
+	Source   string   `json:"source,omitempty"` // link or commit that describes it
 }
 
-// A Diagnosis is what was found.
+// Diagnosis is the result of Examine.
 type Diagnosis struct {
 	Encoder  Encoder   `json:"encoder"`
 	Tree     *Tree     `json:"tree,omitempty"`
@@ -43,34 +43,34 @@ type Diagnosis struct {
 	Findings []Finding `json:"findings"`
 }
 
-// Encoder is the program that makes BTF.
+// Encoder describes the program that encodes BTF.
 type Encoder struct {
 	Command  string   `json:"command"`
 	Path     string   `json:"path,omitempty"`
 	Name     string   `json:"name,omitempty"`
-	Version  string   `json:"version,omitempty"` // as --version prints it
-	Libbpf   string   `json:"libbpf,omitempty"`  // the shared library that it uses
-	Can      []string `json:"can,omitempty"`
+	Version  string   `json:"version,omitempty"` // as printed by --version
+	Libbpf   string   `json:"libbpf,omitempty"`  // version of the shared library that it uses
+	Can      []string `json:"can,omitempty"`     // supported features
 	parsed   probe.Version
-	readable bool
+	readable bool // parsed is valid
 }
 
-// Running is the kernel that this machine runs.
+// Running describes the running kernel.
 type Running struct {
 	Release string `json:"release"`
-	Base    string `json:"base,omitempty"` // its BTF
-	Bytes   int64  `json:"bytes,omitempty"`
+	Base    string `json:"base,omitempty"`  // path of its BTF
+	Bytes   int64  `json:"bytes,omitempty"` // size of Base
 }
 
-// Options say what to look at.
+// Options are the options of Examine.
 type Options struct {
-	Encoder string // command line; empty: $PAHOLE, or pahole
-	Tree    string // empty: none
-	Config  string // empty: that of Tree, if it has one
-	Against string // a configuration, a Module.symvers or a module; empty: none
+	Encoder string // command line; default: the encoder of Tree, $PAHOLE, pahole or btf-ko
+	Tree    string // optional
+	Config  string // default: .config of Tree, if it exists
+	Against string // a configuration, a Module.symvers or a module; optional
 }
 
-// Examine looks at everything. The error is about what was asked for and cannot be read.
+// Examine checks what opt names. It returns an error if a file cannot be read or compared.
 func Examine(ctx context.Context, opt Options) (*Diagnosis, error) {
 	d := &Diagnosis{Findings: []Finding{}, Running: running("/sys/kernel/btf/vmlinux")}
 	if opt.Tree != "" {
@@ -88,7 +88,7 @@ func Examine(ctx context.Context, opt Options) (*Diagnosis, error) {
 	if opt.Encoder == "" {
 		opt.Encoder = defaultEncoder(d.Tree)
 	}
-	d.encoder(ctx, probe.NewEncoder(opt.Encoder))
+	d.encoder(ctx, probe.NewCommand(opt.Encoder))
 	if opt.Config != "" {
 		config, err := readConfig(opt.Config)
 		if err != nil {
@@ -115,7 +115,7 @@ func (d *Diagnosis) warn(fix, format string, args ...any) {
 	d.Findings = append(d.Findings, Finding{Severity: Warning, Text: fmt.Sprintf(format, args...), Fix: fix})
 }
 
-// Problems counts the findings that are problems.
+// Problems returns the number of findings that are problems.
 func (d *Diagnosis) Problems() (n int) {
 	for _, f := range d.Findings {
 		if f.Severity == Problem {
@@ -127,73 +127,66 @@ func (d *Diagnosis) Problems() (n int) {
 
 const installPahole = "install the package pahole (dwarves in older Debian and Fedora); or use btf-ko: --encoder btf-ko"
 
-// install says how to get an encoder, or that there is one under another name.
+// install returns the fix for an encoder that does not work.
 func install(command string) string {
 	if filepath.Base(command) == probe.BTFKo {
-		return "put btf-ko into PATH: it comes with kconfig-probe"
+		return "add btf-ko to PATH: it is distributed with kconfig-probe"
 	}
-	path := probe.NewEncoder(probe.BTFKo).Path()
+	path := probe.NewCommand(probe.BTFKo).Path()
 	if path == "" {
 		return installPahole
 	}
-	link := filepath.Join(filepath.Dir(filepath.Dir(path)), "lib/kbtf/pahole") // as make install has it
+	link := filepath.Join(filepath.Dir(filepath.Dir(path)), "lib/kbtf/pahole") // from make install
 	if exists(link) {
-		return "let btf-ko, which is here, stand in for it: make PAHOLE=" + link + ", also for olddefconfig"
+		return "use the installed btf-ko in place of pahole: make PAHOLE=" + link + ", for olddefconfig as well"
 	}
-	return "use btf-ko, which is here: --encoder btf-ko, and kconfig-probe patch TREE"
+	return "use the installed btf-ko: --encoder btf-ko, and kconfig-probe patch TREE"
 }
 
-// defaultEncoder is whom to look at if nobody is named: whom the tree calls, or else whoever is there.
+// defaultEncoder returns the encoder to check by default: btf-ko if the tree runs it, or if it is the
+// only one installed and the tree does not run pahole; otherwise the default of probe.NewCommand.
 func defaultEncoder(tree *Tree) string {
 	switch {
 	case tree != nil && tree.Encoder == probe.BTFKo:
 		return probe.BTFKo
 	case os.Getenv("PAHOLE") == "" && (tree == nil || tree.Wiring == Absent) &&
-		probe.NewEncoder(probe.Pahole).Path() == "" && probe.NewEncoder(probe.BTFKo).Path() != "":
+		probe.NewCommand(probe.Pahole).Path() == "" && probe.NewCommand(probe.BTFKo).Path() != "":
 		return probe.BTFKo
 	}
 	return ""
 }
 
-// encoder asks the encoder what it is.
-func (d *Diagnosis) encoder(ctx context.Context, e probe.Encoder) {
-	d.Encoder = Encoder{Command: e.String(), Path: e.Path()}
-	v, err := e.Version(ctx)
+// encoder checks the version of the encoder.
+func (d *Diagnosis) encoder(ctx context.Context, command probe.Command) {
+	d.Encoder = Encoder{Command: command.String(), Path: command.Path()}
+	e := &d.Encoder
+	v, err := command.Version(ctx)
 	if err != nil {
-		d.problem(install(e.String()), "the encoder does not answer: %v", err)
+		d.problem(install(e.Command), "the version of the encoder is unknown: %v", err)
 		return
 	}
-	c := &d.Encoder
-	c.Name, c.Version, c.parsed, c.readable = v.Encoder, v.Text, v, true
+	e.Name, e.Version, e.parsed, e.readable = v.Encoder, v.Text, v, true
 	if v.SplitsBTF() {
-		c.Can = append(c.Can, "split BTF")
+		e.Can = append(e.Can, "split BTF")
 	} else {
-		d.problem(installPahole, "%s %s is older than 1.19 and cannot write split BTF, which modules need", v.Encoder, v.Text)
+		d.problem(installPahole, "%s %s is older than 1.19 and does not support split BTF, which modules need",
+			v.Encoder, v.Text)
 	}
-	for _, since := range capabilities {
-		if v.Encoder == probe.BTFKo || v.Numeric() >= version(since.version).Numeric() {
-			c.Can = append(c.Can, since.what)
+	for _, capability := range capabilities {
+		if v.Encoder == probe.BTFKo || satisfies(v.Number, capability.versions) {
+			e.Can = append(e.Can, capability.name)
 		}
 	}
 	if v.Encoder == probe.Pahole {
-		c.Libbpf = libbpf(c.Path, libraryFolders)
+		e.Libbpf = libbpf(e.Path, libraryFolders)
 	}
 }
 
-// capabilities are what pahole can do since which version.
-var capabilities = []struct{ version, what string }{
-	{"1.22", "detached output"}, // --btf_encode_detached, which trees from 7.0 on need
-	{"1.26", "--btf_features"},
-	{"1.28", "distilled base"},
-}
-
-// version parses a version of the tables here.
-func version(text string) probe.Version {
-	v, err := probe.ParseVersion("v" + text)
-	if err != nil {
-		panic(err) // a test goes over the tables
-	}
-	return v
+// capabilities are the features that only some versions of pahole support, and all of btf-ko.
+var capabilities = []struct{ versions, name string }{
+	{">= 1.22", "detached output"}, // --btf_encode_detached, which trees since 7.0 need
+	{">= 1.26", "--btf_features"},
+	{">= 1.28", "distilled base"},
 }
 
 func running(base string) Running {
@@ -211,12 +204,4 @@ func running(base string) Running {
 func exists(path string) bool {
 	_, err := os.Stat(path)
 	return err == nil
-}
-
-// list joins words for a sentence.
-func list(words []string) string {
-	if len(words) == 0 {
-		return "nothing"
-	}
-	return strings.Join(words, ", ")
 }

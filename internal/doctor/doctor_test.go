@@ -24,12 +24,12 @@ func parsed(t *testing.T, text string) probe.Version {
 	return v
 }
 
-// paholeOn is a diagnosis of a version of pahole in a tree with these flags of pahole's.
-func paholeOn(t *testing.T, text string, major, minor int, scripts string) *Diagnosis {
+// paholeOn returns a diagnosis of a version of pahole and a tree, with the text of the tree's scripts.
+func paholeOn(t *testing.T, text string, major, minor uint64, scripts string) *Diagnosis {
 	t.Helper()
 	return &Diagnosis{
 		Encoder: Encoder{Name: probe.Pahole, parsed: parsed(t, text), readable: true},
-		Tree:    &Tree{major: major, minor: minor, scripts: scripts},
+		Tree:    &Tree{release: linux(major, minor), scripts: scripts},
 	}
 }
 
@@ -39,19 +39,25 @@ func TestDefectsAreReportedWhereTheyApply(t *testing.T) {
 	none := func(*Diagnosis) {}
 	tests := []struct {
 		pahole       string
-		major, minor int
+		major, minor uint64
 		scripts      string
 		change       func(*Diagnosis)
-		want         string // in one of the findings; empty: there is none
+		want         string // part of the only finding; empty for none
 	}{
 		{"v1.17", 5, 11, old, none, ""},
 		{"v1.18", 5, 11, old, none, "size zero"},
+		{"v1.18-rc1", 5, 11, old, none, ""},
 		{"v1.21", 5, 11, old, none, "size zero"},
+		{"v1.21.3", 5, 11, old, none, "size zero"},
+		{"v1.22-rc1", 5, 11, old, none, "size zero"},
 		{"v1.21", 5, 11, flags, none, ""},
 		{"v1.22", 5, 11, old, none, ""},
 		{"v1.23", 5, 10, old, none, ""},
 		{"v1.24", 5, 10, old, none, "ENUM64"},
+		{"v1.24-12-gabc123", 5, 10, old, none, "ENUM64"},
+		{"v1.24-rc1", 5, 10, old, none, ""},
 		{"v1.30", 5, 19, old, none, "ENUM64"},
+		{"v2.0", 5, 19, old, none, "ENUM64"},
 		{"v1.24", 5, 10, flags, none, ""},
 		{"v1.24", 6, 0, old, none, ""},
 		{"v1.27", 6, 12, old, none, "6 to 7 GB"},
@@ -74,7 +80,7 @@ func TestDefectsAreReportedWhereTheyApply(t *testing.T) {
 		for _, f := range d.Findings {
 			texts = append(texts, f.Text)
 			if f.Fix == "" || f.Source == "" {
-				t.Errorf("no fix or no source: %+v", f)
+				t.Errorf("no fix or source: %+v", f)
 			}
 		}
 		all := strings.Join(texts, "\n")
@@ -91,7 +97,9 @@ func smallTree(t *testing.T) (dir string) {
 	if err := os.CopyFS(dir, os.DirFS("../../kbuild/testdata/small")); err != nil {
 		t.Fatal(err)
 	}
-	edit(t, filepath.Join(dir, "Makefile"), func(s string) string { return "VERSION = 5\nPATCHLEVEL = 10\nSUBLEVEL = 7\nEXTRAVERSION = -rc1\n" + s })
+	edit(t, filepath.Join(dir, "Makefile"), func(s string) string {
+		return "VERSION = 5\nPATCHLEVEL = 10\nSUBLEVEL = 7\nEXTRAVERSION = -rc1\n" + s
+	})
 	return dir
 }
 
@@ -138,7 +146,7 @@ func TestWiring(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	// Someone has changed what we wrote: it looks as upstream's, but cannot be patched.
+	// An edited rule looks like upstream's, but the tree cannot be patched.
 	edit(t, modfinal, func(s string) string { return strings.Replace(s, "BTF [M]", "BTF  [M]", 1) })
 	if tree := recognised(dir); tree.Wiring != Upstream || tree.Reason == "" {
 		t.Errorf("changed: %+v", tree)
@@ -153,13 +161,17 @@ func TestWiring(t *testing.T) {
 	if tree := recognised(dir); tree.Wiring != HalfPatched {
 		t.Errorf("no command: %+v", tree)
 	}
-	// Headers: a Makefile that includes another, no Kconfig, and what the kernel was configured with.
+	// Headers: a stub Makefile, auto.conf instead of Kconfig files.
 	headers := smallTree(t)
 	if err := os.Remove(filepath.Join(headers, "lib/Kconfig.debug")); err != nil {
 		t.Fatal(err)
 	}
-	edit(t, filepath.Join(headers, "Makefile"), func(string) string { return "include /usr/src/linux-headers-common/Makefile\n" })
-	edit(t, filepath.Join(headers, "scripts/Makefile.modfinal"), func(s string) string { return s + "      cmd_btf_ko = $(PAHOLE) -J $@\n" })
+	edit(t, filepath.Join(headers, "Makefile"), func(string) string {
+		return "include /usr/src/linux-headers-common/Makefile\n"
+	})
+	edit(t, filepath.Join(headers, "scripts/Makefile.modfinal"), func(s string) string {
+		return s + "      cmd_btf_ko = $(PAHOLE) -J $@\n"
+	})
 	err := os.CopyFS(headers, fstest.MapFS{
 		"include/config/auto.conf":      {Data: []byte("CONFIG_DEBUG_INFO_BTF=y\nCONFIG_DEBUG_INFO_BTF_MODULES=y\n")},
 		"include/config/kernel.release": {Data: []byte("6.12.117+deb12-cloud-amd64\n")},
@@ -168,24 +180,28 @@ func TestWiring(t *testing.T) {
 		t.Fatal(err)
 	}
 	tree := recognised(headers)
-	if tree.Wiring != Upstream || tree.Version != "6.12.117+deb12-cloud-amd64" || !tree.headers || tree.before(6, 12) || !tree.before(6, 13) {
+	if tree.Wiring != Upstream || tree.Version != "6.12.117+deb12-cloud-amd64" || !tree.headers ||
+		tree.is("< 6.12") || !tree.is("< 6.13") {
 		t.Errorf("headers: %+v", tree)
 	}
 	d := Diagnosis{Tree: tree, Config: &Config{Path: ".config", all: map[string]string{"DEBUG_INFO_BTF": "y"}}}
 	d.tree()
 	d.config()
-	told := fmt.Sprint(d.Findings)
-	if !strings.Contains(told, "make skips BTF of the modules") || strings.Contains(told, "the next make drops") {
-		t.Errorf("headers without vmlinux: %s", told)
+	findings := fmt.Sprint(d.Findings)
+	if !strings.Contains(findings, "make skips BTF of modules") ||
+		strings.Contains(findings, "the next make silently drops") {
+		t.Errorf("headers without vmlinux: %s", findings)
 	}
-	// Other distributions' have all makefiles and Kconfig files.
-	if err := os.CopyFS(headers, fstest.MapFS{"lib/Kconfig.debug": {Data: []byte("config DEBUG_INFO_BTF\n")}}); err != nil {
+	// Some distributions' headers have all makefiles and Kconfig files.
+	err = os.CopyFS(headers, fstest.MapFS{"lib/Kconfig.debug": {Data: []byte("config DEBUG_INFO_BTF\n")}})
+	if err != nil {
 		t.Fatal(err)
 	}
 	if tree := recognised(headers); tree.Wiring != Upstream || !tree.headers {
 		t.Errorf("headers with Kconfig files: %+v", tree)
 	}
-	if _, err := readTree(t.TempDir()); err == nil || !strings.Contains(err.Error(), "not a kernel tree: Makefile: no such file") {
+	_, err = readTree(t.TempDir())
+	if err == nil || !strings.Contains(err.Error(), "not a kernel tree: Makefile: no such file") {
 		t.Error(err)
 	}
 }

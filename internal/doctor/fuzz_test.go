@@ -13,14 +13,15 @@ import (
 	"github.com/kbtf/kbtf/internal/elfimage/elftest"
 )
 
-// FuzzExamine examines whatever a tree has, and whatever it is compared with: what cannot be read is told in one line, and so is each
-// finding.
+// FuzzExamine examines a tree with arbitrary files, and compares it with an arbitrary file. Errors and
+// findings must be one line each.
 func FuzzExamine(f *testing.F) {
 	const (
 		makefile = "VERSION = 6\nPATCHLEVEL = 12\nSUBLEVEL = 3\nEXTRAVERSION = -rc1\n"
-		config   = "CONFIG_DEBUG_INFO=y\nCONFIG_DEBUG_INFO_BTF=y\nCONFIG_MODULES=y\nCONFIG_PAHOLE_VERSION=125\n# CONFIG_SMP is not set\n"
-		header   = "struct module {\n#ifdef CONFIG_SMP\n\tint a;\n#elif defined(CONFIG_SYSFS)\n#endif\n};\n"
-		symvers  = "0x12345678\tmodule_layout\tvmlinux\tEXPORT_SYMBOL\t\n"
+		config   = "CONFIG_DEBUG_INFO=y\nCONFIG_DEBUG_INFO_BTF=y\nCONFIG_MODULES=y\n" +
+			"CONFIG_PAHOLE_VERSION=125\n# CONFIG_SMP is not set\n"
+		header  = "struct module {\n#ifdef CONFIG_SMP\n\tint a;\n#elif defined(CONFIG_SYSFS)\n#endif\n};\n"
+		symvers = "0x12345678\tmodule_layout\tvmlinux\tEXPORT_SYMBOL\t\n"
 	)
 	dir := f.TempDir()
 	elftest.Run(f, dir, "sh", "-c", `printf '.section .gnu.linkonce.this_module,"aw"; .zero 64
@@ -37,37 +38,40 @@ func FuzzExamine(f *testing.F) {
 		}
 	}
 	for _, name := range []string{"lib/Kconfig.debug", "scripts/Makefile.modfinal"} {
-		if err := os.WriteFile(filepath.Join(tree, name), elftest.Read(f, filepath.Join("../../testdata/minitree", name)), 0o644); err != nil {
+		text := elftest.Read(f, filepath.Join("../../testdata/minitree", name))
+		if err := os.WriteFile(filepath.Join(tree, name), text, 0o644); err != nil {
 			f.Fatal(err)
 		}
 	}
-	is := map[string]string{} // what is written already
+	written := map[string]string{} // contents by name
 	f.Fuzz(func(t *testing.T, makefile, config, header, order, symvers, against, module string) {
 		if strings.Contains(order, "..") || strings.Contains(order, "\x00") {
 			return
 		}
 		t.Setenv("PATH", "/nowhere") // no programs
 		t.Setenv("PAHOLE", "")
-		for name, text := range map[string]string{"Makefile": makefile, ".config": config, "include/linux/module.h": header, "modules.order": order,
-			"Module.symvers": symvers, "against": against, "x.ko": module} {
-			if old, ok := is[name]; ok && old == text {
+		for name, text := range map[string]string{
+			"Makefile": makefile, ".config": config, "include/linux/module.h": header, "modules.order": order,
+			"Module.symvers": symvers, "against": against, "x.ko": module,
+		} {
+			if old, ok := written[name]; ok && old == text {
 				continue
 			}
 			if err := os.WriteFile(filepath.Join(tree, name), []byte(text), 0o644); err != nil {
 				t.Fatal(err)
 			}
-			is[name] = text
+			written[name] = text
 		}
 		d, err := Examine(t.Context(), Options{Tree: tree, Against: filepath.Join(tree, "against")})
 		if err != nil {
 			if strings.Contains(err.Error(), "\n") {
-				t.Errorf("refused with %q", err)
+				t.Errorf("error %q", err)
 			}
 			return
 		}
 		for _, finding := range d.Findings {
 			if strings.Contains(finding.Text+finding.Fix, "\n") {
-				t.Errorf("finding %q, do %q", finding.Text, finding.Fix)
+				t.Errorf("finding %q, fix %q", finding.Text, finding.Fix)
 			}
 		}
 		if err := d.Text(io.Discard, true); err != nil {

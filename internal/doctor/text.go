@@ -10,10 +10,10 @@ import (
 	"github.com/kbtf/kbtf/internal/cli"
 )
 
-// indent is how wide the words before a row are, in columns.
+// indent is the width of the first column.
 const indent = 9
 
-// Text writes a diagnosis for people; color: for a terminal.
+// Text writes the diagnosis as text, with colours if color is set.
 func (d *Diagnosis) Text(out io.Writer, color bool) error {
 	var s strings.Builder
 	paint := func(code, text string) string {
@@ -26,33 +26,40 @@ func (d *Diagnosis) Text(out io.Writer, color bool) error {
 		fmt.Fprintf(&s, "%s %s\n", paint("1", fmt.Sprintf("%-8s", name)), fmt.Sprintf(format, args...))
 	}
 	e := &d.Encoder
-	switch {
-	case e.Name == "":
-		row("encoder", "%s: no answer", e.Command)
-	default:
+	if e.Name == "" {
+		row("encoder", "%s: unknown version", e.Command)
+	} else {
 		path := ""
 		if e.Path != "" && e.Path != e.Command {
 			path = " (" + e.Path + ")"
 		}
-		row("encoder", "%s%s: %s %s, as --version says", e.Command, path, e.Name, e.Version)
-		can := list(e.Can)
-		if e.Libbpf != "" {
-			can += "; uses libbpf " + e.Libbpf
+		row("encoder", "%s%s: %s %s", e.Command, path, e.Name, e.Version)
+		features := strings.Join(e.Can, ", ")
+		if features == "" {
+			features = "none"
 		}
-		row("", "can do: %s", can)
+		if e.Libbpf != "" {
+			features += "; uses libbpf " + e.Libbpf
+		}
+		row("", "features: %s", features)
 	}
 	if t := d.Tree; t == nil {
-		row("tree", "none: kconfig-probe doctor TREE looks at one")
+		row("tree", "none (kconfig-probe doctor TREE checks one)")
 	} else {
-		wiring := map[Wiring]string{Absent: "no wiring: modules get no BTF", Upstream: "wired as upstream does", Ours: "wired by kconfig-probe, for " + t.Encoder,
-			Broken: "wired, but modules are linked too often", HalfPatched: "half patched"}[t.Wiring]
+		wiring := map[Wiring]string{
+			Absent:      "not wired: modules get no BTF",
+			Upstream:    "wired by upstream's rule",
+			Ours:        "wired by kconfig-probe, for " + t.Encoder,
+			Broken:      "wired, but modules are relinked needlessly",
+			HalfPatched: "half patched",
+		}[t.Wiring]
 		row("tree", "%s: Linux %s, %s", t.Path, t.Version, wiring)
 	}
 	if c := d.Config; c == nil {
 		row("config", "none")
 	} else {
 		var values []string
-		for _, name := range interesting {
+		for _, name := range shownSymbols {
 			if v := c.Symbols[name]; v != "n" || name != "PAHOLE_VERSION" {
 				values = append(values, name+"="+v)
 			}
@@ -61,7 +68,7 @@ func (d *Diagnosis) Text(out io.Writer, color bool) error {
 		row("", "%s", strings.Join(values[:min(3, len(values))], " "))
 		row("", "%s", strings.Join(values[min(3, len(values)):], " "))
 	}
-	base := "has no BTF (/sys/kernel/btf/vmlinux)"
+	base := "no BTF (/sys/kernel/btf/vmlinux)"
 	if d.Running.Base != "" {
 		base = fmt.Sprintf("BTF in %s, %d bytes", d.Running.Base, d.Running.Bytes)
 	}
@@ -79,7 +86,7 @@ func (d *Diagnosis) Text(out io.Writer, color bool) error {
 		}
 	}
 	if len(d.Findings) == 0 {
-		fmt.Fprintln(&s, paint("32;1", "fine")+"     nothing is wrong")
+		fmt.Fprintln(&s, paint("32;1", "ok")+"       no problems found")
 	}
 	_, err := io.WriteString(out, s.String())
 	return err

@@ -12,31 +12,33 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/Masterminds/semver/v3"
+
 	"github.com/kbtf/kbtf/kbuild"
 )
 
-// Wiring is how a tree gives BTF to its modules.
+// Wiring is the way in which a tree generates BTF for its modules.
 type Wiring string
 
 const (
 	Absent      Wiring = "absent"       // not at all
-	Upstream    Wiring = "upstream"     // as kernels since 5.11 do
-	Ours        Wiring = "ours"         // as kconfig-probe patch has wired it
-	Broken      Wiring = "broken"       // as upstream, but every module is linked again whenever vmlinux changes
-	HalfPatched Wiring = "half-patched" // Kconfig or Makefile.modfinal, but not both
+	Upstream    Wiring = "upstream"     // by the rule of kernels since 5.11
+	Ours        Wiring = "ours"         // by kconfig-probe patch
+	Broken      Wiring = "broken"       // as upstream, but every change of vmlinux relinks all modules
+	HalfPatched Wiring = "half-patched" // only one of Kconfig and Makefile.modfinal
 )
 
-// A Tree is a kernel's source tree, or its headers: what is installed to build external modules with.
+// Tree describes a kernel source tree, or the headers installed to build external modules.
 type Tree struct {
 	Path    string `json:"path"`
 	Version string `json:"version"`
 	Wiring  Wiring `json:"wiring"`
-	Encoder string `json:"encoder,omitempty"` // whom the wiring calls, if it is ours
-	Reason  string `json:"reason,omitempty"`  // why kconfig-probe patch would refuse it
+	Encoder string `json:"encoder,omitempty"` // that the rule runs, if Wiring is Ours
+	Reason  string `json:"reason,omitempty"`  // why kconfig-probe patch refuses the tree
 
-	major, minor int
-	headers      bool   // for external modules alone: they are not configured again
-	scripts      string // what is in the files that say flags of pahole's
+	release *semver.Version // without patch level and EXTRAVERSION
+	headers bool            // installed headers, which are not reconfigured
+	scripts string          // text of the files that pass flags to pahole
 }
 
 func readTree(dir string) (*Tree, error) {
@@ -52,20 +54,23 @@ func readTree(dir string) (*Tree, error) {
 		}
 		return string(m[1])
 	}
-	major, minor := number("VERSION"), number("PATCHLEVEL")
-	if t.major, err = strconv.Atoi(major); err == nil && minor != "" {
-		t.minor, _ = strconv.Atoi(minor)
-		t.Version = major + "." + minor
+	version, patchlevel := number("VERSION"), number("PATCHLEVEL")
+	if major, err := strconv.ParseUint(version, 10, 32); err == nil && patchlevel != "" {
+		minor, _ := strconv.ParseUint(patchlevel, 10, 32) // 0 if malformed
+		t.release = linux(major, minor)
+		t.Version = version + "." + patchlevel
 		if sub := number("SUBLEVEL"); sub != "" && sub != "0" {
 			t.Version += "." + sub
 		}
 		t.Version += number("EXTRAVERSION")
-	} else if t.Version = built(dir, "kernel.release"); t.Version != "" { // headers' Makefile may only include another
-		if _, err := fmt.Sscanf(t.Version, "%d.%d", &t.major, &t.minor); err != nil {
-			return nil, notATree(dir, fmt.Errorf("its release is %q", t.Version))
+	} else if t.Version = built(dir, "kernel.release"); t.Version != "" { // the Makefile of headers may be a stub
+		var major, minor uint64
+		if _, err := fmt.Sscanf(t.Version, "%d.%d", &major, &minor); err != nil {
+			return nil, notATree(dir, fmt.Errorf("include/config/kernel.release: unexpected release %q", t.Version))
 		}
+		t.release = linux(major, minor)
 	} else {
-		return nil, notATree(dir, errors.New("its Makefile has no VERSION and PATCHLEVEL"))
+		return nil, notATree(dir, errors.New("no VERSION and PATCHLEVEL in Makefile"))
 	}
 	for _, name := range []string{"Makefile.btf", "pahole-flags.sh", "link-vmlinux.sh"} {
 		text, err := os.ReadFile(filepath.Join(dir, "scripts", name))
@@ -76,7 +81,7 @@ func readTree(dir string) (*Tree, error) {
 	return t, t.recognise()
 }
 
-// built is what is in a file of include/config, which a tree has when it was built; empty without.
+// built returns the contents of a file in include/config, or "" if the tree was not built.
 func built(dir, name string) string {
 	text, _ := os.ReadFile(filepath.Join(dir, "include/config", name))
 	return strings.TrimSpace(string(text))
@@ -90,13 +95,7 @@ func notATree(dir string, err error) error {
 	return fmt.Errorf("%s: not a kernel tree: %w", dir, err)
 }
 
-var (
-	kconfigSymbol = regexp.MustCompile(`(?m)^(config |CONFIG_)DEBUG_INFO_BTF_MODULES\b`)
-	encodeCommand = regexp.MustCompile(`(?m)^ *cmd_btf_ko *=`)
-	exceptCall    = regexp.MustCompile(`\$\(call if_changed_except,\w+,(.*)`)
-)
-
-// recognise tells how the tree is wired. Kconfig-probe's own planner is asked first: it knows what it has written, byte for byte.
+// recognise sets t.Wiring. kbuild comes first, as it recognises its own patch byte for byte.
 func (t *Tree) recognise() error {
 	if applied, err := kbuild.Applied(t.Path); err == nil && applied != nil {
 		t.Wiring, t.Encoder = Ours, string(applied.Encoder)
@@ -114,14 +113,16 @@ func (t *Tree) recognise() error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) { // before 5.6
 		return notATree(t.Path, err)
 	}
-	symbol, command := kconfigSymbol.Match(kconfig), encodeCommand.Match(modfinal)
+	symbol := regexp.MustCompile(`(?m)^(config |CONFIG_)DEBUG_INFO_BTF_MODULES\b`).Match(kconfig)
+	command := regexp.MustCompile(`(?m)^ *cmd_btf_ko *=`).Match(modfinal)
 	t.Wiring = Absent
 	switch {
 	case symbol != command:
 		t.Wiring = HalfPatched
 	case symbol:
 		t.Wiring = Upstream
-		// make calls the prerequisite $(objtree)/vmlinux vmlinux where objtree is "."; filter-out does not.
+		// With objtree=. make names the prerequisite vmlinux, which filter-out of ./vmlinux does not match.
+		exceptCall := regexp.MustCompile(`\$\(call if_changed_except,\w+,(.*)`)
 		if call := exceptCall.FindSubmatch(modfinal); call != nil && strings.Contains(string(call[1]), "$(objtree)") {
 			t.Wiring = Broken
 		}
@@ -132,12 +133,13 @@ func (t *Tree) recognise() error {
 	return nil
 }
 
-// before tells whether the tree is older than a kernel.
-func (t *Tree) before(major, minor int) bool {
-	return t.major < major || t.major == major && t.minor < minor
-}
+// linux returns the version of the release Linux major.minor.
+func linux(major, minor uint64) *semver.Version { return semver.New(major, minor, 0, "", "") }
 
-// tree judges how the tree is wired.
+// is reports whether the tree's release satisfies a semver constraint.
+func (t *Tree) is(constraint string) bool { return satisfies(t.release, constraint) }
+
+// tree checks how the tree is wired.
 func (d *Diagnosis) tree() {
 	t := d.Tree
 	if t == nil {
@@ -145,23 +147,28 @@ func (d *Diagnosis) tree() {
 	}
 	patch := "kconfig-probe patch " + t.Path + " --apply"
 	if _, err := os.Stat(filepath.Join(t.Path, "vmlinux")); err != nil && t.headers && t.Wiring == Upstream {
-		d.problem(patch+"; or btf-ko --btf_base auto after each build",
-			"%s: there is no vmlinux: make skips BTF of the modules that are built with these headers", t.Path)
+		d.problem(patch+"; or run btf-ko --btf_base auto after each build",
+			"%s: no vmlinux: make skips BTF of modules built with these headers", t.Path)
 	}
 	switch t.Wiring {
 	case Absent:
 		if t.Reason != "" {
-			patch = "merge by hand: kconfig-probe fragment kconfig, and modfinal (" + t.Reason + ")"
+			patch = "merge kconfig-probe fragment kconfig and modfinal by hand (" + t.Reason + ")"
 		}
-		d.problem(patch, "%s: modules get no BTF: nothing in this tree makes it", t.Path)
+		d.problem(patch, "%s: modules get no BTF: the tree has no rule for it", t.Path)
 	case HalfPatched:
 		why := t.Reason
 		if why == "" {
-			why = t.Path + ": lib/Kconfig.debug and scripts/Makefile.modfinal do not fit: only one of them knows of BTF for modules"
+			why = t.Path + ": half patched: only one of lib/Kconfig.debug and scripts/Makefile.modfinal supports BTF for modules"
 		}
-		d.problem("take back what was merged, then "+patch, "%s", why)
+		d.problem("revert the merge, then "+patch, "%s", why)
 	case Broken:
-		d.Findings = append(d.Findings, Finding{Warning, t.Path + ": every module is linked again whenever vmlinux changes: if_changed_except is told $(objtree)/vmlinux, make says vmlinux",
-			"in scripts/Makefile.modfinal, let the call exclude vmlinux as the prerequisite is spelled", "https://lore.kernel.org/linux-modules/20260402141911.1577711-1-petr.pavlu@suse.com/"})
+		d.Findings = append(d.Findings, Finding{
+			Severity: Warning,
+			Text: t.Path + ": every change of vmlinux relinks all modules: " +
+				"if_changed_except excludes $(objtree)/vmlinux, but make names the prerequisite vmlinux",
+			Fix:    "in scripts/Makefile.modfinal, exclude vmlinux instead of $(objtree)/vmlinux",
+			Source: "https://lore.kernel.org/linux-modules/20260402141911.1577711-1-petr.pavlu@suse.com/",
+		})
 	}
 }

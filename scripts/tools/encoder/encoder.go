@@ -9,19 +9,22 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strings"
 )
 
-// Flags are what a kernel's build files pass for a module of its own tree, but for -j: scripts/Makefile.btf of 6.12, or of 7.2 if
-// the kernel's version begins with 7; more features may follow. An encoder ignores features that it does not know.
+// Flags are what a kernel's build files pass for a module of its own tree, but for -j: scripts/Makefile.btf of 6.12, or of 7.2 for
+// kernels after 6.12; more features may follow. An encoder ignores features that it does not know. The kernel is a version or a
+// series, as scripts/parity names it.
 func Flags(kernel string, more ...string) []string {
 	features := "encode_force,var,float,enum64,decl_tag,type_tag,optimized_func,consistent_func,decl_tag_kfuncs"
 	flags := []string{"-J", "--btf_features=" + features}
-	if strings.HasPrefix(kernel, "7") {
+	major, minor := math.MaxInt, 0
+	_, _ = fmt.Sscanf(kernel, "%d.%d", &major, &minor) // a series may have no minor number
+	if major > 6 || major == 6 && minor > 12 {
 		flags = append(flags, "--btf_features=attributes", "--btf_features=layout")
 	}
 	for _, feature := range more {

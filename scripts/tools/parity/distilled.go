@@ -35,7 +35,8 @@ func (c *comparison) compareDistilled(path string, out *outcome) error {
 	if err != nil {
 		return err
 	}
-	var joined, bases [2][]byte
+	var joined [2][]byte
+	out.distilled = make([]btfdiff.Distilled, 2)
 	for i, image := range [][]byte{kept, ours} {
 		split, base, err := sections(image)
 		if err != nil {
@@ -51,15 +52,16 @@ func (c *comparison) compareDistilled(path string, out *outcome) error {
 		if joined[i], err = btfdiff.Join(base, split); err != nil {
 			return err
 		}
-		bases[i] = base
+		out.distilled[i] = btfdiff.Distilled{Base: base, Split: split}
 	}
-	out.oracle, out.encoder = joined[0], joined[1]
+	out.compared = compared{btfdiff.NoBase(), joined[0], joined[1]}
 	out.oracleBytes, out.encoderBytes = len(joined[0]), len(joined[1])
-	if out.result, err = btfdiff.NoBase().Compare(joined[0], joined[1]); err != nil {
+	if out.result, err = out.compared.base.Compare(joined[0], joined[1]); err != nil {
 		return err
 	}
 	if out.result.Equal() {
-		result, err := btfdiff.NoBase().Compare(bases[0], bases[1])
+		out.compared.oracle, out.compared.encoder = out.distilled[0].Base, out.distilled[1].Base
+		result, err := out.compared.base.Compare(out.compared.oracle, out.compared.encoder)
 		if err != nil {
 			return err
 		}

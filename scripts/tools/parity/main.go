@@ -3,8 +3,8 @@
 // Parity encodes kernel modules with two encoders, an oracle and the one under test, and
 // reports for how many of them both say the same, and whether the kernel takes it. What "the same" means is defined in
 // package btfdiff. It exits with status 1 if an encoder failed, if fewer modules than
-// asked for are equal, if a module differs in a way that docs/deviations.md does not
-// explain, and if the encoder under test says a thing twice or takes more bytes.
+// asked for are equal, if a module differs and no deviation explains it (see causes.go),
+// and if the encoder under test says a thing twice or takes more bytes.
 package main
 
 import (
@@ -30,11 +30,10 @@ type options struct {
 	features        []string
 	oracle, encoder string
 	encoderFlags    []string
-	cache, key      string
+	cache, versions string
 	every, jobs     int
 	only            string
 	minEqual        float64
-	deviations      string
 	distilled       bool
 	vmlinux         bool
 	list            bool
@@ -51,12 +50,11 @@ func main() {
 	pflag.StringVar(&o.encoder, "encoder", "", "encoder under test")
 	pflag.StringSliceVar(&o.encoderFlags, "encoder-flags", nil, "flags for the encoder under test only")
 	pflag.StringVar(&o.cache, "cache", "", "directory to keep the oracle's outputs in")
-	pflag.StringVar(&o.key, "cache-key", "", "what the oracle's outputs depend on besides the version it prints and its flags")
+	pflag.StringVar(&o.versions, "versions", "", "names of the packages of kernel and oracle; its outputs are kept by them")
 	pflag.IntVar(&o.every, "every", 1, "take every Nth module in byte order of the paths, the first included")
 	pflag.StringVar(&o.only, "only", "", "take only modules whose path contains this")
 	pflag.IntVarP(&o.jobs, "jobs", "j", 2, "modules to encode at a time")
 	pflag.Float64Var(&o.minEqual, "min-equal", 0, "fail if less than this percentage of modules is equal")
-	pflag.StringVar(&o.deviations, "deviations", "", "page that explains differences")
 	pflag.BoolVar(&o.distilled, "distilled", false, "compare what is put into modules that bring their own base (.BTF.base)")
 	pflag.BoolVar(&o.vmlinux, "vmlinux", false, "compare what is made of the base itself, on its own")
 	pflag.BoolVar(&o.list, "list", false, "list each module that differs, and how")
@@ -93,6 +91,9 @@ func run(o options) error {
 		return fmt.Errorf("%s --version: %w", o.oracle, err)
 	}
 	c := comparison{options: o, base: base, kept: oracleDir(o, version)}
+	if c.release, err = parseRelease(version); err != nil {
+		return err
+	}
 	if err := c.prepareVerification(raw); err != nil {
 		return err
 	}
@@ -100,12 +101,6 @@ func run(o options) error {
 		return err
 	}
 	defer os.RemoveAll(c.scratch)
-	explainer := &explainer{base: base}
-	if o.deviations != "" {
-		if explainer.list, err = readDeviations(o.deviations, o.kernel, oracleVersion(version)); err != nil {
-			return err
-		}
-	}
 
 	outcomes := make([]outcome, len(paths))
 	// What goes wrong with one module is its outcome.
@@ -117,7 +112,17 @@ func run(o options) error {
 		return err
 	}
 	oracle := fmt.Sprintf("%s %s", filepath.Base(o.oracle), bytes.TrimSpace(version))
-	return report(o, oracle, filepath.Base(o.encoder), outcomes, explainer)
+	for i := range outcomes {
+		if out := &outcomes[i]; out.err == nil && !out.result.Equal() {
+			if out.deviations, out.err = c.explain(out); out.err != nil {
+				out.err = fmt.Errorf("%s: %w", out.path, out.err)
+			}
+		}
+	}
+	if err := report(o, oracle, filepath.Base(o.encoder), outcomes); err != nil {
+		return fmt.Errorf("%s: %w", o.versions, err)
+	}
+	return nil
 }
 
 // plain says whether what is encoded is what a kernel's build asks for.
@@ -151,25 +156,33 @@ func findModules(o options) ([]string, error) {
 // all that they depend on.
 func oracleDir(o options, version []byte) string {
 	flags := sha256.Sum256([]byte(strings.Join(o.flags(), "\n")))
-	return filepath.Join(o.cache, fmt.Sprintf("%s-%s-%x", o.key, bytes.TrimSpace(version), flags[:4]))
+	return filepath.Join(o.cache, fmt.Sprintf("%s-%s-%x", strings.ReplaceAll(o.versions, " ", "-"), bytes.TrimSpace(version), flags[:4]))
 }
 
 // An outcome is what became of one module.
 type outcome struct {
-	path                 string
-	err                  error
-	result               *btfdiff.Result // of the oracle (A) and the encoder (B)
-	repeats              bool            // the oracle says a type of the base again, for itself or to complete it
-	distilled, explained bool
-	// What the two wrote; not kept if both say the same.
-	oracle, encoder           []byte
+	path       string
+	err        error
+	result     *btfdiff.Result // of the oracle (A) and the encoder (B)
+	deviations []deviation     // that explain all that differs; none if something remains
+	// What result is about, and what the two wrote without a distilled base: the same unless one was
+	// asked for. Not kept if both say the same.
+	compared, plain           compared
+	distilled                 []btfdiff.Distilled // of the oracle and the encoder, if asked for
 	oracleBytes, encoderBytes int
+}
+
+// compared is what the oracle and the encoder made of one module, over a base.
+type compared struct {
+	base            *btfdiff.Base
+	oracle, encoder []byte
 }
 
 // A comparison is what modules are compared with and where.
 type comparison struct {
 	options
 	base    *btfdiff.Base
+	release release // of the oracle
 	kernel  *btfverify.Kernel
 	whole   *btfverify.BTF // the base
 	kept    string         // directory for the oracle's outputs
@@ -177,18 +190,19 @@ type comparison struct {
 }
 
 func (c *comparison) module(path string) outcome {
-	out := outcome{path: path, distilled: c.distilled}
+	out := outcome{path: path}
 	if out.err = c.compare(path, &out); out.err != nil {
 		out.err = fmt.Errorf("%s: %w", path, out.err)
 	} else if out.result.Equal() {
-		out.oracle, out.encoder = nil, nil
+		out.compared, out.plain, out.distilled = compared{}, compared{}, nil
 	}
 	return out
 }
 
 func (c *comparison) compare(path string, out *outcome) error {
+	plain := compared{base: c.base}
 	var err error
-	if out.oracle, err = c.keptOutput(path, ".btf", func(output string) error {
+	if plain.oracle, err = c.keptOutput(path, ".btf", func(output string) error {
 		return c.encode(c.options.oracle, c.flags(), path, output)
 	}); err != nil {
 		return err
@@ -198,23 +212,21 @@ func (c *comparison) compare(path string, out *outcome) error {
 		return err
 	}
 	defer os.Remove(output)
-	if out.encoder, err = os.ReadFile(output); err != nil {
+	if plain.encoder, err = os.ReadFile(output); err != nil {
 		return err
 	}
-	out.oracleBytes, out.encoderBytes = len(out.oracle), len(out.encoder)
-	for _, raw := range [][]byte{out.oracle, out.encoder} {
+	out.oracleBytes, out.encoderBytes = len(plain.oracle), len(plain.encoder)
+	for _, raw := range [][]byte{plain.oracle, plain.encoder} {
 		if _, problems := btfverify.Verify(raw, c.whole, c.kernel); len(problems) > 0 {
 			return fmt.Errorf("refused: %v", problems[0])
 		}
 	}
-	if out.result, err = c.base.Compare(out.oracle, out.encoder); err != nil {
-		return err
-	}
-	out.repeats = out.result.A.Redundant > 0 || out.result.A.Completing > out.result.B.Completing
+	out.plain, out.compared = plain, plain
 	if c.distilled {
 		return c.compareDistilled(path, out)
 	}
-	return nil
+	out.result, err = c.base.Compare(plain.oracle, plain.encoder)
+	return err
 }
 
 // prepareVerification chooses whose rules what is encoded has to follow: those of the kernel that it is for.
@@ -261,10 +273,18 @@ func (c *comparison) keptOutput(path, suffix string, encode func(output string) 
 // encode runs an encoder. Modules are encoded in parallel here, so the encoder is not asked
 // for threads of its own.
 func (c *comparison) encode(program string, flags []string, path, output string) error {
-	base, module := c.options.base, filepath.Join(c.modules, path)
+	base := c.options.base
 	if c.vmlinux {
-		base, module = "", base
+		base = ""
 	}
-	_, err := encoder.Run(program, flags, base, module, output)
+	_, err := encoder.Run(program, flags, base, c.file(path), output)
 	return err
+}
+
+// file is where the ELF file of an outcome is.
+func (c *comparison) file(path string) string {
+	if c.vmlinux {
+		return c.options.base
+	}
+	return filepath.Join(c.modules, path)
 }

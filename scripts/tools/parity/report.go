@@ -37,15 +37,12 @@ func newTotal(name string) *total {
 }
 
 // report prints what came out and returns an error if that is not good enough.
-func report(o options, oracleName, encoderName string, outcomes []outcome, explainer *explainer) error {
+func report(o options, oracleName, encoderName string, outcomes []outcome) error {
 	oracle, encoder := newTotal(oracleName), newTotal(encoderName)
 	var equal, explained, different, failed int
 	var failures []error
 	for i := range outcomes {
 		out := &outcomes[i]
-		if out.err == nil && !out.result.Equal() {
-			out.explained, out.err = explainer.explains(out)
-		}
 		switch {
 		case out.err != nil:
 			failed++
@@ -53,10 +50,13 @@ func report(o options, oracleName, encoderName string, outcomes []outcome, expla
 			continue
 		case out.result.Equal():
 			equal++
-		case out.explained:
+		case len(out.deviations) > 0:
 			explained++
+			fmt.Printf("%s: explained: %s\n", out.path, join(out.deviations))
 		default:
-			different++
+			if different++; different <= 10 {
+				fmt.Printf("%s: different\n", out.path)
+			}
 		}
 		if o.list && !out.result.Equal() {
 			list(o, out, oracle.name, encoder.name)
@@ -89,18 +89,13 @@ func report(o options, oracleName, encoderName string, outcomes []outcome, expla
 		}
 		fmt.Println(err)
 	}
-	if o.every == 1 && o.only == "" {
-		for _, line := range explainer.unused(&o) {
-			fmt.Printf("%s: nothing to explain: %s\n", o.deviations, line)
-		}
-	}
 	switch {
 	case failed > 0:
 		return fmt.Errorf("%d modules could not be compared", failed)
 	case percent < o.minEqual:
 		return fmt.Errorf("%.1f %% of the modules are equal; at least %.1f %% should be", percent, o.minEqual)
-	case different > 0 && o.deviations != "":
-		return fmt.Errorf("%d modules differ, and %s does not explain it", different, o.deviations)
+	case different > 0:
+		return fmt.Errorf("%d modules differ, and no deviation explains it", different)
 	case encoder.redundant > 0 && o.plain():
 		return fmt.Errorf("%s says %d types twice", encoder.name, encoder.redundant)
 	case encoder.incomplete > 0:
@@ -134,11 +129,7 @@ func printCauses(t *total) {
 
 // list prints how one module differs, causes before consequences.
 func list(o options, out *outcome, oracle, encoder string) {
-	explained := ""
-	if out.explained {
-		explained = " (explained)"
-	}
-	fmt.Printf("%s%s: only in %s %d, only in %s %d\n", out.path, explained, oracle, len(out.result.OnlyA), encoder, len(out.result.OnlyB))
+	fmt.Printf("%s: only in %s %d, only in %s %d\n", out.path, oracle, len(out.result.OnlyA), encoder, len(out.result.OnlyB))
 	for _, side := range []struct {
 		sign string
 		only []btfdiff.Class

@@ -29,15 +29,17 @@ func TestSplitBTF(t *testing.T) {
 		name   string
 		script string
 		answer Answer
-		reason string // after the encoder's name
+		reason string // without the encoder's path
 	}{
-		{"new", "echo v1.24", Yes, "pahole v1.24 writes split BTF"},
-		{"asked for its version only", `[ "$*" = --version ] && echo v1.24`, Yes, "pahole v1.24 writes split BTF"},
-		{"btf-ko", "echo btf-ko v0.1.0", Yes, "btf-ko v0.1.0 writes split BTF"},
+		{"new", "echo v1.24", Yes, "pahole v1.24 supports split BTF"},
+		{"run with --version only", `[ "$*" = --version ] && echo v1.24`, Yes, "pahole v1.24 supports split BTF"},
+		{"btf-ko", "echo btf-ko v0.1.0", Yes, "btf-ko v0.1.0 supports split BTF"},
 		{"old", "echo v1.18", No, "pahole v1.18 is older than 1.19, the first with split BTF"},
 		{"candidate", "echo v1.19-rc1", No, "pahole v1.19-rc1 is older than 1.19, the first with split BTF"},
-		{"chatty on stderr", "echo warning >&2; echo v1.24", Yes, "pahole v1.24 writes split BTF"},
-		{"child keeps the pipe", "sleep 60 & echo v1.24", Yes, "pahole v1.24 writes split BTF"},
+		{"chatty on stderr", "echo warning >&2; echo v1.24", Yes, "pahole v1.24 supports split BTF"},
+		{"much on stderr", "seq 20000 >&2; echo v1.24", Yes, "pahole v1.24 supports split BTF"},
+		{"child keeps the pipe", "sleep 60 & echo v1.24", Yes, "pahole v1.24 supports split BTF"},
+		{"child outside the group keeps the pipe", "setsid sleep 1 & echo v1.24", Yes, "pahole v1.24 supports split BTF"},
 
 		{"garbled", "echo hello", Unknown, `--version printed "hello", which is not a version`},
 		{"silent", "true", Unknown, "--version printed no version"},
@@ -47,10 +49,12 @@ func TestSplitBTF(t *testing.T) {
 		{"fails after a version", "echo v1.24; exit 1", Unknown, "--version failed: exit status 1"},
 		{"crashes", "kill -SEGV $$", Unknown, "--version failed: signal: segmentation fault"},
 		{"endless", "while :; do echo v1.24; done", Unknown, "printed more than 4096 bytes for --version"},
+		{"ignores SIGPIPE", "trap '' PIPE; while :; do echo v1.24; done", Unknown,
+			"printed more than 4096 bytes for --version"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			path := fakeEncoder(t, "pahole", tt.script)
-			got := SplitBTF(t.Context(), NewEncoder(path))
+			got := SplitBTF(t.Context(), NewCommand(path))
 			if want := (Decision{tt.answer, path + ": " + tt.reason}); got != want {
 				t.Errorf("got %v %q,\nwant %v %q", got.Answer, got.Reason, want.Answer, want.Reason)
 			}
@@ -77,20 +81,20 @@ func TestSplitBTFCannotStart(t *testing.T) {
 		{file, file + ": cannot start: permission denied"},
 		{text, text + ": cannot start: exec format error"},
 	} {
-		got := SplitBTF(t.Context(), NewEncoder(tt.encoder))
+		got := SplitBTF(t.Context(), NewCommand(tt.encoder))
 		if want := (Decision{Unknown, tt.reason}); got != want {
 			t.Errorf("%s: got %v %q, want %q", tt.encoder, got.Answer, got.Reason, want.Reason)
 		}
 	}
 }
 
-// A hanging encoder is killed together with the children that it waits for.
+// An encoder that hangs is killed with its children.
 func TestVersionKillsTheWholeGroup(t *testing.T) {
 	pidFile := filepath.Join(t.TempDir(), "pid")
-	e := NewEncoder(fakeEncoder(t, "pahole", "sleep 600 & echo $! > "+pidFile+"; wait"))
-	e.timeout = 500 * time.Millisecond
-	_, err := e.Version(t.Context())
-	if want := e.String() + ": did not answer --version within 500ms"; err == nil || err.Error() != want {
+	c := NewCommand(fakeEncoder(t, "pahole", "sleep 600 & echo $! > "+pidFile+"; wait"))
+	c.timeout = 500 * time.Millisecond
+	_, err := c.Version(t.Context())
+	if want := c.String() + ": did not answer --version within 500ms"; err == nil || err.Error() != want {
 		t.Fatalf("got %v, want %s", err, want)
 	}
 	text, err := os.ReadFile(pidFile)
@@ -102,11 +106,11 @@ func TestVersionKillsTheWholeGroup(t *testing.T) {
 		t.Fatal(err)
 	}
 	for !gone(t, child) {
-		time.Sleep(time.Millisecond) // killed, and on its way out
+		time.Sleep(time.Millisecond)
 	}
 }
 
-// gone reports whether a process has ended; nobody may have reaped it yet.
+// gone reports whether a process has ended, reaped or not.
 func gone(t *testing.T, pid int) bool {
 	if errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
 		return true
@@ -125,12 +129,13 @@ func TestVersionInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	path := fakeEncoder(t, "pahole", "sleep 60")
-	if _, err := NewEncoder(path).Version(ctx); err == nil {
-		t.Error("no error")
+	_, err := NewCommand(path).Version(ctx)
+	if want := path + ": interrupted while waiting for --version"; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
 	}
 }
 
-func TestNewEncoder(t *testing.T) {
+func TestNewCommand(t *testing.T) {
 	for _, tt := range []struct{ command, pahole, want string }{
 		{"", "", "pahole"},
 		{"", " ", "pahole"},
@@ -140,16 +145,16 @@ func TestNewEncoder(t *testing.T) {
 		{"  nice   -n 5 pahole ", "", "nice -n 5 pahole"},
 	} {
 		t.Setenv("PAHOLE", tt.pahole)
-		if got := NewEncoder(tt.command).String(); got != tt.want {
-			t.Errorf("NewEncoder(%q) with PAHOLE=%q: %q, want %q", tt.command, tt.pahole, got, tt.want)
+		if got := NewCommand(tt.command).String(); got != tt.want {
+			t.Errorf("NewCommand(%q) with PAHOLE=%q: %q, want %q", tt.command, tt.pahole, got, tt.want)
 		}
 	}
 }
 
-// Words before the flags reach the wrapper, not the shell.
-func TestEncoderWithWords(t *testing.T) {
+// Arguments are passed on without a shell.
+func TestCommandWithArguments(t *testing.T) {
 	path := fakeEncoder(t, "ccache", `[ "$1 $2 $#" = 'a$b --version 2' ] && echo v1.30`)
-	got := SplitBTF(t.Context(), NewEncoder(path+" a$b"))
+	got := SplitBTF(t.Context(), NewCommand(path+" a$b"))
 	if got.Answer != Yes {
 		t.Errorf("got %v %q", got.Answer, got.Reason)
 	}

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+package btfdiff
+
+import "fmt"
+
+// A Distilled is a split with its distilled base: the contents of .BTF and .BTF.base.
+type Distilled struct{ Base, Split []byte }
+
+// CompareRelocated compares two splits as they are once a kernel has relocated them: what refers to
+// a type of the distilled base refers to the one of that kind, name and size in b.
+func (b *Base) CompareRelocated(x, y Distilled) (*Result, error) {
+	names := b.names()
+	var worlds [2]*world
+	for i, d := range []Distilled{x, y} {
+		small, err := parseBlob(d.Base, nil)
+		if err != nil {
+			return nil, fmt.Errorf("distilled base: %w", err)
+		}
+		relocated, err := b.relocate(small)
+		if err != nil {
+			return nil, err
+		}
+		split, err := parseBlob(d.Split, small)
+		if err != nil {
+			return nil, fmt.Errorf("split: %w", err)
+		}
+		if worlds[i], err = split.over(b, relocated, names); err != nil {
+			return nil, fmt.Errorf("split: %w", err)
+		}
+	}
+	return result(compareWorlds(worlds)), nil
+}
+
+// A stub is what a distilled base keeps of a type.
+type stub struct {
+	tag      tag
+	size     uint32 // in bytes
+	declared bool
+}
+
+func (r record) stub() stub {
+	t, tagged := r.tag()
+	switch {
+	case tagged && r.kind() == Fwd:
+		return stub{tag: t, declared: true}
+	case !tagged:
+		t = tag{r.kind(), r.name()}
+	}
+	return stub{tag: t, size: r.word(8)}
+}
+
+// relocate returns the id in b, by id of a distilled base; of several types that fit the first one.
+func (b *Base) relocate(small *blob) ([]uint32, error) {
+	ids := make(map[stub]uint32)
+	for id := b.blob.end() - 1; id > 0; id-- {
+		ids[b.blob.record(id).stub()] = id
+	}
+	relocated := []uint32{0}
+	for id := uint32(1); id < small.end(); id++ {
+		s := small.record(id).stub()
+		to, ok := ids[s]
+		if !ok {
+			return nil, fmt.Errorf("distilled base: type %d: the base has no %v %s of %d bytes",
+				id, s.tag.kind, s.tag.name, s.size)
+		}
+		relocated = append(relocated, to)
+	}
+	return relocated, nil
+}

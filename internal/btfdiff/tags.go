@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+package btfdiff
+
+import "fmt"
+
+// Tags is a set of structs, unions and enums by name.
+type Tags map[tag]bool
+
+// Has reports whether a class is a type of one of the tags, defined or declared.
+func (t Tags) Has(c Class) bool {
+	switch c.Kind {
+	case Fwd:
+		return t[tag{Struct, c.Name}] || t[tag{Union, c.Name}]
+	case Enum64:
+		return t[tag{Enum, c.Name}]
+	}
+	return t[tag{c.Kind, c.Name}]
+}
+
+// Apart returns a base for comparisons in which a reference to one of the tags counts by kind and
+// name only. What still differs differs in something else than what these tags stand for.
+func (b *Base) Apart(tags Tags) (*Base, error) { return newBase(b.blob, tags) }
+
+// Disputed returns the tags with several definitions that both splits know: each split has a
+// definition of its own, and it or the base has another one. Definitions that differ only in
+// what a tag further down stands for count as one, so that only where a dispute begins is in the
+// set (see cutHashes).
+func (b *Base) Disputed(rawA, rawB []byte) (Tags, error) {
+	var disputed [2]Tags
+	for i, raw := range [][]byte{rawA, rawB} {
+		w, err := newWorld(b, raw, b.names())
+		if err != nil {
+			return nil, fmt.Errorf("split: %w", err)
+		}
+		disputed[i] = w.disputed()
+	}
+	both := make(Tags)
+	for t := range disputed[0] {
+		if disputed[1][t] {
+			both[t] = true
+		}
+	}
+	return both, nil
+}
+
+func (w *world) disputed() Tags {
+	tags := make(Tags)
+	for t, nodes := range w.definitions {
+		known := make(map[uint64]bool)
+		for _, c := range w.base.definitions[t] {
+			known[w.base.cut[w.base.member[c]]] = true
+		}
+		own := false
+		for _, node := range nodes {
+			own = own || !known[w.cut[node]]
+		}
+		for _, node := range nodes {
+			known[w.cut[node]] = true
+		}
+		if own && len(known) > 1 {
+			tags[t] = true
+		}
+	}
+	return tags
+}
+
+// PrototypeOf returns the id of the FUNC_PROTO of a split's FUNC, if no other type refers to it.
+func (b *Base) PrototypeOf(raw []byte, function uint32) (id uint32, ok bool, err error) {
+	split, err := parseBlob(raw, b.blob)
+	if err != nil {
+		return 0, false, fmt.Errorf("split: %w", err)
+	}
+	id = split.record(function).word(8)
+	referrers := 0
+	for other := split.firstID; other < split.end(); other++ {
+		for ref := range split.record(other).refs {
+			if ref == id {
+				referrers++
+			}
+		}
+	}
+	return id, referrers == 1, nil
+}
+
+// A Variable is an entry of a DATASEC.
+type Variable struct {
+	Section, Name string
+	Offset, Size  uint32 // in bytes
+}
+
+// Variables returns the entries of a split's DATASECs.
+func (b *Base) Variables(raw []byte) ([]Variable, error) {
+	split, err := parseBlob(raw, b.blob)
+	if err != nil {
+		return nil, fmt.Errorf("split: %w", err)
+	}
+	var list []Variable
+	for id := split.firstID; id < split.end(); id++ {
+		r := split.record(id)
+		if r.kind() != Datasec {
+			continue
+		}
+		for _, e := range r.datasec() {
+			list = append(list, Variable{r.name(), split.typeName(e.typ), e.offset, e.size})
+		}
+	}
+	return list, nil
+}

@@ -1,0 +1,396 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+package main
+
+import (
+	"bytes"
+	"encoding/binary"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	cilium "github.com/cilium/ebpf/btf"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/kbtf/kbtf/internal/btf"
+	"github.com/kbtf/kbtf/internal/btfdiff"
+	"github.com/kbtf/kbtf/internal/elfimage"
+	"github.com/kbtf/kbtf/internal/elfimage/elftest"
+	"github.com/kbtf/kbtf/internal/encode"
+)
+
+// The tests compile C of their own. What pahole would make of it is what our encoder makes of C that
+// says what pahole takes it to say.
+
+// link compiles units and links them as a module; script, if any, is the linker's.
+func link(t *testing.T, script string, units ...string) string {
+	t.Helper()
+	dir := t.TempDir()
+	args := []string{"-r", "-o", "x.ko"}
+	if script != "" {
+		write(t, filepath.Join(dir, "order.lds"), script)
+		args = append(args, "-T", "order.lds")
+	}
+	for i, unit := range units {
+		name := "unit" + strconv.Itoa(i)
+		write(t, filepath.Join(dir, name+".c"), unit)
+		elftest.Run(t, dir, "gcc", "-g", "-O2", "-ffreestanding", "-fno-pic", "-fno-toplevel-reorder", "-fcommon",
+			"-c", "-o", name+".o", name+".c")
+		args = append(args, name+".o")
+	}
+	elftest.Run(t, dir, "ld", args...)
+	return filepath.Join(dir, "x.ko")
+}
+
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// encoded encodes a file over raw base BTF, or on its own.
+func encoded(t *testing.T, path string, rawBase []byte, rules encode.Rules) []byte {
+	t.Helper()
+	base := encode.NoBase()
+	if rawBase != nil {
+		base = parsed(t, rawBase)
+	}
+	image, err := elfimage.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer image.Close()
+	raw, err := encode.File(image, base, encode.Options{Dialect: btf.Modern, Rules: rules})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw
+}
+
+func parsed(t *testing.T, rawBase []byte) *btf.Base {
+	t.Helper()
+	blob, err := btf.ParseBlob(rawBase)
+	if err != nil {
+		t.Fatal(err)
+	}
+	base, err := btf.NewBase("base", blob)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return base
+}
+
+// compare returns the differences of two encodings of a file.
+func compare(t *testing.T, file string, rawBase, oracle, encoder []byte) *differences {
+	t.Helper()
+	base := btfdiff.NoBase()
+	if rawBase != nil {
+		var err error
+		if base, err = btfdiff.NewBase(rawBase); err != nil {
+			t.Fatal(err)
+		}
+	}
+	result, err := base.Compare(oracle, encoder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	both := compared{base, oracle, encoder}
+	return &differences{file: file, release: release{1, 32}, compared: both, plain: both,
+		onlyOracle: result.OnlyA, onlyEncoder: result.OnlyB}
+}
+
+// check explains differences; want is what explains them, and what is left: "KIND NAME", the
+// oracle's with - and the encoder's with +.
+func check(t *testing.T, name string, d *differences, want ...string) {
+	t.Helper()
+	if d.left() == 0 {
+		t.Fatalf("%s: the fixture has no difference", name)
+	}
+	list, err := d.explain()
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	var got []string
+	for _, deviation := range list {
+		got = append(got, deviation.name+" ×"+strconv.Itoa(deviation.count))
+	}
+	for _, class := range d.onlyOracle {
+		got = append(got, "-"+class.Kind.String()+" "+class.Name)
+	}
+	for _, class := range d.onlyEncoder {
+		got = append(got, "+"+class.Kind.String()+" "+class.Name)
+	}
+	if diff := cmp.Diff(slices.Sorted(slices.Values(want)), slices.Sorted(slices.Values(got))); diff != "" {
+		t.Errorf("%s: -want +got\n%s", name, diff)
+	}
+}
+
+func TestShadowedVariables(t *testing.T) {
+	const (
+		source = `#define PERCPU __attribute__((section(".data..percpu")))
+			PERCPU int near = 1; PERCPU char between[0x8000] = {1}; PERCPU int far = 1;
+			int use(void) { return near + far + between[1]; }`
+		// Variables of such names are in the file, but not in BTF.
+		hide  = "#define %s __UNIQUE_ID_%s\n"
+		start = "SECTIONS { .text 0 : { *(.text) } "
+		data  = ".data..percpu 0 : { *(.data..percpu) } "
+	)
+	hidden := func(names ...string) string {
+		text := ""
+		for _, name := range names {
+			text += strings.ReplaceAll(hide, "%s", name)
+		}
+		return text + source
+	}
+	// A section that is not loaded, as the debugging sections are, of size bytes.
+	other := func(size string) string {
+		return `asm(".section .other,\"\",@progbits; .zero ` + size + `; .previous");`
+	}
+	const behind, before = start + ".other 0 : { *(.other) } " + data + "}", start + data + ".other 0 : { *(.other) } }"
+	for _, test := range []struct {
+		name, script, size string
+		lacks              []string // what the oracle does not have
+		want               []string
+	}{
+		{"behind a section that covers all", behind, "0x20000", []string{"near", "between", "far"}, []string{"D1 ×4"}},
+		{"before it", before, "0x20000", []string{"near", "between", "far"},
+			[]string{"+VAR near", "+VAR between", "+VAR far", "+DATASEC .data..percpu"}},
+		{"behind a section that ends before 0x10000", behind, "0x8000", []string{"far"},
+			[]string{"-DATASEC .data..percpu", "+VAR far", "+DATASEC .data..percpu"}},
+		{"the one that is covered", behind, "0x14000", []string{"near", "between"}, []string{"D1 ×4"}},
+		{"the one that is not", behind, "0x14000", []string{"far"},
+			[]string{"-DATASEC .data..percpu", "+VAR far", "+DATASEC .data..percpu"}},
+		{"both", behind, "0x14000", []string{"near", "far"},
+			[]string{"D1 ×1", "-DATASEC .data..percpu", "+VAR far", "+DATASEC .data..percpu"}},
+	} {
+		file := link(t, test.script, source+other(test.size))
+		oracle := encoded(t, link(t, test.script, hidden(test.lacks...)+other(test.size)), nil, encode.Rules132)
+		check(t, test.name, compare(t, file, nil, oracle, encoded(t, file, nil, encode.Rules132)), test.want...)
+	}
+}
+
+func TestLastFunction(t *testing.T) {
+	// A unit with the function zz, not at the start of its section: an address of 0 would not count.
+	unit := func(number, parameter, attributes, more string) string {
+		return strings.NewReplacer("NUMBER", number, "PARAMETER", parameter, "ATTRIBUTES", attributes).Replace(`
+			int beforeNUMBER(void) { return 1; }
+			static ATTRIBUTES void zz(PARAMETER p) { asm volatile("" :: "r"(p)); }
+			void useNUMBER(char *p) { zz((PARAMETER)p); }
+		`) + more
+	}
+	const alone, inlined = "__attribute__((noinline, noclone))", "inline __attribute__((always_inline))"
+	const after = "int zzz(void) { return 2; }"
+	two := func(parameter, more string) string {
+		return link(t, "", unit("1", parameter, alone, ""), unit("2", parameter, alone, more))
+	}
+	old, last, own, notLast := release{1, 30}, two("char *", ""), two("long", ""), two("char *", after)
+	one := link(t, "", unit("1", "char *", alone, ""))
+	inline := link(t, "", unit("1", "char *", inlined, ""))
+	for _, test := range []struct {
+		name          string
+		file, encoder string
+		release       release
+		want          []string
+	}{
+		{"last", last, last, release{1, 32}, []string{"D2 ×1"}},
+		{"with a prototype of its own", own, own, release{2, 0}, []string{"D2 ×2"}},
+		{"not last", notLast, notLast, release{1, 32}, []string{"-FUNC zz"}},
+		{"an older pahole", last, last, old, []string{"-FUNC zz"}},
+		{"one address", one, inline, release{1, 32}, []string{"-FUNC zz"}},
+	} {
+		oracle := encoded(t, test.file, nil, encode.Rules130)
+		d := compare(t, test.file, nil, oracle, encoded(t, test.encoder, nil, encode.Rules132))
+		d.release = test.release
+		check(t, test.name, d, test.want...)
+	}
+}
+
+func TestDisputedTags(t *testing.T) {
+	const declared, one, another = "struct chip", "struct chip { int first; }", "struct chip { long second; }"
+	unit := func(function, chip string) string {
+		return chip + "; struct device { struct chip *chip; }; int " + function + "(struct device *d) { return d != 0; }\n"
+	}
+	const apart = "struct other { long a; }; int apart(struct other *o) { return o != 0; }"
+	user, first, second := unit("user", declared)+apart, unit("one", one), unit("two", another)
+	for _, test := range []struct {
+		name            string
+		encoder, oracle []string
+		want            []string
+	}{
+		{"what a declaration means", []string{user, first, second}, []string{user, second, first}, []string{"D3 ×2"}},
+		{"and a struct that does not lead to it", []string{user, first, second},
+			[]string{strings.Replace(user, "long a", "int b", 1), second, first},
+			[]string{"D3 ×2", "-STRUCT other", "-PTR ", "-FUNC_PROTO ", "-FUNC apart",
+				"+STRUCT other", "+PTR ", "+FUNC_PROTO ", "+FUNC apart"}},
+		{"a struct that leads to it has another member", []string{user, first, second},
+			[]string{strings.Replace(user, "*chip;", "*chip; int more;", 1), second, first},
+			[]string{"-STRUCT device", "-PTR ", "-FUNC_PROTO ", "-FUNC user", "+FUNC user"}},
+		{"one definition, which one side does not have", []string{user, first}, []string{user, unit("one", declared)},
+			[]string{"-STRUCT device", "-PTR ", "-PTR ", "-FWD chip", "-FUNC_PROTO ", "-FUNC one", "-FUNC user",
+				"+STRUCT device", "+PTR ", "+PTR ", "+STRUCT chip", "+FUNC_PROTO ", "+FUNC one", "+FUNC user"}},
+		{"two definitions, of which one side has one", []string{user, first, second},
+			[]string{user, second, unit("one", another)},
+			[]string{"-FUNC one", "-FUNC user", "+STRUCT device", "+PTR ", "+PTR ", "+STRUCT chip",
+				"+FUNC_PROTO ", "+FUNC one", "+FUNC user"}},
+	} {
+		file := link(t, "", test.encoder...)
+		oracle := encoded(t, link(t, "", test.oracle...), nil, encode.Rules132)
+		check(t, test.name, compare(t, file, nil, oracle, encoded(t, file, nil, encode.Rules132)), test.want...)
+	}
+}
+
+// A module has a definition of its own of what the base defines otherwise: pahole takes a task of a
+// file that only declares the class for one with the module's.
+func TestDisputedWithBase(t *testing.T) {
+	const task = "; struct task { struct class *class; }; "
+	const run = "struct class { int base; }" + task + "int run(struct task *t) { return t != 0; }"
+	base := encoded(t, link(t, "", run), nil, encode.Rules132)
+	own := "struct class { long own; }" + task + "int own(struct task *t) { return t != 0; }\n"
+	const user = "int user(struct task *t, int n) { return t != 0; }"
+	for _, test := range []struct {
+		name            string
+		encoder, oracle []string
+		want            []string
+	}{
+		{"the module's and the base's", []string{own, "struct class" + task + user}, []string{own + user}, []string{"D3 ×4"}},
+		{"the base's alone", []string{"struct class" + task + user}, []string{"struct class { long own; }" + task + user},
+			[]string{"-STRUCT class", "-INT long int", "-STRUCT task", "-PTR ", "-PTR ", "-FUNC_PROTO ", "-FUNC user",
+				"+FUNC_PROTO ", "+FUNC user"}},
+	} {
+		file := link(t, "", test.encoder...)
+		oracle := encoded(t, link(t, "", test.oracle...), base, encode.Rules132)
+		check(t, test.name, compare(t, file, base, oracle, encoded(t, file, base, encode.Rules132)), test.want...)
+	}
+}
+
+func TestRepeatedTypes(t *testing.T) {
+	const whole = "struct part; struct whole { struct part *part; int n; }; "
+	const both = "struct part { long l; }; " + whole + "struct part part; struct whole whole;"
+	base := encoded(t, link(t, "", both), nil, encode.Rules132)
+	module := func(members string) []byte {
+		file := link(t, "", whole+"struct own { "+members+"}; int f(struct own *o) { return o != 0; }")
+		return encoded(t, file, base, encode.Rules132)
+	}
+	plain, more := module("struct whole *whole; "), module("struct whole *whole; int more; ")
+	for _, test := range []struct {
+		name            string
+		oracle, encoder []byte
+		want            []string
+	}{
+		{"a type of the base", repeated(t, base, plain), plain, []string{"D4 ×3"}},
+		{"and another member", repeated(t, base, more), plain, []string{"-PTR ", "-STRUCT part", "-STRUCT own", "-PTR ",
+			"-FUNC_PROTO ", "-FUNC f", "-STRUCT whole", "+STRUCT own", "+PTR ", "+FUNC_PROTO ", "+FUNC f"}},
+		{"another member alone", more, plain, []string{"-STRUCT own", "-PTR ", "-FUNC_PROTO ", "-FUNC f",
+			"+STRUCT own", "+PTR ", "+FUNC_PROTO ", "+FUNC f"}},
+		{"by the wrong side", plain, repeated(t, base, plain), []string{"+STRUCT part", "+STRUCT whole", "+PTR "}},
+	} {
+		var distilled []btfdiff.Distilled
+		var joined [2][]byte
+		for i, split := range [][]byte{test.oracle, test.encoder} {
+			own, small, err := btf.Distil(parsed(t, base), split)
+			if err != nil {
+				t.Fatal(err)
+			}
+			distilled = append(distilled, btfdiff.Distilled{Base: small, Split: own})
+			if joined[i], err = btfdiff.Join(small, own); err != nil {
+				t.Fatal(err)
+			}
+		}
+		d := compare(t, "", nil, joined[0], joined[1])
+		d.plain = compare(t, "", base, test.oracle, test.encoder).compared
+		d.distilled = distilled
+		d.file = link(t, "", "int any(void) { return 0; }")
+		check(t, test.name, d, test.want...)
+	}
+}
+
+// repeated returns a split with the base's struct whole once more.
+func repeated(t *testing.T, base, split []byte) []byte {
+	t.Helper()
+	le := binary.LittleEndian
+	const header, typeLen, strOff = 24, 12, 16
+	if le.Uint32(split[4:]) != header || le.Uint32(base[4:]) != header {
+		t.Fatal("not a header of 24 bytes")
+	}
+	names := base[header+le.Uint32(base[strOff:]):]
+	name := func(s string) uint32 {
+		at := bytes.Index(names, []byte("\x00"+s+"\x00"))
+		if at < 0 {
+			t.Fatalf("the base has no name %s", s)
+		}
+		return uint32(at) + 1
+	}
+	spec, err := cilium.LoadSpecFromReader(bytes.NewReader(base))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var whole *cilium.Struct
+	if err := spec.TypeByName("whole", &whole); err != nil {
+		t.Fatal(err)
+	}
+	const kindStruct = 4 << 24
+	words := []uint32{name("whole"), kindStruct | uint32(len(whole.Members)), whole.Size}
+	for _, m := range whole.Members {
+		id, err := spec.TypeID(m.Type)
+		if err != nil {
+			t.Fatal(err)
+		}
+		words = append(words, name(m.Name), uint32(id), uint32(m.Offset))
+	}
+	var record []byte
+	for _, word := range words {
+		record = le.AppendUint32(record, word)
+	}
+	types := header + le.Uint32(split[typeLen:])
+	longer := slices.Concat(split[:types], record, split[types:])
+	for _, field := range []int{typeLen, strOff} {
+		le.PutUint32(longer[field:], le.Uint32(split[field:])+uint32(len(record)))
+	}
+	return longer
+}
+
+// The page has a section for each cause, and the tests that it names exist.
+func TestPage(t *testing.T) {
+	text, err := os.ReadFile("../../../docs/deviations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range causes {
+		if !bytes.Contains(text, []byte("\n## "+c.name+" ")) {
+			t.Errorf("no section %s", c.name)
+		}
+	}
+	var tests strings.Builder
+	for _, pattern := range []string{"../../../internal/*/*_test.go", "../../../cmd/*/*_test.go", "*_test.go"} {
+		paths, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range paths {
+			source, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			tests.Write(source)
+		}
+	}
+	named := regexp.MustCompile("`(Test[A-Za-z]+)`").FindAllSubmatch(text, -1)
+	if len(named) == 0 {
+		t.Error("the page names no test")
+	}
+	for _, match := range named {
+		if !strings.Contains(tests.String(), "func "+string(match[1])+"(") {
+			t.Errorf("there is no %s", match[1])
+		}
+	}
+	for _, match := range regexp.MustCompile(`[a-z-]+\.txtar`).FindAllString(string(text), -1) {
+		if _, err := os.Stat("../../../testdata/script-btf-ko/" + match); err != nil {
+			t.Error(err)
+		}
+	}
+}

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+package main
+
+import (
+	"debug/elf"
+	"strings"
+
+	"github.com/kbtf/kbtf/internal/btfdiff"
+)
+
+// lastFunction is D2: from 1.31 on pahole leaves out functions whose name has several addresses,
+// but never looks at the last name of its table. It explains that FUNC, and a FUNC_PROTO that is
+// there for it alone.
+func lastFunction(d *differences) error {
+	if d.release.before(1, 31) {
+		return nil
+	}
+	file, err := elf.Open(d.file)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	symbols, err := file.Symbols()
+	if err != nil {
+		return err
+	}
+	name, several := lastName(symbols)
+	if !several {
+		return nil
+	}
+	explained := make(map[uint32]bool)
+	for _, class := range d.onlyOracle {
+		if class.Kind != btfdiff.Func || class.Name != name {
+			continue
+		}
+		explained[class.ID] = true
+		prototype, alone, err := d.compared.base.PrototypeOf(d.compared.oracle, class.ID)
+		if err != nil {
+			return err
+		}
+		if alone {
+			explained[prototype] = true
+		}
+	}
+	d.onlyOracle = without(d.onlyOracle, func(class btfdiff.Class) bool { return explained[class.ID] })
+	return nil
+}
+
+// lastName returns the last name of a function in byte order, and whether its symbols have several
+// addresses. As in pahole's table a name ends at its first dot, parts that were split off do not
+// count, and an address of 0 is none until another one has come.
+func lastName(symbols []elf.Symbol) (last string, several bool) {
+	var address uint64
+	for _, symbol := range symbols {
+		name, suffix, _ := strings.Cut(symbol.Name, ".")
+		suffix = "." + suffix
+		if elf.ST_TYPE(symbol.Info) != elf.STT_FUNC || name < last ||
+			strings.Contains(suffix, ".cold") || strings.Contains(suffix, ".part") {
+			continue
+		}
+		if name > last {
+			last, several, address = name, false, 0
+		}
+		if address == 0 {
+			address = symbol.Value
+		} else if symbol.Value != address {
+			several = true
+		}
+	}
+	return last, several
+}
