@@ -188,11 +188,7 @@ func encodeFiles(files []string, opt *options, stdout, stderr io.Writer) int {
 		threads = 1 // per file, as several are encoded at a time
 	}
 	how := encode.Options{Rules: encode.Rules(opt.rules), Exclude: opt.exclude, Threads: threads}
-	dialect := base.Dialect
-	if base.NumTypes() == 0 {
-		dialect.NestedArrays = how.Rules != encode.Rules130
-	}
-	opt.features.Apply(dialect, &how)
+	opt.features.Apply(base, &how)
 	b.Encode = func(file string) error {
 		err := encodeFile(file, base, baseRelease, opt, how, &b)
 		if err != nil {

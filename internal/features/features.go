@@ -67,9 +67,9 @@ func (f *Set) set(names ...string) {
 	}
 }
 
-// list parses the value of --btf_features. Unknown words are errors if strict is set. pahole ignores
-// them, so that old versions accept the lists of new kernels.
-func (f *Set) list(list string, strict bool) error {
+// Parse adds the features in the value of --btf_features. Unknown words are errors if strict is set.
+// pahole ignores them, so that old versions accept the lists of new kernels.
+func (f *Set) Parse(list string, strict bool) error {
 	f.given = true
 	rest, plus := strings.CutPrefix(list, "+")
 	if plus {
@@ -100,9 +100,9 @@ func (f *Set) AddFlags(flags *pflag.FlagSet) {
 		flags.Var(action{set}, name, usage)
 	}
 	add("btf_features", "`LIST` of what to encode (default: as the base)",
-		func(s string) error { return f.list(s, false) })
+		func(s string) error { return f.Parse(s, false) })
 	add("btf_features_strict", "as --btf_features, and reject unknown words in `LIST`",
-		func(s string) error { return f.list(s, true) })
+		func(s string) error { return f.Parse(s, true) })
 	legacy := func(name string, do func()) {
 		add(name, "", func(string) error {
 			f.legacy = true
@@ -153,15 +153,19 @@ func (f *Set) Has(name string) bool {
 	return on && !f.off[name]
 }
 
-// Apply sets the options of the encoder, given the dialect of the base.
-func (f *Set) Apply(base btf.Dialect, opt *encode.Options) {
-	opt.Dialect = base
+// Apply sets those options of the encoder that depend on features and on the base. opt.Rules must be
+// set.
+func (f *Set) Apply(base *btf.Base, opt *encode.Options) {
+	opt.Dialect = base.Dialect
+	if base.NumTypes() == 0 {
+		opt.Dialect.NestedArrays = opt.Rules != encode.Rules130
+	}
 	opt.Layout = f.Has(layout)
 	opt.MergeUnits = f.Has(mergeUnits)
 	if f.Has(allVars) {
 		opt.Variables = encode.AllVariables
 	}
-	opt.Dialect.Attributes = base.Attributes && !f.given || f.Has(attributes)
+	opt.Dialect.Attributes = base.Dialect.Attributes && !f.given || f.Has(attributes)
 	if !f.given && !f.legacy {
 		return
 	}

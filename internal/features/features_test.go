@@ -9,7 +9,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/pflag"
 
-	"github.com/kbtf/kbtf/internal/btf"
 	"github.com/kbtf/kbtf/internal/encode"
 )
 
@@ -24,8 +23,8 @@ func TestFeaturesAreOnlyRead(t *testing.T) {
 		}
 		on, off := maps.Clone(f.on), maps.Clone(f.off)
 		var first, second encode.Options
-		f.Apply(btf.Dialect{}, &first)
-		f.Apply(btf.Dialect{}, &second)
+		f.Apply(encode.NoBase(), &first)
+		f.Apply(encode.NoBase(), &second)
 		if diff := cmp.Diff(on, f.on) + cmp.Diff(off, f.off) + cmp.Diff(first, second); diff != "" {
 			t.Errorf("%v:\n%s", args, diff)
 		}
