@@ -110,7 +110,7 @@ func TestDistilDamaged(t *testing.T) {
 	}
 	wrong = append(wrong[:0], split...)
 	binary.LittleEndian.PutUint32(wrong[24+12+4:], 1<<20) // the type of its first member
-	if _, _, err := btf.Distil(base, wrong); err == nil || !strings.Contains(err.Error(), "there is no type 1048576") {
+	if _, _, err := btf.Distil(base, wrong); err == nil || !strings.Contains(err.Error(), "reference to type 1048576, which does not exist") {
 		t.Errorf("a reference out of bounds: %v", err)
 	}
 }

@@ -221,6 +221,6 @@ func (f *function) ambiguous() bool {
 }
 
 func samePrototype(m *btf.Module, a, b *state) bool {
-	return len(a.params) == len(b.params) && m.Alike(a.ret, b.ret) &&
-		slices.EqualFunc(a.params, b.params, func(a, b btf.Param) bool { return m.Alike(a.Type, b.Type) })
+	return len(a.params) == len(b.params) && m.Compatible(a.ret, b.ret) &&
+		slices.EqualFunc(a.params, b.params, func(a, b btf.Param) bool { return m.Compatible(a.Type, b.Type) })
 }

@@ -196,7 +196,7 @@ func (t *unitTypes) isPacked(ref btf.Ref) bool {
 		}
 		end = max(end, offset+width)
 	}
-	size := uint64(s.Number)
+	size := uint64(s.Size)
 	return end >= 8*size && (packed || size%largest != 0)
 }
 
@@ -209,7 +209,7 @@ func (t *unitTypes) alignment(ref btf.Ref) uint64 {
 	case btf.KindPtr:
 		return t.addrSize
 	case btf.KindInt, btf.KindFloat, btf.KindEnum, btf.KindEnum64:
-		return max(uint64(typ.Number), 1)
+		return max(uint64(typ.Size), 1)
 	}
 	if align, known := t.alignments[ref]; known {
 		return align

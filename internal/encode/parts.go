@@ -85,7 +85,7 @@ func (t *unitTypes) enumerator(r *dwarf.Reader, i uint32, v uint64) (value uint6
 	case !t.dialect.Enum64:
 		return uint64(uint32(v)), false, nil
 	case int64(v) < -1<<31 || int64(v) >= 1<<32:
-		return 0, false, dieError(r, "enumerator value %#x does not fit an enum of %d bytes", v, typ.Number)
+		return 0, false, dieError(r, "enumerator value %#x does not fit an enum of %d bytes", v, typ.Size)
 	}
 	return uint64(uint32(v)), int64(v) < 0, nil
 }

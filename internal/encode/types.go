@@ -170,7 +170,7 @@ func (t *unitTypes) begin(d *dwarf.Data, dialect btf.Dialect) {
 	t.unit.Tables = [4][]byte{}
 	if d != nil {
 		t.addrSize, t.bigEndian = uint64(d.Image.AddrSize()), d.Image.BigEndian()
-		t.unit.Tables, t.unit.OwnStrings = d.StringTables(madeUpNames), d.Image.Type == elf.ET_REL
+		t.unit.Tables, t.unit.StringsPerUnit = d.StringTables(madeUpNames), d.Image.Type == elf.ET_REL
 	}
 }
 
@@ -212,7 +212,7 @@ func (t *unitTypes) name(r *dwarf.Reader, a dwarf.Attr) (btf.Name, error) {
 }
 
 func (t *unitTypes) nameAt(ref dwarf.StrRef) (btf.Name, error) {
-	if n, ok := t.unit.NameAt(btf.Place(ref)); ok {
+	if n, ok := t.unit.NameAt(btf.StringRef(ref)); ok {
 		return n, nil
 	}
 	return 0, t.d.NoString(ref)
@@ -222,11 +222,11 @@ func (t *unitTypes) nameAt(ref dwarf.StrRef) (btf.Name, error) {
 var (
 	madeUpNames = []byte("int\x00__SANITIZED_FAKE_INT__\x00")
 
-	plainInt = btf.Place(dwarf.StrElsewhere)
-	fakeInt  = btf.Place(dwarf.StrElsewhere + 4)
+	plainInt = btf.StringRef(dwarf.StrElsewhere)
+	fakeInt  = btf.StringRef(dwarf.StrElsewhere + 4)
 )
 
-func (t *unitTypes) madeUp(place btf.Place) btf.Name {
+func (t *unitTypes) madeUp(place btf.StringRef) btf.Name {
 	n, _ := t.unit.NameAt(place)
 	return n
 }
@@ -381,7 +381,7 @@ func (t *unitTypes) visit(r *dwarf.Reader) (bool, error) {
 		if size > 8 || bits.OnesCount64(size) != 1 {
 			return true, dieError(r, "an enum of %d bytes", size)
 		}
-		typ.Number = uint32(size)
+		typ.Size = uint32(size)
 		if size > 4 && t.dialect.Enum64 {
 			typ.Kind = btf.KindEnum64
 			t.enum64s = append(t.enum64s, enum64{uint32(len(t.unit.Types)), t.ref(r)})
@@ -460,7 +460,7 @@ func (t *unitTypes) baseType(r *dwarf.Reader) error {
 			default:
 				return dieError(r, "a floating point type of %d bytes", size)
 			}
-			t.add(r, btf.Type{Kind: btf.KindFloat, Name: n, Number: uint32(size)})
+			t.add(r, btf.Type{Kind: btf.KindFloat, Name: n, Size: uint32(size)})
 			return nil
 		case ateComplexFloat, ateImaginary:
 			return dieError(r, "BTF has no word for complex numbers")
@@ -480,7 +480,7 @@ func (t *unitTypes) baseType(r *dwarf.Reader) error {
 	if n == 0 {
 		return dieError(r, "a base type without a name")
 	}
-	t.add(r, btf.Type{Kind: btf.KindInt, Name: n, Number: uint32(size), Extra: flags<<24 | uint32(8*size)})
+	t.add(r, btf.Type{Kind: btf.KindInt, Name: n, Size: uint32(size), Extra: flags<<24 | uint32(8*size)})
 	return nil
 }
 
@@ -514,7 +514,7 @@ func (t *unitTypes) composite(r *dwarf.Reader) error {
 	if size > 1<<32-1 {
 		return dieError(r, "a struct of %d bytes", size)
 	}
-	typ := btf.Type{Kind: btf.KindStruct, Name: n, Number: uint32(size)}
+	typ := btf.Type{Kind: btf.KindStruct, Name: n, Size: uint32(size)}
 	if union {
 		typ.Kind = btf.KindUnion
 	}
@@ -651,7 +651,7 @@ func (t *unitTypes) finish() error {
 	}
 	if hasArray {
 		if index == 0 {
-			types = append(types, btf.Type{Kind: btf.KindInt, Name: t.madeUp(plainInt), Number: 4, Extra: btf.IntSigned<<24 | 32})
+			types = append(types, btf.Type{Kind: btf.KindInt, Name: t.madeUp(plainInt), Size: 4, Extra: btf.IntSigned<<24 | 32})
 			index = btf.Ref(len(types))
 		}
 		for i := range types {
@@ -724,7 +724,7 @@ func (t *unitTypes) size(ref btf.Ref) (size uint64, ok bool) {
 		}
 		switch typ := &t.unit.Types[ref-1]; typ.Kind {
 		case btf.KindInt, btf.KindFloat, btf.KindStruct, btf.KindUnion, btf.KindEnum, btf.KindEnum64:
-			return count * uint64(typ.Number), true
+			return count * uint64(typ.Size), true
 		case btf.KindPtr:
 			return count * t.addrSize, true
 		case btf.KindArray:

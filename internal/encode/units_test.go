@@ -214,7 +214,7 @@ func TestParameterWithoutFunction(t *testing.T) {
 // A damaged file may have a struct that contains itself, more than once: looking for how it is aligned has to end.
 func TestStructInsideOfItself(t *testing.T) {
 	var s unitTypes
-	s.unit.Types = []btf.Type{{Kind: btf.KindStruct, Name: 1, Number: 8, N: 2}}
+	s.unit.Types = []btf.Type{{Kind: btf.KindStruct, Name: 1, Size: 8, N: 2}}
 	s.unit.Members = []btf.Member{{Type: 1}, {Type: 1, Offset: 32}}
 	if got := s.alignment(1); got != 1 {
 		t.Errorf("aligned to %d bytes", got)
