@@ -70,7 +70,7 @@ func runBase(args []string, stdout, stderr io.Writer) int {
 		return writeRaw(vmlinux, *output, stderr)
 	}
 	if *output == "" {
-		*output = encode.BesideBase(vmlinux)
+		*output = encode.BaseFilePath(vmlinux)
 	}
 	base, err := encode.LoadBase(vmlinux, encode.BaseCache{})
 	written := false
