@@ -25,8 +25,8 @@ func (t *unitTypes) readMembers(r *dwarf.Reader, i uint32) error {
 	if !r.HasChildren() {
 		return nil
 	}
-	var p dwarf.Part
-	for !t.rust && r.NextPart(dwarf.TagMember, &p) { // members of Rust structs are sorted first
+	var p dwarf.Leaf
+	for !t.rust && r.NextLeaf(dwarf.TagMember, &p) { // members of Rust structs are sorted first
 		n, err := t.leafName(&p)
 		if err != nil {
 			return err
@@ -37,7 +37,7 @@ func (t *unitTypes) readMembers(r *dwarf.Reader, i uint32) error {
 		t.unit.Members = append(t.unit.Members,
 			btf.Member{Name: n, Type: t.refTo(p.Type), Offset: 8 * uint32(p.Number)})
 	}
-	if r.Leave() {
+	if r.EndChildren() {
 		typ.N = uint32(len(t.unit.Members) - from)
 		return nil
 	}
@@ -57,8 +57,8 @@ func (t *unitTypes) readEnumerators(r *dwarf.Reader, i uint32) error {
 		return nil
 	}
 	wide := false
-	var p dwarf.Part
-	for r.NextPart(dwarf.TagEnumerator, &p) {
+	var p dwarf.Leaf
+	for r.NextLeaf(dwarf.TagEnumerator, &p) {
 		n, err := t.leafName(&p)
 		if err != nil {
 			return err
@@ -70,7 +70,7 @@ func (t *unitTypes) readEnumerators(r *dwarf.Reader, i uint32) error {
 		wide = wide || negative
 		t.unit.Enumerators = append(t.unit.Enumerators, btf.Enumerator{Name: n, Value: v})
 	}
-	if r.Leave() {
+	if r.EndChildren() {
 		typ.N, typ.KindFlag = uint32(len(t.unit.Enumerators)-from), typ.KindFlag || wide
 		return nil
 	}
@@ -105,15 +105,15 @@ func (t *unitTypes) readParameters(r *dwarf.Reader, i uint32) error {
 	if !r.HasChildren() {
 		return nil
 	}
-	var p dwarf.Part
-	for r.NextPart(dwarf.TagFormalParameter, &p) {
+	var p dwarf.Leaf
+	for r.NextLeaf(dwarf.TagFormalParameter, &p) {
 		n, err := t.leafName(&p)
 		if err != nil {
 			return err
 		}
 		t.unit.Params = append(t.unit.Params, btf.Param{Name: n, Type: t.refTo(p.Type)})
 	}
-	if r.Leave() {
+	if r.EndChildren() {
 		typ.N = uint32(len(t.unit.Params) - from)
 		return nil
 	}
@@ -124,7 +124,7 @@ func (t *unitTypes) readParameters(r *dwarf.Reader, i uint32) error {
 	return nil
 }
 
-func (t *unitTypes) leafName(p *dwarf.Part) (btf.Name, error) {
+func (t *unitTypes) leafName(p *dwarf.Leaf) (btf.Name, error) {
 	if p.Name == dwarf.NoName {
 		return 0, nil
 	}

@@ -78,7 +78,7 @@ func (f *unitFunctions) checkParameters132(t *unitTypes, clang bool) {
 		for j := range f.paramsOf(s) {
 			p := &f.params[s.first+j]
 			if p.passed.known {
-				p.passed.reg = t.d.ParameterRegisters(s.unit, p.loc,
+				p.passed.reg = t.d.ParameterRegisterOrPiece(s.unit, p.loc,
 					f.regs.pair && t.registersFor(p.typ) > 1)
 			}
 		}

@@ -160,8 +160,8 @@ func (t *unitTypes) nameAt(ref dwarf.StrRef) (btf.Name, error) {
 var (
 	ownNames = []byte("int\x00__SANITIZED_FAKE_INT__\x00")
 
-	plainInt = btf.StringRef(dwarf.StrElsewhere)
-	fakeInt  = btf.StringRef(dwarf.StrElsewhere + 4)
+	plainInt = btf.StringRef(dwarf.StrCaller)
+	fakeInt  = btf.StringRef(dwarf.StrCaller + 4)
 )
 
 func (t *unitTypes) ownName(place btf.StringRef) btf.Name {

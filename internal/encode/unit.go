@@ -46,7 +46,7 @@ func newUnitReader(d *dwarf.Data, table *functionTable, opt *Options) *unitReade
 
 func (u *unitReader) release() {
 	u.d, u.vars = nil, unitVariables{}
-	u.r.Forget()
+	u.r.Release()
 	u.types.setFile(nil, btf.Dialect{})
 	u.funcs.setFile(nil, 0, registers{}, false)
 	readerPool.Put(u)

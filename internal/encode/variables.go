@@ -110,7 +110,7 @@ func (v *unitVariables) visit(r *dwarf.Reader, t *unitTypes) error {
 	x := variable{spec: r.Ref(dwarf.AttrSpecification), linkage: btf.VarStatic}
 	declares := r.Has(dwarf.AttrDeclaration) && x.spec == 0
 	if !declares {
-		place, ok := r.VariablePlace()
+		place, ok := r.VarAddr()
 		if !ok || r.Depth != 1 || r.Has(dwarf.AttrArtificial) || !v.locate(place, &x) {
 			return nil
 		}
@@ -156,7 +156,7 @@ func (v *unitVariables) annotation(r *dwarf.Reader, t *unitTypes) error {
 }
 
 // locate sets the section and offset of a variable. It reports whether the section is selected.
-func (v *unitVariables) locate(p dwarf.Place, x *variable) bool {
+func (v *unitVariables) locate(p dwarf.VarAddr, x *variable) bool {
 	if p.Section != 0 {
 		x.section, x.off = int(p.Section), p.Addr
 		return x.section < len(v.sections) && v.sections[x.section]

@@ -66,9 +66,9 @@ var wanted = dwarf.Wanted{
 
 	// Inlined copies of a function, and calls: their types are in the abstract instance (DWARF 5,
 	// section 3.3.8.2).
-	dwarf.TagInlinedSubroutine: dwarf.PassOver,
-	dwarf.TagCallSite:          dwarf.PassOver,
-	dwarf.TagGNUCallSite:       dwarf.PassOver,
+	dwarf.TagInlinedSubroutine: dwarf.SkipTree,
+	dwarf.TagCallSite:          dwarf.SkipTree,
+	dwarf.TagGNUCallSite:       dwarf.SkipTree,
 
 	dwarf.TagLLVMAnnotation: dwarf.Attrs(dwarf.AttrName, dwarf.AttrConstValue),
 	dwarf.TagGNUAnnotation:  dwarf.Attrs(dwarf.AttrName, dwarf.AttrConstValue),
