@@ -72,7 +72,7 @@ func baseFlags(flags *pflag.FlagSet) func(*cli.Call) int {
 			return writeRaw(vmlinux, *output, call.Stderr)
 		}
 		if *output == "" {
-			*output = encode.BesideBase(vmlinux)
+			*output = encode.BaseFilePath(vmlinux)
 		}
 		base, err := encode.LoadBase(vmlinux, encode.BaseCache{})
 		written := false

@@ -11,7 +11,7 @@ import (
 	"github.com/kbtf/kbtf/internal/elfimage/elftest"
 )
 
-// touch has libelf write a section anew, as the kernel's resolve_btfids does after an encoder.
+// touch rewrites a section with libelf, as the kernel's resolve_btfids does after an encoder.
 const touch = `
 #include <fcntl.h>
 #include <gelf.h>
@@ -40,8 +40,9 @@ int main(int argc, char **argv)
 }
 `
 
-// What libelf has written after us is whole: also where a header stands for nothing since a section was removed.
-func TestLibelfAfterUs(t *testing.T) {
+// libelf's output is intact after Attach, also if a header is inactive because a section was
+// removed.
+func TestLibelf(t *testing.T) {
 	dir := t.TempDir()
 	source, program := filepath.Join(dir, "touch.c"), filepath.Join(dir, "touch")
 	if err := os.WriteFile(source, []byte(touch), 0o644); err != nil {
@@ -70,17 +71,18 @@ func TestLibelfAfterUs(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer img.Close()
-			if err := img.Attach(NewSection{Name: ".BTF", Contents: []byte("ours")}, NewSection{Name: ".BTF.base", Remove: true}); err != nil {
+			if err := img.Attach(NewSection{Name: ".BTF", Contents: []byte("ours")},
+				NewSection{Name: ".BTF.base", Remove: true}); err != nil {
 				t.Fatal(err)
 			}
 		}},
 	} {
 		path := elftest.Object(t, elftest.GCC, "ring.c")
 		test.steps(path)
-		before := sectionContents(t, path)
+		original := sectionContents(t, path)
 		elftest.Run(t, "", program, path, ".text")
 		after := sectionContents(t, path)
-		for name, contents := range before {
+		for name, contents := range original {
 			if !bytes.Equal(after[name], contents) {
 				t.Errorf("%s: %s is not as it was", test.name, name)
 			}

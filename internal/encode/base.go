@@ -10,9 +10,10 @@ import (
 	"github.com/kbtf/kbtf/internal/elfimage"
 )
 
-// LoadBase maps and indexes the BTF to split against: vmlinux or any ELF file with .BTF, raw BTF such as /sys/kernel/btf/vmlinux, or
-// a base file, or a bootable x86 kernel. The index comes from a base file beside it or from the cache if it is there. Mappings stay for as long as the process
-// runs.
+// LoadBase maps and indexes the BTF to split against. path is vmlinux or another ELF file with
+// .BTF, raw BTF such as /sys/kernel/btf/vmlinux, a base file, or a bootable x86 kernel. The index
+// comes from a base file next to it or from the cache, if there is one. The mappings stay for the
+// life of the process.
 func LoadBase(path string, cache BaseCache) (*btf.Base, error) {
 	data, err := elfimage.MapFile(path)
 	if err != nil {
@@ -33,7 +34,8 @@ func LoadBase(path string, cache BaseCache) (*btf.Base, error) {
 		}
 		s := img.Section(".BTF")
 		if s == nil || s.Size == 0 {
-			return nil, fmt.Errorf("base %s: no .BTF section: build vmlinux with CONFIG_DEBUG_INFO_BTF=y", path)
+			return nil, fmt.Errorf(
+				"base %s: no .BTF section: build vmlinux with CONFIG_DEBUG_INFO_BTF=y", path)
 		}
 		if data, err = img.Inflate(s); err != nil {
 			return nil, fmt.Errorf("base %w", err)
@@ -49,9 +51,9 @@ func LoadBase(path string, cache BaseCache) (*btf.Base, error) {
 	return btf.NewBase(path, blob)
 }
 
-// NoBase is for encoding vmlinux, or a module on its own.
+// NoBase returns an empty base, to encode vmlinux or a module on its own.
 func NoBase() *btf.Base {
-	base, _ := btf.NewBase("none", &btf.Blob{}) // nothing can be wrong with nothing
+	base, _ := btf.NewBase("none", &btf.Blob{}) // cannot fail: no contents
 	base.Dialect = btf.Modern
 	return base
 }

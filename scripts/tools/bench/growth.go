@@ -236,7 +236,7 @@ func (f moduleFile) count() (units, types int, err error) {
 		return 0, 0, err
 	}
 	for i := range list {
-		r := f.info.Read(&list[i])
+		r := f.info.Reader(&list[i])
 		for r.Next() {
 			types++
 		}
