@@ -158,8 +158,8 @@ $(modules): %.ko: %.o %.mod.o scripts/module.lds $(btf-base) FORCE
 `
 		top = `export PAHOLE_FLAGS
 
-# Can the encoder of modules write split BTF? Kconfig reads it, and make
-# configures again when it changes.
+# Whether the encoder of modules supports split BTF. Kconfig reads this
+# variable, so syncconfig runs again if the value changes
 export PAHOLE_HAS_SPLIT_BTF := $(shell kconfig-probe split-btf --encoder=btf-ko 2>/dev/null)
 
 ifdef config-build
@@ -167,7 +167,7 @@ endif
 
 export KBUILD_MODULES KBUILD_BUILTIN
 
-# The BTF of modules refers to that of vmlinux
+# Module BTF refers to the BTF of vmlinux: build vmlinux, too
 ifdef CONFIG_DEBUG_INFO_BTF_MODULES
 KBUILD_BUILTIN := 1
 endif
