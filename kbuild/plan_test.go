@@ -281,112 +281,177 @@ func after(s sources, p *Plan) sources {
 	return result
 }
 
+// TestPlanRefuses has one tree for each error.
 func TestPlanRefuses(t *testing.T) {
-	const wired = "this tree has module BTF from a patch that is not, or no longer, the one that would be made; nothing was changed"
+	const (
+		wired = "the tree was patched by another version of kconfig-probe, or edited afterwards: " +
+			"restore the original files first"
+		partly = "revert the incomplete patch first"
+		// Text of testdata/small.
+		kbuildLine  = "include $(srctree)/scripts/Kbuild.include\n"
+		phonyLine   = ".PHONY: $(PHONY)"
+		quietLink   = "quiet_cmd_ld_ko_o"
+		callLine    = "\t+$(call if_changed,ld_ko_o)\n"
+		afterConfig = "\n# about what follows\nconfig AFTER\n\tbool \"After\"\n\nendmenu\n"
+	)
 	for _, tt := range []struct {
 		name  string
 		since string // the tree's form; empty for the first
 		edits []string
 		err   string
 	}{
-		{"too old for BTF", "", []string{kconfigDebug, "config DEBUG_INFO_BTF\n", "config DEBUG_INFO_CTF\n"},
-			"tree/lib/Kconfig.debug: has no config DEBUG_INFO_BTF: this kernel cannot have BTF for vmlinux, which that of modules refers to"},
-		{"twice in Kconfig", "", []string{kconfigDebug, "config AFTER", "config DEBUG_INFO_BTF"},
-			"tree/lib/Kconfig.debug:17: second config DEBUG_INFO_BTF, after line 7: cannot tell which one to follow"},
-		{"no newline in Kconfig", "", []string{kconfigDebug, "\n\n# about what follows\nconfig AFTER\n\tbool \"After\"\n\nendmenu\n", ""},
-			"tree/lib/Kconfig.debug:14: no newline at the end of the file"},
-		{"Kconfig alone", "", []string{kconfigDebug, "config AFTER", "config DEBUG_INFO_BTF_MODULES"},
-			"tree/lib/Kconfig.debug:17: config DEBUG_INFO_BTF_MODULES, but scripts/Makefile.modfinal gives modules no BTF: expected both or neither; half of a patch?"},
-		{"the rule alone", "6.3a", []string{kconfigDebug, "config DEBUG_INFO_BTF_MODULES", "config DEBUG_INFO_OF_MODULES"},
-			"tree/lib/Kconfig.debug: has no config DEBUG_INFO_BTF_MODULES, which scripts/Makefile.modfinal asks for: half of a patch?"},
-		{"another probe", "6.11a", []string{kconfigDebug, "def_bool PAHOLE_VERSION", "default PAHOLE_VERSION"},
-			"tree/lib/Kconfig.debug:16: config PAHOLE_HAS_SPLIT_BTF: expected a line def_bool"},
-		{"another need", "7.2a", []string{kconfigDebug, "&& MODULES", "&& MODULES && X86"},
-			`tree/lib/Kconfig.debug:16: config DEBUG_INFO_BTF_MODULES: expected the line "depends on DEBUG_INFO_BTF && MODULES"`},
+		{"no BTF of vmlinux", "",
+			[]string{kconfigDebug, "config DEBUG_INFO_BTF\n", "config DEBUG_INFO_CTF\n"},
+			"lib/Kconfig.debug: no config DEBUG_INFO_BTF: this kernel does not support BTF for vmlinux"},
+		{"two config entries", "",
+			[]string{kconfigDebug, "config AFTER", "config DEBUG_INFO_BTF"},
+			"lib/Kconfig.debug:17: second config DEBUG_INFO_BTF, first at line 7: expected one"},
+		{"no newline in Kconfig", "",
+			[]string{kconfigDebug, "\n" + afterConfig, ""},
+			"lib/Kconfig.debug:14: no newline at end of file"},
+		{"only Kconfig patched", "",
+			[]string{kconfigDebug, "config AFTER", "config DEBUG_INFO_BTF_MODULES"},
+			"lib/Kconfig.debug:17: config DEBUG_INFO_BTF_MODULES, " +
+				"but scripts/Makefile.modfinal does not define cmd_btf_ko: " + partly},
+		{"only the rule patched", "6.3a",
+			[]string{kconfigDebug, "config DEBUG_INFO_BTF_MODULES", "config DEBUG_INFO_OF_MODULES"},
+			"lib/Kconfig.debug: no config DEBUG_INFO_BTF_MODULES, " +
+				"but scripts/Makefile.modfinal defines cmd_btf_ko: " + partly},
+		{"unknown PAHOLE_HAS_SPLIT_BTF", "6.11a",
+			[]string{kconfigDebug, "def_bool PAHOLE_VERSION", "default PAHOLE_VERSION"},
+			"lib/Kconfig.debug:16: config PAHOLE_HAS_SPLIT_BTF: expected a line def_bool"},
+		{"unknown dependency", "7.2a",
+			[]string{kconfigDebug, "&& MODULES", "&& MODULES && X86"},
+			"lib/Kconfig.debug:16: config DEBUG_INFO_BTF_MODULES: " +
+				`expected the line "depends on DEBUG_INFO_BTF && MODULES"`},
 
-		{"helper alone", "", []string{modfinal, ".PHONY: $(PHONY)", "if_changed_except = x\n.PHONY: $(PHONY)"},
-			"tree/scripts/Makefile.modfinal:28: defines if_changed_except, but not cmd_btf_ko: expected both or neither; half of a patch?"},
-		{"vmlinux alone", "", []string{modfinal, "module.lds FORCE", "module.lds vmlinux FORCE"},
-			"tree/scripts/Makefile.modfinal:20: modules depend on vmlinux, but there is no cmd_btf_ko: half of a patch?"},
-		{"foreign command", "", []string{modfinal, "quiet_cmd_ld_ko_o", "cmd_btf_ko = x\nquiet_cmd_ld_ko_o"},
-			`tree/scripts/Makefile.modfinal:15: defines cmd_btf_ko, but not as a release does: expected the line "quiet_cmd_btf_ko = BTF [M] $@" before it`},
-		{"foreign edit", "6.11a", []string{modfinal, "$(PAHOLE) -J $(PAHOLE_FLAGS)", "$(PAHOLE) -J -j1 $(PAHOLE_FLAGS)"},
-			`tree/scripts/Makefile.modfinal:26: gives modules BTF, but not as a release does: expected "\t\tLLVM_OBJCOPY=\"$(OBJCOPY)\" $(PAHOLE) -J $(PAHOLE_FLAGS) --btf_base vmlinux $@; \\", as in 6.3`},
-		{"foreign rule", "6.3a", []string{modfinal, "$(if $(newer-prereqs),$(call cmd,btf_ko))", "$(call cmd,btf_ko)"},
-			`tree/scripts/Makefile.modfinal:42: gives modules BTF, but not as a release does: expected "\t+$(if $(newer-prereqs),$(call cmd,btf_ko))", as in 6.3`},
-		{"text before the rule", "5.12b", []string{modfinal, "# Re-generate", "PHONY += x # Re-generate"},
-			`tree/scripts/Makefile.modfinal:37: gives modules BTF, but not as a release does: expected "# Re-generate module BTFs if either module's .ko or vmlinux changed", as in 5.12`},
-		{"text before a line of the script", "7.2a", []string{genBTFScript, "trap cleanup EXIT", "test 1 && trap cleanup EXIT"},
-			`tree/scripts/gen-btf.sh: expected once the line "trap cleanup EXIT"`},
-		{"foreign script", "7.2a", []string{genBTFScript, "trap cleanup EXIT", "trap 'cleanup' EXIT"},
-			`tree/scripts/gen-btf.sh: expected once the line "trap cleanup EXIT"`},
-		{"another wiring", "", []string{modfinal, "quiet_cmd_ld_ko_o", "btf-base := x\nquiet_cmd_ld_ko_o"},
-			"tree/scripts/Makefile.modfinal:15: defines btf-base: " + wired},
+		{"only if_changed_except", "",
+			[]string{modfinal, phonyLine, "if_changed_except = x\n" + phonyLine},
+			"scripts/Makefile.modfinal:28: defines if_changed_except, but not cmd_btf_ko: " + partly},
+		{"only the prerequisite vmlinux", "",
+			[]string{modfinal, "module.lds FORCE", "module.lds vmlinux FORCE"},
+			"scripts/Makefile.modfinal:20: modules depend on vmlinux, " +
+				"but cmd_btf_ko is not defined: " + partly},
+		{"unknown cmd_btf_ko", "",
+			[]string{modfinal, quietLink, "cmd_btf_ko = x\n" + quietLink},
+			"scripts/Makefile.modfinal:15: unknown definition of cmd_btf_ko: " +
+				`expected the line "quiet_cmd_btf_ko = BTF [M] $@" before it`},
+		{"unknown flags", "6.11a",
+			[]string{modfinal, "$(PAHOLE) -J $(PAHOLE_FLAGS)", "$(PAHOLE) -J -j1 $(PAHOLE_FLAGS)"},
+			"scripts/Makefile.modfinal:26: unknown rule for module BTF: expected " +
+				`"\t\tLLVM_OBJCOPY=\"$(OBJCOPY)\" $(PAHOLE) -J $(PAHOLE_FLAGS) --btf_base vmlinux $@; \\", ` +
+				"as in Linux 6.3"},
+		{"unknown recipe", "6.3a",
+			[]string{modfinal, "$(if $(newer-prereqs),$(call cmd,btf_ko))", "$(call cmd,btf_ko)"},
+			"scripts/Makefile.modfinal:42: unknown rule for module BTF: expected " +
+				`"\t+$(if $(newer-prereqs),$(call cmd,btf_ko))", as in Linux 6.3`},
+		{"text before the rule", "5.12b",
+			[]string{modfinal, "# Re-generate", "PHONY += x # Re-generate"},
+			"scripts/Makefile.modfinal:37: unknown rule for module BTF: expected " +
+				`"# Re-generate module BTFs if either module's .ko or vmlinux changed", as in Linux 5.12`},
+		{"text before a line of gen-btf.sh", "7.2a",
+			[]string{genBTFScript, "trap cleanup EXIT", "test 1 && trap cleanup EXIT"},
+			`scripts/gen-btf.sh: expected exactly one line "trap cleanup EXIT"`},
+		{"unknown gen-btf.sh", "7.2a",
+			[]string{genBTFScript, "trap cleanup EXIT", "trap 'cleanup' EXIT"},
+			`scripts/gen-btf.sh: expected exactly one line "trap cleanup EXIT"`},
+		{"patched by another version", "",
+			[]string{modfinal, quietLink, "btf-base := x\n" + quietLink},
+			"scripts/Makefile.modfinal:15: defines btf-base: " + wired},
 
-		{"no Kbuild.include", "", []string{modfinal, "include $(srctree)/scripts/Kbuild.include\n", ""},
-			"tree/scripts/Makefile.modfinal: does not include scripts/Kbuild.include, where if_changed comes from"},
-		{"no rule", "", []string{modfinal, "$(modules): %.ko:", "$(mods): %.ko:"},
-			"tree/scripts/Makefile.modfinal: has no rule that links modules: expected $(modules): %.ko: or %.ko:"},
-		{"two rules", "", []string{modfinal, ".PHONY: $(PHONY)", "$(modules): %.ko: %.o FORCE\n.PHONY: $(PHONY)"},
-			"tree/scripts/Makefile.modfinal:28: second rule that links modules, after line 20"},
-		{"rule before the include", "", []string{modfinal, "include $(srctree)/scripts/Kbuild.include\n", "", modfinal, "FORCE:\n\n", "FORCE:\ninclude scripts/Kbuild.include\n\n"},
-			"tree/scripts/Makefile.modfinal:19: the rule that links modules comes before the include of scripts/Kbuild.include"},
-		{"no FORCE", "", []string{modfinal, "module.lds FORCE", "module.lds"},
-			"tree/scripts/Makefile.modfinal:20: the rule that links modules does not end in FORCE, so its command would not be checked"},
-		{"two lines", "", []string{modfinal, "module.lds FORCE", "module.lds \\\n\tFORCE"},
-			"tree/scripts/Makefile.modfinal:20: the rule that links modules continues on a second line, which is not understood"},
-		{"no recipe", "", []string{modfinal, "\t+$(call if_changed,ld_ko_o)\n", ""},
-			"tree/scripts/Makefile.modfinal:20: the rule that links modules has no recipe"},
-		{"long recipe", "", []string{modfinal, "if_changed,ld_ko_o)\n", "if_changed,ld_ko_o)\n\t@true\n"},
-			"tree/scripts/Makefile.modfinal:22: second line in the recipe that links modules: only $(call if_changed,...) is understood"},
-		{"other recipe", "", []string{modfinal, "\t+$(call if_changed,ld_ko_o)", "\t+$(call if_changed_rule,ld_ko_o)"},
-			"tree/scripts/Makefile.modfinal:21: the recipe that links modules is not $(call if_changed,...)"},
-		{"command from elsewhere", "", []string{modfinal, "      cmd_ld_ko_o", "      cmd_ld"},
-			"tree/scripts/Makefile.modfinal:21: cmd_ld_ko_o is not defined in this file"},
-		{"links the base", "", []string{modfinal, "$(filter %.o, $^)", "$(real-prereqs)"},
-			"tree/scripts/Makefile.modfinal:16: cmd_ld_ko_o links all its prerequisites, not $(filter %.o, $^): the base would be linked into modules"},
-		{"links the base at times", "", []string{modfinal, "\n$(modules): %.ko:", "\nifdef CONFIG_LTO\n      cmd_ld_ko_o += ; $(LD) -r -o $@ $^\nendif\n\n$(modules): %.ko:"},
-			"tree/scripts/Makefile.modfinal:21: cmd_ld_ko_o links all its prerequisites, not $(filter %.o, $^): the base would be linked into modules"},
-		{"commands twice", "6.3a", []string{modfinal, "\nPHONY += FORCE", "\nif_changed_except = x\n\nPHONY += FORCE"},
-			"tree/scripts/Makefile.modfinal:45: defines if_changed_except again, after line 34: cannot tell which one counts"},
+		{"no Kbuild.include", "",
+			[]string{modfinal, kbuildLine, ""},
+			"scripts/Makefile.modfinal: does not include scripts/Kbuild.include"},
+		{"no rule", "",
+			[]string{modfinal, "$(modules): %.ko:", "$(mods): %.ko:"},
+			"scripts/Makefile.modfinal: no rule links modules: expected $(modules): %.ko: or %.ko:"},
+		{"two rules", "",
+			[]string{modfinal, phonyLine, "$(modules): %.ko: %.o FORCE\n" + phonyLine},
+			"scripts/Makefile.modfinal:28: second rule that links modules, first at line 20: expected one"},
+		{"rule before the include", "",
+			[]string{modfinal, kbuildLine, "",
+				modfinal, "FORCE:\n\n", "FORCE:\ninclude scripts/Kbuild.include\n\n"},
+			"scripts/Makefile.modfinal:19: the rule that links modules precedes " +
+				"the include of scripts/Kbuild.include"},
+		{"no FORCE", "",
+			[]string{modfinal, "module.lds FORCE", "module.lds"},
+			"scripts/Makefile.modfinal:20: the rule that links modules does not end in FORCE"},
+		{"continuation line", "",
+			[]string{modfinal, "module.lds FORCE", "module.lds \\\n\tFORCE"},
+			"scripts/Makefile.modfinal:20: the rule that links modules has a continuation line: " +
+				"expected one line"},
+		{"no recipe", "",
+			[]string{modfinal, callLine, ""},
+			"scripts/Makefile.modfinal:20: the rule that links modules has no recipe"},
+		{"long recipe", "",
+			[]string{modfinal, callLine, callLine + "\t@true\n"},
+			"scripts/Makefile.modfinal:22: second line in the recipe that links modules: " +
+				"expected only $(call if_changed,...)"},
+		{"recipe without if_changed", "",
+			[]string{modfinal, "$(call if_changed,ld_ko_o)", "$(call if_changed_rule,ld_ko_o)"},
+			"scripts/Makefile.modfinal:21: the recipe that links modules is not $(call if_changed,...)"},
+		{"command from another file", "",
+			[]string{modfinal, "      cmd_ld_ko_o", "      cmd_ld"},
+			"scripts/Makefile.modfinal:21: cmd_ld_ko_o is not defined in this file"},
+		{"command links all prerequisites", "",
+			[]string{modfinal, "$(filter %.o, $^)", "$(real-prereqs)"},
+			"scripts/Makefile.modfinal:16: cmd_ld_ko_o links all prerequisites, " +
+				"vmlinux's BTF included: expected $(filter %.o, $^)"},
+		{"conditional command links all prerequisites", "",
+			[]string{modfinal, "\n$(modules): %.ko:", "\nifdef CONFIG_LTO\n" +
+				"      cmd_ld_ko_o += ; $(LD) -r -o $@ $^\nendif\n\n$(modules): %.ko:"},
+			"scripts/Makefile.modfinal:21: cmd_ld_ko_o links all prerequisites, " +
+				"vmlinux's BTF included: expected $(filter %.o, $^)"},
+		{"two definitions", "6.3a",
+			[]string{modfinal, "\nPHONY += FORCE", "\nif_changed_except = x\n\nPHONY += FORCE"},
+			"scripts/Makefile.modfinal:45: second definition of if_changed_except, " +
+				"first at line 34: expected one"},
 
-		{"saved nowhere", "", []string{kbuildInclude, "$(filter-out $(cmd_$@)", "$(filter-out $(old)"},
-			"tree/scripts/Kbuild.include:9: cmd-check looks neither at cmd_$@ nor at savedcmd_$@: cannot tell how commands are saved"},
-		{"no newer-prereqs", "", []string{kbuildInclude, "newer-prereqs =", "some-prereqs ="},
-			"tree/scripts/Kbuild.include: does not define newer-prereqs"},
+		{"unknown saved command", "",
+			[]string{kbuildInclude, "$(filter-out $(cmd_$@)", "$(filter-out $(old)"},
+			"scripts/Kbuild.include:9: cmd-check reads neither cmd_$@ nor savedcmd_$@"},
+		{"no newer-prereqs", "",
+			[]string{kbuildInclude, "newer-prereqs =", "some-prereqs ="},
+			"scripts/Kbuild.include: does not define newer-prereqs"},
 
-		{"no place for the probe", "", []string{topMakefile, "ifdef config-build", "ifdef config"},
-			`tree/Makefile: expected a line that begins with "ifdef config-build"`},
-		{"no rule for modules", "", []string{topMakefile, "modules: ", "mods: "},
-			`tree/Makefile: expected a line that begins with "modules: $(if $(KBUILD_BUILTIN),"`},
-		{"half of the Makefile", "", []string{topMakefile, "modules: ", "PAHOLE_HAS_SPLIT_BTF := y\nmodules: "},
-			"tree/Makefile:12: has PAHOLE_HAS_SPLIT_BTF: " + wired},
+		{"no ifdef config-build", "",
+			[]string{topMakefile, "ifdef config-build", "ifdef config"},
+			`Makefile: expected a line that starts with "ifdef config-build"`},
+		{"no rule for modules", "",
+			[]string{topMakefile, "modules: ", "mods: "},
+			`Makefile: expected a line that starts with "modules: $(if $(KBUILD_BUILTIN),"`},
+		{"only Makefile patched", "",
+			[]string{topMakefile, "modules: ", "PAHOLE_HAS_SPLIT_BTF := y\nmodules: "},
+			"Makefile:12: defines PAHOLE_HAS_SPLIT_BTF: " + wired},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := smallTree(t)
 			if tt.since != "" {
 				s = shapedTree(t, formNamed(t, tt.since), "cmd_")
 			}
-			if p, err := edited(t, s, tt.edits...).plan("tree", btfKo); err == nil || err.Error() != tt.err {
-				t.Errorf("got %v, %v\nwant %s", p, err, tt.err)
+			p, err := edited(t, s, tt.edits...).plan("tree", btfKo)
+			if want := "tree/" + tt.err; err == nil || err.Error() != want {
+				t.Errorf("got %v, %v\nwant %s", p, err, want)
 			}
 		})
 	}
 }
 
-// What only some wirings need.
+// TestPlanRefusesWiring has trees that do not support one of the wirings.
 func TestPlanRefusesWiring(t *testing.T) {
+	inKbuildInclude := Wiring{BTFKo, InKbuildInclude}
 	for _, tt := range []struct {
 		wiring Wiring
 		edits  []string
 		err    string
 	}{
 		{pahole, []string{topMakefile, "export CC LD PAHOLE\n", ""},
-			"tree/Makefile: does not export PAHOLE, which --encoder=pahole calls"},
-		{Wiring{BTFKo, InKbuildInclude}, []string{kbuildInclude, "if_changed_rule =", "if_changed_rules ="},
-			"tree/scripts/Kbuild.include: does not define if_changed_rule, which if_changed_except goes after"},
-		{Wiring{BTFKo, InKbuildInclude}, []string{kbuildInclude, "if_changed_rule = ", "if_changed_rule = \\\n"},
-			"tree/scripts/Kbuild.include:18: expected the definition of if_changed_rule, which if_changed_except goes after, in one line"},
+			"tree/Makefile: does not export PAHOLE: use --encoder=btf-ko"},
+		{inKbuildInclude, []string{kbuildInclude, "if_changed_rule =", "if_changed_rules ="},
+			"tree/scripts/Kbuild.include: does not define if_changed_rule: use --helper=modfinal"},
+		{inKbuildInclude, []string{kbuildInclude, "if_changed_rule = ", "if_changed_rule = \\\n"},
+			"tree/scripts/Kbuild.include:18: the definition of if_changed_rule has several lines: " +
+				"use --helper=modfinal"},
 	} {
 		s := smallTree(t, tt.edits...)
 		if _, err := s.plan("tree", tt.wiring); err == nil || err.Error() != tt.err {

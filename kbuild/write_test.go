@@ -132,7 +132,7 @@ func TestCommitRollsBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	err := commit(files)
-	want := filepath.Join(dir, modfinal) + ": cannot write, nothing was changed: no such file or directory"
+	want := filepath.Join(dir, modfinal) + ": cannot write, no file was changed: no such file or directory"
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
@@ -149,7 +149,7 @@ func TestWriteAllLeavesNothingBehind(t *testing.T) {
 	before := listing(t, dir)
 	bad := filepath.Join(dir, "none", "file")
 	err := writeAll(map[string]string{filepath.Join(dir, kconfigDebug): "new\n", bad: "new\n"})
-	if want := bad + ": cannot write, nothing was changed: no such file or directory"; err == nil || err.Error() != want {
+	if want := bad + ": cannot write, no file was changed: no such file or directory"; err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
 	if diff := cmp.Diff(before, listing(t, dir)); diff != "" {
