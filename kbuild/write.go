@@ -29,8 +29,15 @@ func (p *Plan) Revert(dir string) error {
 	return writeAll(texts)
 }
 
-// WriteFile writes a file like [Plan.Apply]: on failure it is unchanged.
+// WriteFile writes a file like [Plan.Apply]: on failure it is unchanged. It
+// writes to devices and pipes without replacing them.
 func WriteFile(path, text string) error {
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		if err := os.WriteFile(path, []byte(text), 0); err != nil {
+			return &fileError{file: path, reason: "cannot write: " + cause(err)}
+		}
+		return nil
+	}
 	return writeAll(map[string]string{path: text})
 }
 
