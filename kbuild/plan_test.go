@@ -4,6 +4,7 @@ package kbuild
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -17,9 +18,8 @@ var (
 	pahole = Wiring{Pahole, InModfinal}
 )
 
-// smallTree is testdata/small after some edits, each a path, a text in it and
-// what replaces that. testdata/small has the build files of a tree that is as
-// small as the planner allows: our own text in the kernel's shape.
+// smallTree returns testdata/small, edited. It has the smallest build files that
+// the planner accepts, written for this test in the style of the kernel.
 func smallTree(t testing.TB, edits ...string) sources {
 	t.Helper()
 	s, err := readTree("testdata/small")
@@ -27,20 +27,22 @@ func smallTree(t testing.TB, edits ...string) sources {
 	return edited(t, s, edits...)
 }
 
+// edited edits s. Each edit is a path, a text that occurs there once, and its
+// replacement.
 func edited(t testing.TB, s sources, edits ...string) sources {
 	t.Helper()
 	for ; len(edits) > 0; edits = edits[3:] {
 		path, old, by := edits[0], edits[1], edits[2]
 		if strings.Count(s[path], old) != 1 {
-			t.Fatalf("%s: %q is there %d times", path, old, strings.Count(s[path], old))
+			t.Fatalf("%s has %d times %q", path, strings.Count(s[path], old), old)
 		}
 		s[path] = strings.Replace(s[path], old, by, 1)
 	}
 	return s
 }
 
-// shapedTree is the small tree with what releases of a form have: their rule,
-// their entries in Kconfig, their script.
+// shapedTree returns the small tree with the rule of a form, and with the Kconfig
+// entries and gen-btf.sh of its releases.
 func shapedTree(t testing.TB, f form, saved string) sources {
 	t.Helper()
 	s := smallTree(t)
@@ -50,16 +52,24 @@ func shapedTree(t testing.TB, f form, saved string) sources {
 	if f.command == "" {
 		return s
 	}
-	none, r := forms()[0], linkRule{head: "$(modules): %.ko: %.o %.mod.o scripts/module.lds", plus: "+", command: "ld_ko_o"}
+	none := forms()[0]
+	r := linkRule{
+		head:    "$(modules): %.ko: %.o %.mod.o scripts/module.lds",
+		plus:    "+",
+		command: "ld_ko_o",
+	}
 	var ok bool
 	if s[modfinal], ok = none.text(saved, r).replace(s[modfinal], f.text(saved, r)); !ok {
 		t.Fatal("testdata/small has another rule")
 	}
 	if f.mixed() {
-		s[modfinal] = strings.Replace(s[modfinal], "modules := ", "mixed-build-prefix = $(if $(KBUILD_MIXED_TREE),$(KBUILD_MIXED_TREE)/)\n\nmodules := ", 1)
-		s[topMakefile] = strings.Replace(s[topMakefile], "$(if $(KBUILD_BUILTIN),vmlinux)", "$(if $(KBUILD_BUILTIN), $(if $(KBUILD_MIXED_TREE),,vmlinux))", 1)
+		prefix := "mixed-build-prefix = $(if $(KBUILD_MIXED_TREE),$(KBUILD_MIXED_TREE)/)\n\n"
+		edited(t, s, modfinal, "\nmodules := ", "\n"+prefix+"modules := ",
+			topMakefile, "$(if $(KBUILD_BUILTIN),vmlinux)",
+			"$(if $(KBUILD_BUILTIN), $(if $(KBUILD_MIXED_TREE),,vmlinux))")
 	}
-	s[modfinal] = strings.Replace(s[modfinal], "include $(srctree)", "include $(objtree)/include/config/auto.conf\ninclude $(srctree)", 1)
+	edited(t, s, modfinal, "include $(srctree)/scripts/Kbuild.include",
+		"include $(objtree)/include/config/auto.conf\ninclude $(srctree)/scripts/Kbuild.include")
 	modules := "config DEBUG_INFO_BTF_MODULES\n\tbool \"BTF of modules\"\n\tdefault y\n" + modulesNeed
 	if f.genBTF != "" {
 		modules += "\n"
@@ -67,11 +77,13 @@ func shapedTree(t testing.TB, f form, saved string) sources {
 		must(t, err)
 		s[genBTFScript] = string(script)
 	} else {
-		modules = "config PAHOLE_HAS_SPLIT_BTF\n\tdef_bool PAHOLE_VERSION >= 119\n\n" + modules + " && PAHOLE_HAS_SPLIT_BTF\n"
+		modules = "config PAHOLE_HAS_SPLIT_BTF\n\tdef_bool PAHOLE_VERSION >= 119\n\n" +
+			modules + " && PAHOLE_HAS_SPLIT_BTF\n"
 	}
-	s[kconfigDebug] = strings.Replace(s[kconfigDebug], "# about what", modules+"\n# about what", 1)
+	edited(t, s, kconfigDebug, "# about what", modules+"\n# about what")
 	if f.resolve {
-		s[topMakefile] += "ifdef CONFIG_DEBUG_INFO_BTF_MODULES\nKBUILD_BUILTIN := 1\nmodules: vmlinux\nendif\n"
+		s[topMakefile] += "ifdef CONFIG_DEBUG_INFO_BTF_MODULES\n" +
+			"KBUILD_BUILTIN := 1\nmodules: vmlinux\nendif\n"
 	}
 	return s
 }
@@ -80,12 +92,12 @@ func formNamed(t testing.TB, name string) form {
 	t.Helper()
 	i := slices.IndexFunc(forms(), func(f form) bool { return f.name() == name })
 	if i < 0 {
-		t.Fatalf("no form is called %s", name)
+		t.Fatalf("no form %s", name)
 	}
 	return forms()[i]
 }
 
-// Every form can be wired in every way, and taken back.
+// TestPlanForms plans and undoes every wiring of every form.
 func TestPlanForms(t *testing.T) {
 	for _, f := range forms() {
 		for _, saved := range []string{"cmd_", "savedcmd_"} {
@@ -94,30 +106,7 @@ func TestPlanForms(t *testing.T) {
 				for _, h := range Helpers {
 					w := Wiring{e, h}
 					t.Run(fmt.Sprint(f.name(), " ", saved, " ", w), func(t *testing.T) {
-						p, err := before.plan("tree", w)
-						if err != nil {
-							t.Fatal(err)
-						}
-						full := after(before, p)
-						if _, err := full.plan("tree", w); err == nil {
-							t.Error("planned twice")
-						}
-						undone := full.applied("tree", w)
-						if undone == nil {
-							t.Fatal("cannot be undone")
-						}
-						if diff := cmp.Diff(p, undone); diff != "" {
-							t.Errorf("undone:\n%s", diff)
-						}
-						for _, symbol := range []string{"config PAHOLE_HAS_SPLIT_BTF\n", "config DEBUG_INFO_BTF_MODULES\n"} {
-							if strings.Count(full[kconfigDebug], symbol) > 1 {
-								t.Errorf("twice in %s: %s", kconfigDebug, symbol)
-							}
-						}
-						if strings.Contains(full[modfinal], "newer_prereqs_except") == (h == InKbuildInclude) ||
-							strings.Contains(full[kbuildInclude], "newer_prereqs_except") != (h == InKbuildInclude) {
-							t.Errorf("if_changed_except is not where %s has it", h)
-						}
+						testPlanForm(t, before, w)
 					})
 				}
 			}
@@ -125,8 +114,30 @@ func TestPlanForms(t *testing.T) {
 	}
 }
 
+func testPlanForm(t *testing.T, before sources, w Wiring) {
+	p, err := before.plan("tree", w)
+	must(t, err)
+	full := after(before, p)
+	if _, err := full.plan("tree", w); err == nil {
+		t.Error("planned twice")
+	}
+	if diff := cmp.Diff(p, full.applied("tree", w)); diff != "" {
+		t.Errorf("applied:\n%s", diff)
+	}
+	for _, symbol := range []string{"PAHOLE_HAS_SPLIT_BTF", "DEBUG_INFO_BTF_MODULES"} {
+		if n := strings.Count(full[kconfigDebug], "config "+symbol+"\n"); n > 1 {
+			t.Errorf("%s has config %s %d times", kconfigDebug, symbol, n)
+		}
+	}
+	for path, helper := range map[string]Helper{modfinal: InModfinal, kbuildInclude: InKbuildInclude} {
+		if defined := strings.Contains(full[path], "newer_prereqs_except"); defined != (w.Helper == helper) {
+			t.Errorf("%s: defines newer_prereqs_except: %v", path, defined)
+		}
+	}
+}
+
 func TestPlan(t *testing.T) {
-	// What an edited file reads after the plan, from a line to its end.
+	// Parts of edited files.
 	const (
 		probed = `	  More about types.
 
@@ -183,7 +194,7 @@ CLEAN_FILES += modules.builtin \
 		name   string
 		wiring Wiring
 		edits  []string
-		want   []string // path, text
+		want   []string // paths, each with a part of the planned text
 	}{
 		{"btf-ko", btfKo, nil, []string{
 			kconfigDebug, probed,
@@ -195,59 +206,73 @@ CLEAN_FILES += modules.builtin \
 		{"pahole", pahole, nil, []string{
 			kconfigDebug, probed,
 			topMakefile, "kconfig-probe split-btf --encoder=\"$(PAHOLE)\" 2>/dev/null)\n",
-			modfinal, "\tLLVM_OBJCOPY=\"$(OBJCOPY)\" $(PAHOLE) -J $(btf-flags) --btf_base $(btf-base) $@; \\\n",
+			modfinal, "\tLLVM_OBJCOPY=\"$(OBJCOPY)\" $(PAHOLE) -J $(btf-flags)" +
+				" --btf_base $(btf-base) $@; \\\n",
 		}},
-		{"linker script in a variable", btfKo, []string{modfinal, "%.mod.o scripts/module.lds FORCE", "%.mod.o $(ARCH_MODULE_LDS) FORCE"}, []string{
+		{"linker script in a variable", btfKo, []string{
+			modfinal, "%.mod.o scripts/module.lds FORCE", "%.mod.o $(ARCH_MODULE_LDS) FORCE",
+		}, []string{
 			modfinal, "$(modules): %.ko: %.o %.mod.o $(ARCH_MODULE_LDS) $(btf-base) FORCE\n",
 		}},
 		{"pattern rule", btfKo, []string{modfinal, "$(modules): %.ko:", "%.ko:"}, []string{
 			modfinal, "\n%.ko: %.o %.mod.o scripts/module.lds $(btf-base) FORCE\n",
 		}},
-		{"another command", btfKo, []string{modfinal, "      cmd_ld_ko_o", "      cmd_link", modfinal, "\t+$(call if_changed,ld_ko_o)", "\t$(call if_changed,link)"}, []string{
+		{"another command", btfKo, []string{
+			modfinal, "      cmd_ld_ko_o", "      cmd_link",
+			modfinal, "\t+$(call if_changed,ld_ko_o)", "\t$(call if_changed,link)",
+		}, []string{
 			modfinal, "cmd_ko = $(cmd_link); $(cmd_btf_ko); : $(btf-version)\n",
 			modfinal, "\n\t$(call cmd,link)\n",
 		}},
-		{"auto.conf is included", btfKo, []string{modfinal, "include $(srctree)", "include include/config/auto.conf\ninclude $(srctree)"}, []string{
-			modfinal, "__modfinal:\n\ninclude include/config/auto.conf\ninclude $(srctree)/scripts/Kbuild.include\n",
+		{"auto.conf is included", btfKo, []string{
+			modfinal, "include $(srctree)", "include include/config/auto.conf\ninclude $(srctree)",
+		}, []string{
+			modfinal, "__modfinal:\n\ninclude include/config/auto.conf\n" +
+				"include $(srctree)/scripts/Kbuild.include\n",
 		}},
-		{"last in Kconfig", btfKo, []string{kconfigDebug, "\n# about what follows\nconfig AFTER\n\tbool \"After\"\n\nendmenu\n", ""}, []string{
+		{"last in Kconfig", btfKo, []string{
+			kconfigDebug, "\n# about what follows\nconfig AFTER\n\tbool \"After\"\n\nendmenu\n", "",
+		}, []string{
 			kconfigDebug, "\t  Generate compact split BTF type information for kernel modules.\n",
 		}},
-		{"names of 5.4", btfKo, []string{kbuildInclude, "newer-prereqs =", "any-prereq =", kbuildInclude, "if_changed = $(if $(newer-prereqs)", "if_changed = $(if $(any-prereq)",
-			kbuildInclude, "if_changed_rule = $(if $(newer-prereqs)", "if_changed_rule = $(if $(any-prereq)"}, []string{
+		{"names of 5.4", btfKo, []string{
+			kbuildInclude, "newer-prereqs =", "any-prereq =",
+			kbuildInclude, "if_changed = $(if $(newer-prereqs)", "if_changed = $(if $(any-prereq)",
+			kbuildInclude, "if_changed_rule = $(if $(newer-prereqs)", "if_changed_rule = $(if $(any-prereq)",
+		}, []string{
 			modfinal, "\t$(if $(any-prereq),$(rule_$(3)),@:))\n",
 		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			before := smallTree(t, tt.edits...)
 			p, err := before.plan("tree", tt.wiring)
-			if err != nil {
-				t.Fatal(err)
-			}
+			must(t, err)
 			full := after(before, p)
 			for i := 0; i < len(tt.want); i += 2 {
-				if path, text := tt.want[i], tt.want[i+1]; strings.Count(full[path], text) != 1 {
-					t.Errorf("%s has %d times\n%s\n%s", path, strings.Count(full[path], text), text, full[path])
+				path, text := tt.want[i], tt.want[i+1]
+				if n := strings.Count(full[path], text); n != 1 {
+					t.Errorf("%s has %d times\n%s\n%s", path, n, text, full[path])
 				}
 			}
-
-			// Planning again is refused, and undoing gives the old bytes.
 			if _, err := full.plan("tree", tt.wiring); err == nil {
 				t.Error("planned twice")
 			}
 			if diff := cmp.Diff(p, full.applied("tree", tt.wiring)); diff != "" {
-				t.Errorf("undone:\n%s", diff)
+				t.Errorf("applied:\n%s", diff)
 			}
 		})
 	}
 }
 
-// What a tree has between the commands and the rule, and behind the rule, stays.
-func TestPlanLeavesTheRest(t *testing.T) {
+// TestPlanKeepsOtherText has trees with text between the commands and the rule,
+// and after the rule.
+func TestPlanKeepsOtherText(t *testing.T) {
 	const between = "ifdef CONFIG_LTO\nLDFLAGS_MODULE += --cache\nendif\n\n" + ruleComment
 	for _, name := range []string{"5.12a", "6.3b-gki", "7.1c"} {
 		f := formNamed(t, name)
-		before := edited(t, shapedTree(t, f, "cmd_"), modfinal, ruleComment, between, modfinal, "\nPHONY += FORCE\n", "\t@true\n\nPHONY += FORCE\n")
+		before := edited(t, shapedTree(t, f, "cmd_"),
+			modfinal, ruleComment, between,
+			modfinal, "\nPHONY += FORCE\n", "\t@true\n\nPHONY += FORCE\n")
 		for _, e := range Encoders {
 			w := Wiring{e, InModfinal}
 			p, err := before.plan("tree", w)
@@ -256,25 +281,25 @@ func TestPlanLeavesTheRest(t *testing.T) {
 				continue
 			}
 			full := after(before, p)
-			rule := "$(btf-base) FORCE\n\t$(call if_changed_except,ko,"
-			order := []int{strings.Index(full[modfinal], "if_changed_except = "), strings.Index(full[modfinal], "LDFLAGS_MODULE += --cache"),
-				strings.Index(full[modfinal], rule), strings.Index(full[modfinal], "\t@true\n")}
+			order := []int{
+				strings.Index(full[modfinal], "if_changed_except = "),
+				strings.Index(full[modfinal], "LDFLAGS_MODULE += --cache"),
+				strings.Index(full[modfinal], "$(btf-base) FORCE\n\t$(call if_changed_except,ko,"),
+				strings.Index(full[modfinal], "\t@true\n"),
+			}
 			if order[0] < 0 || !slices.IsSorted(order) {
-				t.Errorf("%s: not in this order, or not there: %v\n%s", name, order, full[modfinal])
+				t.Errorf("%s: missing text or wrong order: %v\n%s", name, order, full[modfinal])
 			}
 			if diff := cmp.Diff(p, full.applied("tree", w)); diff != "" {
-				t.Errorf("%s: undone:\n%s", name, diff)
+				t.Errorf("%s: applied:\n%s", name, diff)
 			}
 		}
 	}
 }
 
-// after is the tree with the plan's files.
+// after returns the tree after the plan is applied.
 func after(s sources, p *Plan) sources {
-	result := sources{}
-	for path, text := range s {
-		result[path] = text
-	}
+	result := maps.Clone(s)
 	for _, c := range p.Changes {
 		result[c.Path] = c.New
 	}
@@ -463,9 +488,9 @@ func TestPlanRefusesWiring(t *testing.T) {
 	}
 }
 
-// A tree with half of the patch, or with one line of it changed, is not taken
-// for patched.
-func TestAppliedNeedsAll(t *testing.T) {
+// TestAppliedIncomplete checks that Applied does not recognise a tree if one file
+// is not patched or one patched line is edited, and that NewPlan refuses it.
+func TestAppliedIncomplete(t *testing.T) {
 	before := smallTree(t)
 	for _, w := range []Wiring{btfKo, {BTFKo, InKbuildInclude}} {
 		p, err := before.plan("tree", w)
@@ -479,14 +504,14 @@ func TestAppliedNeedsAll(t *testing.T) {
 		for path, text := range parts {
 			part := after(full, &Plan{Changes: []Change{{Path: path, New: text}}})
 			if part.applied("tree", w) != nil {
-				t.Errorf("taken for patched without its part in %s", path)
+				t.Errorf("recognised without the change of %s", path)
 			}
-			if _, err := part.plan("tree", w); err == nil {
-				t.Errorf("planned again over its part outside of %s", path)
+			if _, err := part.plan("tree", w); err == nil || !strings.HasSuffix(err.Error(), alreadyWired) {
+				t.Errorf("planned again without the change of %s: %v", path, err)
 			}
 		}
 		if full.applied("tree", pahole) != nil {
-			t.Error("undone as the patch for pahole")
+			t.Error("recognised as the patch for pahole")
 		}
 	}
 }
