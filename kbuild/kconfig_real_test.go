@@ -114,7 +114,8 @@ func (tree *configuredTree) set(file string) string {
 	text, err := os.ReadFile(filepath.Join(tree.out, file))
 	must(tree.t, err)
 	var set []string
-	for _, symbol := range []string{"DEBUG_INFO_BTF", "PAHOLE_HAS_SPLIT_BTF", "DEBUG_INFO_BTF_MODULES"} {
+	symbols := []string{"DEBUG_INFO_BTF", "PAHOLE_HAS_SPLIT_BTF", "DEBUG_INFO_BTF_MODULES"}
+	for _, symbol := range symbols {
 		if strings.Contains(string(text), "\nCONFIG_"+symbol+"=y\n") {
 			set = append(set, symbol)
 		}
@@ -199,7 +200,8 @@ func TestKconfig(t *testing.T) {
 				tree.tool("pahole", tt.encoder)
 				if tt.encoder == "broken" && (release == "6.1" || release == "6.12") {
 					// A bug of these trees: pahole-version.sh prints nothing.
-					if out, err := tree.make("olddefconfig"); err == nil || !strings.Contains(out, "init/Kconfig:") {
+					out, err := tree.make("olddefconfig")
+					if err == nil || !strings.Contains(out, "init/Kconfig:") {
 						t.Errorf("pahole is broken: %v: %s", err, out)
 					}
 					continue

@@ -49,7 +49,8 @@ var:=x
 			{line: 21, targets: "$(foreach x,a:b,$(x))", pattern: "%.o", prereqs: "%.c FORCE"},
 		},
 	}
-	if diff := cmp.Diff(want, m, cmp.AllowUnexported(makefile{}, variable{}, include{}, rule{})); diff != "" {
+	unexported := cmp.AllowUnexported(makefile{}, variable{}, include{}, rule{})
+	if diff := cmp.Diff(want, m, unexported); diff != "" {
 		t.Error(diff)
 	}
 }

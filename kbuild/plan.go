@@ -158,8 +158,8 @@ func (p *planner) kconfig(s shape) string {
 	modules, hasModules := entries["DEBUG_INFO_BTF_MODULES"]
 
 	if s.command == "" {
-		for symbol, e := range entries {
-			if symbol != "DEBUG_INFO_BTF" {
+		for _, symbol := range symbols[1:] {
+			if e, ok := entries[symbol]; ok {
 				return p.refuse(kconfigDebug, e.first, "config %s, but %s does not define cmd_btf_ko: %s",
 					symbol, modfinal, partlyPatched)
 			}

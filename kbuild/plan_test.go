@@ -130,8 +130,9 @@ func testPlanForm(t *testing.T, before sources, w Wiring) {
 		}
 	}
 	for path, helper := range map[string]Helper{modfinal: InModfinal, kbuildInclude: InKbuildInclude} {
-		if defined := strings.Contains(full[path], "newer_prereqs_except"); defined != (w.Helper == helper) {
-			t.Errorf("%s: defines newer_prereqs_except: %v", path, defined)
+		defined := strings.Contains(full[path], "newer_prereqs_except")
+		if want := w.Helper == helper; defined != want {
+			t.Errorf("%s defines newer_prereqs_except: %v, want %v", path, defined, want)
 		}
 	}
 }

@@ -36,7 +36,7 @@ func makes(tree *trapTree, args ...string) error {
 }
 
 var traps = []trap{
-	{name: "from nothing, then nothing to do", fresh: true, harmless: true, run: func(tree *trapTree) error {
+	{name: "first build, then idle", fresh: true, harmless: true, run: func(tree *trapTree) error {
 		if err := makes(tree); err != nil {
 			return err
 		}
@@ -65,7 +65,8 @@ var traps = []trap{
 			return err
 		}
 		if tree.done("BTF") != len(tree.modules) || tree.done("LD") > 0 {
-			return fmt.Errorf("%d of %d encoded, %d linked", tree.done("BTF"), len(tree.modules), tree.done("LD"))
+			return fmt.Errorf("%d of %d encoded, %d linked",
+				tree.done("BTF"), len(tree.modules), tree.done("LD"))
 		}
 		return tree.idle()
 	}},

@@ -154,7 +154,8 @@ func TestWriteFileToPipe(t *testing.T) {
 
 func TestReadTreeRefuses(t *testing.T) {
 	dir := t.TempDir()
-	want := filepath.Join(dir, "Makefile") + ": does not exist: is " + dir + " the top of a kernel tree?"
+	want := filepath.Join(dir, "Makefile") +
+		": does not exist: is " + dir + " the top of a kernel tree?"
 	if _, err := NewPlan(dir, btfKo); err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
