@@ -110,7 +110,7 @@ func (b *batch) one() bool {
 	b.next++
 	b.mu.Unlock()
 
-	err := fault.Survive(func() error { return b.encode(file) })
+	err := fault.Recover(func() error { return b.encode(file) })
 	if err != nil {
 		b.say("btf-ko: %v", err)
 	}
