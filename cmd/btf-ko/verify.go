@@ -112,7 +112,7 @@ func (v *verification) files(paths []string, opt *verifyOptions, stdout, stderr 
 	for range min(batch.Threads(int(opt.jobs)), len(paths)) {
 		wg.Go(func() {
 			for i := int(next.Add(1)) - 1; i < len(paths); i = int(next.Add(1)) - 1 {
-				if err := fault.Survive(func() error {
+				if err := fault.Recover(func() error {
 					verdicts[i] = v.file(paths[i])
 					return nil
 				}); err != nil {

@@ -116,7 +116,7 @@ func (b *Batch) one() bool {
 	b.next++
 	b.mu.Unlock()
 
-	err := fault.Survive(func() error { return b.Encode(file) })
+	err := fault.Recover(func() error { return b.Encode(file) })
 	if err != nil {
 		b.Say("btf-ko: %v", err)
 	}

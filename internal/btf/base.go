@@ -71,11 +71,11 @@ func NewBase(path string, b *Blob) (*Base, error) {
 // wait for.
 func (b *Base) inBackground(index func() error, then func()) {
 	go func() {
-		if b.indexErr = fault.Survive(index); errors.Is(b.indexErr, fault.ErrCutShort) {
+		if b.indexErr = fault.Recover(index); errors.Is(b.indexErr, fault.ErrTruncated) {
 			b.indexErr = fmt.Errorf("base %s: %w", b.Path, b.indexErr)
 		}
 		close(b.indexed)
-		_ = fault.Survive(func() error { // whoever needs the strings later gets the same error
+		_ = fault.Recover(func() error { // whoever needs the strings later gets the same error
 			then()
 			return nil
 		})

@@ -195,7 +195,7 @@ func sameFile(t *testing.T, base *Base, err error, good []byte) {
 func readForged(file []byte) {
 	file = slices.Clone(file)
 	seal(file)
-	_ = fault.Survive(func() error {
+	_ = fault.Recover(func() error {
 		base, err := ready(OpenBaseFile("base", file))
 		if err != nil || base.NumTypes() > 1000 {
 			return err

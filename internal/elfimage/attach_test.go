@@ -28,7 +28,7 @@ var longAgo = time.Date(2001, 2, 3, 4, 5, 6, 0, time.UTC)
 // attach attaches sections and recovers from a fault if another process truncates the file, as the
 // program does.
 func attach(path, name string, contents []byte) error {
-	return fault.Survive(func() error {
+	return fault.Recover(func() error {
 		img, err := Open(path)
 		if err != nil {
 			return err

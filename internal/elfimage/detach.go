@@ -44,7 +44,7 @@ func (img *Image) Detach(names ...string) (removed bool, err error) {
 	if !cut && attached {
 		return true, img.restore(&original)
 	}
-	if replace.Names(st) > 1 {
+	if replace.LinkCount(st) > 1 {
 		// Change the file in place, for all its names. It does not shrink.
 		gone := make([]NewSection, len(names))
 		for i, name := range names {

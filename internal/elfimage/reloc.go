@@ -132,7 +132,7 @@ func sortedRela(raw []byte) bool {
 	}
 	middle := len(raw) / 2 / relaSize * relaSize
 	// both check the entry in the middle
-	first := fault.Beside(func() bool { return sortedRun(raw[:middle+relaSize]) })
+	first := fault.Go(func() bool { return sortedRun(raw[:middle+relaSize]) })
 	return sortedRun(raw[middle:]) && first()
 }
 

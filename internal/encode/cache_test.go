@@ -89,7 +89,7 @@ func TestBaseCache(t *testing.T) {
 	}
 }
 
-func TestBaseCacheKeepsFew(t *testing.T) {
+func TestBaseCachePrune(t *testing.T) {
 	cache := BaseCache{t.TempDir()}
 	for n := range maxCachedBases + 3 {
 		base, err := LoadBase(largeBase(t, minCachedTypes+n), cache)
@@ -106,7 +106,7 @@ func TestBaseCacheKeepsFew(t *testing.T) {
 	}
 }
 
-func TestSmallBasesAreNotCached(t *testing.T) {
+func TestBaseCacheSmallBase(t *testing.T) {
 	cache := BaseCache{t.TempDir()}
 	base, err := LoadBase(largeBase(t, 10), cache)
 	if err != nil {

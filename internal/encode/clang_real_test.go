@@ -15,7 +15,7 @@ import (
 )
 
 // Link-time optimization lets units refer to each other.
-func TestLinkTimeOptimisation(t *testing.T) {
+func TestLinkTimeOptimization(t *testing.T) {
 	clang := with(clang, "-O2", "-gdwarf-5")
 	want := encodeAndList(t, clang.build(t, twoUnits...).Path, Options{Dialect: btf.Modern})
 	clang.flags = append(clang.flags, "-flto")

@@ -21,7 +21,7 @@ import (
 // These tests show what docs/deviations.md explains.
 
 // A linker may put sections of variables after the debugging sections, which have no addresses.
-func TestVariablesBehindDebuggingSections(t *testing.T) {
+func TestVariablesAfterDebugSections(t *testing.T) {
 	object := gcc.build(t, `__attribute__((section(".data..percpu"))) int counter; int `+
 		`use(void) { return counter; }`).Path
 	dir := t.TempDir()
@@ -51,7 +51,7 @@ func TestVariablesBehindDebuggingSections(t *testing.T) {
 
 // In units that only declare a struct which others define in several ways, the declaration stands
 // for the first definition in the file, wherever the unit is.
-func TestDeclarationMeansFirstDefinition(t *testing.T) {
+func TestDeclarationFirstDefinition(t *testing.T) {
 	declares := func(f string) string {
 		return "struct chip; struct device { struct chip *chip; }; int " + f +
 			"(struct device *d) { return d != 0; }"

@@ -50,10 +50,10 @@ type Options struct {
 // File encodes an ELF file against a base and returns the contents of its .BTF section. The error
 // for a file without DWARF wraps dwarf.ErrNoDWARF.
 func File(img *elfimage.Image, base *btf.Base, opt Options) (blob []byte, err error) {
-	fault.Catch()
+	fault.PanicOnFault()
 	defer func() {
 		if p := recover(); p != nil {
-			blob, err = nil, fmt.Errorf("%s: %w", img.Path, fault.Error(p))
+			blob, err = nil, fmt.Errorf("%s: %w", img.Path, fault.FromPanic(p))
 		}
 	}()
 	d, err := dwarf.Load(img, wantedIn(img, &opt))

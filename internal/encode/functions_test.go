@@ -180,7 +180,7 @@ func TestWeakFunction(t *testing.T) {
 
 // Prototypes with two parameters of the previous prototype each, in two units that differ by a
 // const at the bottom: there are 2^60 paths to it.
-func TestPrototypesThatNest(t *testing.T) {
+func TestNestedPrototypes(t *testing.T) {
 	unit := func(bottom string) string {
 		source := "extern void (*p0)(" + bottom + ");"
 		for i := range 60 {
@@ -200,7 +200,7 @@ func TestPrototypesThatNest(t *testing.T) {
 }
 
 // Overlapping sets of kfuncs: a symbol is a member if any of them contains it.
-func TestKfuncSetsOverlap(t *testing.T) {
+func TestOverlappingKfuncSets(t *testing.T) {
 	img := gcc.build(t, `
 		int first(int a) { return a; }
 		int second(int a) { return a; }

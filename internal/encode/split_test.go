@@ -99,7 +99,7 @@ func TestSplit(t *testing.T) {
 }
 
 // A module split against its own BTF adds nothing, in whatever order the base has its types.
-func TestEverythingIsFoundInABaseOfItself(t *testing.T) {
+func TestSplitAgainstItself(t *testing.T) {
 	img := gcc.build(t, `
 		struct node { struct node *next, *prev; union { int i; float f; struct { char c:3, d:5; }; }; };
 		enum e { A = -1, B }; enum big { C = 1ull << 40 };
@@ -114,7 +114,7 @@ func TestEverythingIsFoundInABaseOfItself(t *testing.T) {
 	}
 }
 
-func TestThreadsDoNotMatter(t *testing.T) {
+func TestThreads(t *testing.T) {
 	var units []string
 	for i := range 20 {
 		units = append(units, "struct common { int x; } c; struct own"+string(rune('a'+i))+
@@ -138,7 +138,7 @@ func TestThreadsDoNotMatter(t *testing.T) {
 }
 
 // Memory is reused between files, also after an error. The result must not depend on earlier files.
-func TestEarlierFilesDoNotMatter(t *testing.T) {
+func TestReuse(t *testing.T) {
 	opt := Options{Dialect: btf.Modern, Variables: AllVariables}
 	base, _ := encodeBase(t, gcc.build(t,
 		"struct common { int x; } c; struct shared { struct common c; } s;"), btf.Modern)

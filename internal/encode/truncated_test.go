@@ -15,7 +15,7 @@ import (
 
 // Truncating a mapped file makes the kernel send SIGBUS. That is an ordinary error, in whatever
 // thread it happens.
-func TestFileCutShort(t *testing.T) {
+func TestFileTruncated(t *testing.T) {
 	gcc := elftest.GCC
 	dir := t.TempDir()
 	var objects []string
@@ -39,14 +39,14 @@ func TestFileCutShort(t *testing.T) {
 			t.Fatal(err)
 		}
 		if _, err := File(img, NoBase(), Options{Threads: threads}); !errors.Is(err,
-			fault.ErrCutShort) {
+			fault.ErrTruncated) {
 			t.Errorf("%d threads: %v", threads, err)
 		}
 	}
 }
 
 // The same for a base, also with an index, which other threads read first.
-func TestBaseCutShort(t *testing.T) {
+func TestBaseTruncated(t *testing.T) {
 	raw := largeBase(t, minCachedTypes)
 	made, err := LoadBase(raw, BaseCache{})
 	if err != nil {
@@ -76,7 +76,7 @@ func TestBaseCutShort(t *testing.T) {
 				t.Fatal(err)
 			}
 			if _, err := File(img, base,
-				Options{Dialect: base.Dialect, Threads: 2}); !errors.Is(err, fault.ErrCutShort) {
+				Options{Dialect: base.Dialect, Threads: 2}); !errors.Is(err, fault.ErrTruncated) {
 				t.Errorf("%s, ready %v: %v", filepath.Base(path), ready, err)
 			}
 		}

@@ -55,11 +55,11 @@ func (u *unitReader) release() {
 // read reads units that are treated as one.
 func (u *unitReader) read(units []dwarf.Unit) {
 	u.clang, u.cxxUnits, u.err = false, 0, nil
-	fault.Catch()
+	fault.PanicOnFault()
 	defer func() {
 		// A panic on a damaged file must not end the process, which may be encoding other modules.
 		if p := recover(); p != nil {
-			u.err = fault.Error(p)
+			u.err = fault.FromPanic(p)
 		}
 	}()
 	base, end := units[0].Off, units[len(units)-1].End

@@ -223,7 +223,7 @@ func TestParameterWithoutFunction(t *testing.T) {
 }
 
 // A damaged file may have a struct that contains itself: computing its alignment must terminate.
-func TestStructInsideOfItself(t *testing.T) {
+func TestRecursiveStruct(t *testing.T) {
 	var s unitTypes
 	s.unit.Types = []btf.Type{{Kind: btf.KindStruct, Name: 1, Size: 8, N: 2}}
 	s.unit.Members = []btf.Member{{Type: 1}, {Type: 1, Offset: 32}}
