@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/kbtf/kbtf/internal/btfdiff"
+	"github.com/kbtf/kbtf/internal/btfraw"
 	"github.com/kbtf/kbtf/internal/cli"
 )
 
@@ -159,7 +160,7 @@ func (d *differences) summary(a, b *input) {
 		d.printf("\nequal\n")
 		return
 	}
-	var changed, onlyA, onlyB [btfdiff.Enum64 + 1]int
+	var changed, onlyA, onlyB [btfraw.NumKinds]int
 	for _, c := range d.Changes {
 		changed[c.A.Kind]++
 	}
@@ -171,7 +172,7 @@ func (d *differences) summary(a, b *input) {
 	}
 	d.printf("\n")
 	row("\tin both, not the same\tonly in A\tonly in B")
-	for kind := btfdiff.Int; kind <= btfdiff.Enum64; kind++ {
+	for kind := btfraw.Int; kind < btfraw.NumKinds; kind++ {
 		if changed[kind]+onlyA[kind]+onlyB[kind] > 0 {
 			row("%v\t%d\t%d\t%d", kind, changed[kind], onlyA[kind], onlyB[kind])
 		}

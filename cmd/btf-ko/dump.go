@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/kbtf/kbtf/internal/btfdump"
+	"github.com/kbtf/kbtf/internal/btfraw"
 	"github.com/kbtf/kbtf/internal/btfverify"
 	"github.com/kbtf/kbtf/internal/cli"
 )
@@ -52,7 +53,7 @@ func runDump(args []string, stdout, stderr io.Writer) int {
 		return usageError(stderr, "dump", err)
 	}
 	if len(*names) == 0 {
-		if err := btf.Raw(stdout); err != nil {
+		if err := btfdump.Raw(stdout, btf); err != nil {
 			cli.Say(stderr, "btf-ko dump: %v", err)
 			return exitFailed
 		}
@@ -61,7 +62,7 @@ func runDump(args []string, stdout, stderr io.Writer) int {
 	if err := sound(in, base); err != nil {
 		return usageError(stderr, "dump", err)
 	}
-	text, err := btf.C(*names...)
+	text, err := btfdump.C(btf, *names...)
 	if err != nil {
 		cli.Say(stderr, "btf-ko dump: %s: %v", in.path, err)
 		return exitFailed
@@ -71,7 +72,7 @@ func runDump(args []string, stdout, stderr io.Writer) int {
 }
 
 // readDump reads an input on top of its base: .BTF.base if it has that. rawBase is that base's bytes, nil if there is none.
-func readDump(in *input, basePath string) (rawBase []byte, dump *btfdump.BTF, err error) {
+func readDump(in *input, basePath string) (rawBase []byte, dump *btfraw.BTF, err error) {
 	rawBase = in.base
 	from := in.path + ": .BTF.base"
 	if rawBase == nil && basePath != "" {
@@ -81,13 +82,13 @@ func readDump(in *input, basePath string) (rawBase []byte, dump *btfdump.BTF, er
 		}
 		rawBase, from = base.btf, "base "+basePath
 	}
-	var base *btfdump.BTF
+	var base *btfraw.BTF
 	if rawBase != nil {
-		if base, err = btfdump.Read(rawBase, nil); err != nil {
+		if base, err = btfraw.Read(rawBase, nil); err != nil {
 			return nil, nil, fmt.Errorf("%s: %w", from, err)
 		}
 	}
-	if dump, err = btfdump.Read(in.btf, base); err != nil {
+	if dump, err = btfraw.Read(in.btf, base); err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", in.path, err)
 	}
 	return rawBase, dump, nil

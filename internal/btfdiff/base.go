@@ -2,12 +2,16 @@
 
 package btfdiff
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/kbtf/kbtf/internal/btfraw"
+)
 
 // A Base is the BTF that split BTF refers to, vmlinux's as a rule, partitioned into
 // classes. It may be used from several goroutines at once.
 type Base struct {
-	blob  *blob
+	blob  *btfraw.BTF
 	graph graph // node i is type i
 	class []int32
 	// By class: a type of it, a definition if there is one.
@@ -26,7 +30,7 @@ type Base struct {
 // NewBase reads the contents of a .BTF section that stands alone. The bytes are used in
 // place and must not change.
 func NewBase(raw []byte) (*Base, error) {
-	blob, err := parseBlob(raw, nil)
+	blob, err := btfraw.Read(raw, nil)
 	if err != nil {
 		return nil, fmt.Errorf("base: %w", err)
 	}
@@ -35,11 +39,11 @@ func NewBase(raw []byte) (*Base, error) {
 
 // NoBase is for comparing BTF that stands alone: a base without types and strings.
 func NoBase() *Base {
-	b, _ := newBase(&blob{firstID: 1}) // nothing can be wrong with nothing
+	b, _ := newBase(btfraw.New(btfraw.Header{}, nil, nil)) // nothing can be wrong with nothing
 	return b
 }
 
-func newBase(blob *blob) (*Base, error) {
+func newBase(blob *btfraw.BTF) (*Base, error) {
 	b := &Base{
 		blob:   blob,
 		labels: labels{own: make(map[string]int32)},
@@ -47,12 +51,12 @@ func newBase(blob *blob) (*Base, error) {
 	}
 	b.graph.addNode(-1) // void
 	var buf []byte
-	for id := uint32(1); id < blob.end(); id++ {
-		r := blob.record(id)
-		for ref := range r.refs {
+	for id := uint32(1); id < blob.End(); id++ {
+		r := blob.Record(id)
+		for ref := range references(r) {
 			b.graph.refs = append(b.graph.refs, int32(ref))
 		}
-		buf = r.label(buf[:0])
+		buf = label(r, buf[:0])
 		b.graph.addNode(b.labels.number(buf))
 	}
 	var err error
@@ -67,11 +71,11 @@ func newBase(blob *blob) (*Base, error) {
 // declarations.
 func (b *Base) partition() {
 	definitions, declarations := make(map[tag][]int32), make(map[tag][]int32)
-	for id := uint32(1); id < b.blob.end(); id++ {
-		r := b.blob.record(id)
-		if t, ok := r.tag(); !ok {
+	for id := uint32(1); id < b.blob.End(); id++ {
+		r := b.blob.Record(id)
+		if t, ok := tagOf(r); !ok {
 			continue
-		} else if r.isDeclaration() {
+		} else if isDeclaration(r) {
 			declarations[t] = append(declarations[t], int32(id))
 		} else {
 			definitions[t] = append(definitions[t], int32(id))
@@ -153,7 +157,7 @@ func (b *Base) oneClass(ids []int32) bool {
 }
 
 // Types is the number of types of the base, void not counted.
-func (b *Base) Types() int { return len(b.blob.offsets) }
+func (b *Base) Types() int { return b.blob.NumTypes() }
 
 // Redundant is the number of types of the base that another one makes superfluous.
 func (b *Base) Redundant() int {
@@ -165,6 +169,9 @@ func (b *Base) Redundant() int {
 	}
 	return redundant
 }
+
+// maxRefDepth bounds a chain of references without a tag in it.
+const maxRefDepth = 4096
 
 // labels numbers label strings; equal strings have equal numbers.
 type labels struct {
@@ -201,10 +208,10 @@ func (l *labels) number(s []byte) int32 {
 //
 // The nodes of g are b's own types, with references to the base as ^id; for a base they
 // are all ids including void. The hashes are by node.
-func cutHashes(b *blob, g *graph, names *labels, base *Base) ([]uint64, error) {
+func cutHashes(b *btfraw.BTF, g *graph, names *labels, base *Base) ([]uint64, error) {
 	firstID := uint32(0)
 	if base != nil {
-		firstID = b.firstID
+		firstID = b.FirstID
 	}
 	const unknown, busy = 0, 1
 	hashes := make([]uint64, g.len())
@@ -222,7 +229,7 @@ func cutHashes(b *blob, g *graph, names *labels, base *Base) ([]uint64, error) {
 		if ref >= 0 {
 			id = firstID + uint32(ref)
 		}
-		if t, ok := b.record(id).tag(); ok {
+		if t, ok := tagOf(b.Record(id)); ok {
 			buf = append(append(buf[:0], "tag "...), byte(t.kind))
 			return uint64(names.number(append(buf, t.name...))), nil
 		}
@@ -234,7 +241,7 @@ func cutHashes(b *blob, g *graph, names *labels, base *Base) ([]uint64, error) {
 	hash = func(node int32, depth int) (uint64, error) {
 		switch {
 		case hashes[node] == busy || depth > maxRefDepth:
-			return 0, fmt.Errorf("btf: type %d: endless references", firstID+uint32(node))
+			return 0, fmt.Errorf("type %d: endless references", firstID+uint32(node))
 		case hashes[node] != unknown:
 			return hashes[node], nil
 		}

@@ -14,7 +14,7 @@ import (
 
 	"github.com/kbtf/kbtf/internal/btf"
 	"github.com/kbtf/kbtf/internal/btfdiff"
-	"github.com/kbtf/kbtf/internal/btfdump"
+	"github.com/kbtf/kbtf/internal/btfraw"
 	"github.com/kbtf/kbtf/internal/dwarf"
 	"github.com/kbtf/kbtf/internal/elfimage"
 	"github.com/kbtf/kbtf/internal/encode"
@@ -117,7 +117,7 @@ func Collect(root string, paths []string, basePath string, jobs int, done func(n
 	wg.Wait()
 	slices.Sort(r.Without)
 	slices.SortFunc(r.Unreadable, func(a, b Failed) int { return strings.Compare(a.Path, b.Path) })
-	r.finish(c.dump.Kinds())
+	r.finish(c.read.CountKinds())
 	return r, nil
 }
 
@@ -136,12 +136,12 @@ func bySize(paths []string) []string {
 // errNothing says that a module has neither BTF nor DWARF.
 var errNothing = errors.New("neither BTF nor DWARF")
 
-// A collector has the base in the three forms in which it is used: to encode, to find what is redundant, to count.
+// A collector has the base in the three forms in which it is used: to encode, to find what is redundant, to read splits.
 type collector struct {
 	raw  []byte
 	base *btf.Base
 	diff *btfdiff.Base
-	dump *btfdump.BTF
+	read *btfraw.BTF
 	none *btf.Base
 }
 
@@ -154,7 +154,7 @@ func newCollector(path string) (*collector, error) {
 	if c.base, err = encode.LoadBase(path, encode.DefaultBaseCache()); err != nil {
 		return nil, err
 	}
-	if c.dump, err = btfdump.Read(raw, nil); err == nil {
+	if c.read, err = btfraw.Read(raw, nil); err == nil {
 		c.diff, err = btfdiff.NewBase(raw)
 	}
 	if err != nil {
@@ -217,7 +217,7 @@ func (c *collector) module(path string) (*Module, error) {
 			return nil, err
 		}
 	}
-	dump, err := btfdump.Read(split, c.dump)
+	read, err := btfraw.Read(split, c.read)
 	if err != nil {
 		return nil, fmt.Errorf("%s: BTF of another base? %w", path, err)
 	}
@@ -225,7 +225,7 @@ func (c *collector) module(path string) (*Module, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	m.Split, m.kinds, m.Redundant = len(split), dump.Kinds(), len(repeats)
+	m.Split, m.kinds, m.Redundant = len(split), read.CountKinds(), len(repeats)
 	for _, n := range m.kinds {
 		m.Types += n
 	}

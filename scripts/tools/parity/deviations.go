@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/kbtf/kbtf/internal/btfdiff"
+	"github.com/kbtf/kbtf/internal/btfraw"
 )
 
 // A deviation is a line of docs/deviations.md that says where the two sides may differ, and how:
@@ -25,7 +26,7 @@ type deviation struct {
 	module         string
 	side           string
 	leading        bool
-	kind           btfdiff.Kind
+	kind           btfraw.Kind
 	name           string
 	used           bool
 }
@@ -80,7 +81,7 @@ func parseDeviation(fields []string) (*deviation, error) {
 		return nil, fmt.Errorf("%q is not KIND NAME", strings.Join(rest, " "))
 	}
 	d.name = rest[1]
-	for d.kind = btfdiff.Int; d.kind <= btfdiff.Enum64; d.kind++ {
+	for d.kind = btfraw.Int; d.kind <= btfraw.Enum64; d.kind++ {
 		if d.kind.String() == rest[0] {
 			return d, nil
 		}

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/kbtf/kbtf/internal/btfdiff"
+	"github.com/kbtf/kbtf/internal/btfraw"
 	"github.com/kbtf/kbtf/internal/btfverify"
 	"github.com/kbtf/kbtf/scripts/tools/encoder"
 )
@@ -48,7 +49,7 @@ func (c *comparison) compareDistilled(path string, out *outcome) error {
 		if len(problems) > 0 {
 			return fmt.Errorf("refused: %v", problems[0])
 		}
-		if joined[i], err = btfdiff.Join(base, split); err != nil {
+		if joined[i], err = btfraw.Join(base, split); err != nil {
 			return err
 		}
 		bases[i] = base
