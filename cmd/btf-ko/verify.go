@@ -34,6 +34,9 @@ that is wrong.`,
 	},
 }
 
+// runningKernel, as --kernel, has the running kernel load the BTF.
+const runningKernel = "running"
+
 // maxProblems is how many problems of a file are printed, without --all.
 const maxProblems = 10
 
@@ -49,7 +52,7 @@ func runVerify(args []string, stdout, stderr io.Writer) int {
 	var opt verifyOptions
 	flags := newFlagSet("btf-ko verify", stderr)
 	flags.StringVar(&opt.base, "btf_base", "", "check against the BTF of `FILE`: vmlinux, or raw BTF")
-	flags.StringVar(&opt.kernel, "kernel", "", "the `VERSION` that it is for: 6.1, 6.12 or 7.2 (the default)")
+	flags.StringVar(&opt.kernel, "kernel", "", "the `VERSION` that it is for: 6.1, 6.12, 7.2 (the default) or running: the running kernel decides (needs root)")
 	flags.BoolVar(&opt.all, "all", false, fmt.Sprintf("print all problems, not only %d of a file", maxProblems))
 	flags.BoolVarP(&opt.verbose, "verbose", "v", false, "print a line for each file that is fine")
 	flags.VarPF(&opt.jobs, "jobs", "j", "files at a time (default: one for each CPU)").NoOptDefVal = "0"
@@ -62,11 +65,11 @@ func runVerify(args []string, stdout, stderr io.Writer) int {
 	if flags.NArg() == 0 {
 		return usageError(stderr, "verify", errors.New("no file to verify: btf-ko verify --help tells how"))
 	}
-	kernel, err := btfverify.KernelOf(opt.kernel)
+	kernel, running, err := kernelOf(opt.kernel)
 	if err != nil {
 		return usageError(stderr, "verify", err)
 	}
-	v := verification{kernel: kernel, limit: maxProblems}
+	v := verification{kernel: kernel, running: running, limit: maxProblems}
 	if opt.all {
 		v.limit = math.MaxInt
 	}
@@ -76,6 +79,21 @@ func runVerify(args []string, stdout, stderr io.Writer) int {
 		}
 	}
 	return v.files(flags.Args(), &opt, stdout, stderr)
+}
+
+// kernelOf returns the kernel of a version. For "running" that is the one that accepts the most, and
+// the running kernel decides.
+func kernelOf(version string) (*btfverify.Kernel, *btfverify.Running, error) {
+	var running *btfverify.Running
+	if version == runningKernel {
+		var err error
+		if running, err = btfverify.AskRunning(); err != nil {
+			return nil, nil, err
+		}
+		version = ""
+	}
+	kernel, err := btfverify.KernelOf(version)
+	return kernel, running, err
 }
 
 // verifyBase reads the BTF that modules are split against.
@@ -93,9 +111,10 @@ func verifyBase(path string, kernel *btfverify.Kernel) (*btfverify.BTF, error) {
 
 // A verification is what files are checked against.
 type verification struct {
-	base   *btfverify.BTF // nil without --btf_base
-	kernel *btfverify.Kernel
-	limit  int // problems to print of a file
+	base    *btfverify.BTF // nil without --btf_base
+	kernel  *btfverify.Kernel
+	running *btfverify.Running // nil without --kernel=running
+	limit   int                // problems to print of a file
 }
 
 // A verdict is what is wrong with a file: the first problems, and how many others there are.
@@ -157,7 +176,10 @@ func (v *verification) file(path string) verdict {
 		}
 		section = ".BTF: "
 	}
-	_, problems := btfverify.Verify(in.btf, base, v.kernel)
+	own, problems := btfverify.Verify(in.btf, base, v.kernel)
+	if len(problems) == 0 && v.running != nil {
+		problems = v.running.Verify(own)
+	}
 	return v.verdict(section, problems)
 }
 

@@ -53,10 +53,22 @@ func TestReadInBothByteOrders(t *testing.T) {
 	}
 }
 
+func join(rawBase, rawSplit []byte) ([]byte, error) {
+	base, err := Read(rawBase, nil)
+	if err != nil {
+		return nil, err
+	}
+	split, err := Read(rawSplit, base)
+	if err != nil {
+		return nil, err
+	}
+	return split.Join()
+}
+
 func TestJoin(t *testing.T) {
 	for _, order := range orders {
-		base, split := example(order)
-		joined, err := Join(base, split)
+		rawBase, rawSplit := example(order)
+		joined, err := join(rawBase, rawSplit)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -70,7 +82,7 @@ func TestJoin(t *testing.T) {
 	}
 	little, _ := example(binary.LittleEndian)
 	_, big := example(binary.BigEndian)
-	if _, err := Join(little, big); err == nil {
+	if _, err := join(little, big); err == nil {
 		t.Error("joined two byte orders")
 	}
 }
@@ -103,7 +115,7 @@ func FuzzRead(f *testing.F) {
 				split.Kind(id)
 			}
 		}
-		if joined, err := Join(rawBase, raw); err == nil {
+		if joined, err := split.Join(); err == nil {
 			if b, err := Read(joined, nil); err != nil || b.End() != split.End() {
 				t.Errorf("joined: %v", err)
 			}

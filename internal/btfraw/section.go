@@ -16,9 +16,11 @@ package btfraw
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math"
 	"math/bits"
+	"slices"
 )
 
 const (
@@ -277,22 +279,17 @@ func Marshal(order binary.ByteOrder, types, strings []byte) []byte {
 	return append(append(raw, types...), strings...)
 }
 
-// Join returns split BTF and its base as one BTF that stands alone. The split's ids and names go on where the base's end, so that
-// nothing has to be renumbered.
-func Join(base, split []byte) ([]byte, error) {
-	b, err := Read(base, nil)
-	if err != nil {
-		return nil, fmt.Errorf("base: %w", err)
+// Join returns the BTF and its base as one section that stands alone. The ids and names of split
+// BTF continue those of its base, so nothing is renumbered.
+func (b *BTF) Join() ([]byte, error) {
+	var types, strings []byte
+	for part := b; part != nil; part = part.Base {
+		if part.Order != b.Order {
+			return nil, errors.New("base and split are not in the same byte order")
+		}
+		types, strings = slices.Concat(part.Types, types), slices.Concat(part.Strings, strings)
 	}
-	s, err := Read(split, b)
-	if err != nil {
-		return nil, fmt.Errorf("split: %w", err)
-	}
-	if b.Order != s.Order {
-		return nil, fmt.Errorf("base and split are not in the same byte order")
-	}
-	return Marshal(s.Order, append(b.Types[:len(b.Types):len(b.Types)], s.Types...),
-		append(b.Strings[:len(b.Strings):len(b.Strings)], s.Strings...)), nil
+	return Marshal(b.Order, types, strings), nil
 }
 
 func (b *BTF) word(p []byte) uint32 {

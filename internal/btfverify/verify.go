@@ -12,7 +12,8 @@ import (
 
 // A Problem is a reason to refuse BTF.
 type Problem struct {
-	// Offset of the type or of the header's field, in bytes from the beginning of the section.
+	// Offset of the type or of the header's field, in bytes from the beginning of the section; -1 if
+	// it is unknown.
 	Offset int
 	// The type; ID is 0 if it is the section that has the problem.
 	ID     uint32
@@ -22,6 +23,9 @@ type Problem struct {
 }
 
 func (p Problem) String() string {
+	if p.Offset < 0 {
+		return p.Reason
+	}
 	if p.ID == 0 {
 		return fmt.Sprintf("offset %#x: %s", p.Offset, p.Reason)
 	}

@@ -12,7 +12,6 @@ import (
 	"strings"
 
 	"github.com/kbtf/kbtf/internal/btfdiff"
-	"github.com/kbtf/kbtf/internal/btfraw"
 	"github.com/kbtf/kbtf/internal/btfverify"
 	"github.com/kbtf/kbtf/scripts/tools/encoder"
 )
@@ -43,13 +42,14 @@ func (c *comparison) compareDistilled(path string, out *outcome) error {
 			return err
 		}
 		small, problems := btfverify.VerifyDistilled(base, c.whole, c.kernel)
+		var own *btfverify.BTF
 		if len(problems) == 0 {
-			_, problems = btfverify.Verify(split, small, c.kernel)
+			own, problems = btfverify.Verify(split, small, c.kernel)
 		}
 		if len(problems) > 0 {
 			return fmt.Errorf("refused: %v", problems[0])
 		}
-		if joined[i], err = btfraw.Join(base, split); err != nil {
+		if joined[i], err = own.Join(); err != nil {
 			return err
 		}
 		bases[i] = base
