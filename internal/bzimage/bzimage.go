@@ -1,19 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-// Package bzimage takes vmlinux out of a bootable x86 kernel, such as /boot/vmlinuz: often the only file of a kernel that does not
+// Package bzimage extracts vmlinux from a bootable x86 kernel, such as /boot/vmlinuz: often the only file of a kernel that does not
 // run yet with its BTF in it. The layout is that of Documentation/arch/x86/boot.rst.
 package bzimage
 
 import (
 	"bytes"
-	"compress/gzip"
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
-	"os/exec"
 
-	"github.com/klauspost/compress/zstd"
+	"github.com/kbtf/kbtf/internal/decompress"
 )
 
 // Offsets of the real-mode header's fields.
@@ -29,12 +26,12 @@ const (
 	sector = 512
 )
 
-// Is tells whether a file is a bootable x86 kernel.
+// Is reports whether a file is a bootable x86 kernel.
 func Is(data []byte) bool {
 	return len(data) >= headerEnd && string(data[headerMagic:headerMagic+4]) == "HdrS"
 }
 
-// Release tells the kernel release, "" if the file does not say.
+// Release returns the kernel release, "" if it is unknown.
 func Release(data []byte) string {
 	if !Is(data) {
 		return ""
@@ -46,15 +43,6 @@ func Release(data []byte) string {
 	text, _, _ := bytes.Cut(data[at+sector:min(at+sector+256, len(data))], []byte{0})
 	release, _, _ := bytes.Cut(text, []byte(" "))
 	return string(release)
-}
-
-// programs decompress what is not decompressed here.
-var programs = []struct{ magic, program string }{
-	{"\xfd7zXZ\x00", "xz"},
-	{"\x02\x21\x4c\x18", "lz4"},
-	{"BZh", "bzip2"},
-	{"\x5d\x00\x00\x00", "lzma"},
-	{"\x89LZO\x00", "lzop"},
 }
 
 // maxVmlinux bounds what vmlinux may take when it is decompressed, in bytes: twenty times what kernels take.
@@ -89,62 +77,12 @@ func payload(data []byte) ([]byte, error) {
 	if bytes.HasPrefix(payload, []byte("\x7fELF")) {
 		return payload, nil
 	}
-	if bytes.HasPrefix(payload, []byte("\x1f\x8b")) {
-		r, err := gzip.NewReader(bytes.NewReader(payload))
-		if err != nil {
-			return nil, fmt.Errorf("gzip: %w", err)
-		}
-		r.Multistream(false)
-		return readAll(r, maxVmlinux)
+	if decompress.Program(payload) != "gzip" {
+		payload = payload[:length-4] // the size of vmlinux, which gzip has anyway
 	}
-	payload = payload[:length-4] // the size of vmlinux, which gzip has anyway
-	if bytes.HasPrefix(payload, []byte("\x28\xb5\x2f\xfd")) {
-		r, err := zstd.NewReader(bytes.NewReader(payload), zstd.WithDecoderMaxWindow(1<<28))
-		if err != nil {
-			return nil, fmt.Errorf("zstd: %w", err)
-		}
-		defer r.Close()
-		return readAll(r, maxVmlinux)
-	}
-	for _, p := range programs {
-		if bytes.HasPrefix(payload, []byte(p.magic)) {
-			return run(p.program, payload)
-		}
-	}
-	return nil, fmt.Errorf("vmlinux is compressed in an unknown way: % x", payload[:min(4, len(payload))])
-}
-
-// readAll is io.ReadAll up to a limit, in bytes.
-func readAll(r io.Reader, limit int) ([]byte, error) {
-	all, err := io.ReadAll(io.LimitReader(r, int64(limit)+1))
-	if err == nil && len(all) > limit {
-		err = fmt.Errorf("vmlinux decompresses to more than %d bytes", limit)
-	}
-	return all, err
-}
-
-func run(program string, payload []byte) ([]byte, error) {
-	cmd := exec.Command(program, "-dc")
-	cmd.Stdin = bytes.NewReader(payload)
-	var message bytes.Buffer
-	cmd.Stderr = &message
-	out, err := cmd.StdoutPipe()
-	if err == nil {
-		err = cmd.Start()
-	}
-	if errors.Is(err, exec.ErrNotFound) {
-		return nil, fmt.Errorf("vmlinux is compressed with %s, which is not installed", program)
-	}
+	vmlinux, err := decompress.Data(payload, maxVmlinux)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", program, err)
+		return nil, fmt.Errorf("vmlinux: %w", err)
 	}
-	vmlinux, err := readAll(out, maxVmlinux)
-	if err != nil {
-		_ = cmd.Process.Kill()
-	}
-	if ended := cmd.Wait(); err == nil && ended != nil {
-		first, _, _ := bytes.Cut(bytes.TrimSpace(message.Bytes()), []byte("\n"))
-		err = fmt.Errorf("%s: %w: %s", program, ended, first)
-	}
-	return vmlinux, err
+	return vmlinux, nil
 }

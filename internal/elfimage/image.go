@@ -19,6 +19,8 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/kbtf/kbtf/internal/decompress"
 )
 
 // Image is an ELF file. All offsets and sizes are in bytes.
@@ -152,20 +154,13 @@ func Unmap(data []byte) {
 // IsELF tells whether data begins as an ELF file does.
 func IsELF(data []byte) bool { return bytes.HasPrefix(data, []byte(elf.ELFMAG)) }
 
-// compressions are what kernels take for modules (CONFIG_MODULE_COMPRESS_*), by how such files begin.
-var compressions = []struct{ magic, program string }{
-	{"\xfd7zXZ\x00", "xz"}, {"\x28\xb5\x2f\xfd", "zstd"}, {"\x1f\x8b", "gzip"},
-}
-
 // Parse reads the headers of an ELF file. path is for messages only.
 func Parse(path string, data []byte) (*Image, error) {
 	fail := func(format string, args ...any) (*Image, error) {
 		return nil, fmt.Errorf("%s: %s", path, fmt.Sprintf(format, args...))
 	}
-	for _, c := range compressions {
-		if bytes.HasPrefix(data, []byte(c.magic)) {
-			return fail("compressed: %s -d it first, and compress it again afterwards", c.program)
-		}
+	if program := decompress.Program(data); program != "" {
+		return fail("compressed: %s -d it first, and compress it again afterwards", program)
 	}
 	if !IsELF(data) {
 		return fail("not an ELF file")
