@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/kbtf/kbtf/internal/btffile"
 	"github.com/kbtf/kbtf/internal/cli"
 	"github.com/kbtf/kbtf/internal/encode"
 	"github.com/kbtf/kbtf/internal/replace"
@@ -17,10 +18,10 @@ import (
 var baseHelp = cli.Help{
 	Synopsis: "btf-ko base [--raw] [-o FILE] VMLINUX | btf-ko base --find MODULE|--release R",
 	Text: `
-Writes a base file: the BTF of VMLINUX, which is any ELF file with .BTF, raw BTF or
-a bootable kernel, with an index. It takes some megabytes and stands for vmlinux as
---btf_base; beside vmlinux it is found by itself. A file that says the same already
-is left alone, so that make takes what depends on it for up to date.`,
+Writes a base file: the BTF of VMLINUX with an index. It takes some megabytes and
+replaces vmlinux as --btf_base; beside vmlinux it is found without that. VMLINUX is
+an ELF file with .BTF, raw BTF or a bootable kernel; it may be compressed (xz, zstd,
+gzip). A base file that is up to date is not written, for make.`,
 	Exit: "0 done, 1 cannot be read or written, 2 wrong command line",
 	Examples: []string{
 		"btf-ko base vmlinux                           # writes vmlinux.btfbase",
@@ -99,11 +100,11 @@ func writeRaw(vmlinux, output string, stderr io.Writer) int {
 	if output == "" {
 		return usageError(stderr, "base", errors.New("--raw needs -o FILE"))
 	}
-	in, err := openInput(vmlinux)
+	in, err := btffile.Open(vmlinux)
 	if err == nil {
-		defer in.close()
-		if !replace.Same(output, in.btf) {
-			err = writeDetached(output, in.btf)
+		defer in.Close()
+		if !replace.Same(output, in.BTF) {
+			err = writeDetached(output, in.BTF)
 		}
 	}
 	if err != nil {

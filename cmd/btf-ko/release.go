@@ -10,7 +10,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/kbtf/kbtf/internal/bzimage"
+	"github.com/kbtf/kbtf/internal/btffile"
 	"github.com/kbtf/kbtf/internal/elfimage"
 )
 
@@ -51,11 +51,15 @@ func thisHost() host {
 
 // findBase finds the base of the release that a module is built for.
 func (h host) findBase(module string) (string, error) {
-	img, err := elfimage.Open(module)
+	file, err := btffile.OpenContents(module)
 	if err != nil {
 		return "", err
 	}
-	defer img.Close()
+	defer file.Close()
+	img, err := file.ELF()
+	if err != nil {
+		return "", err
+	}
 	release, err := moduleRelease(img)
 	if err != nil {
 		return "", err
@@ -100,20 +104,20 @@ func bases(release string) string {
 	return fmt.Sprintf("the vmlinux of %s, its /boot/vmlinuz, or a copy of %s from a machine that runs it", release, liveBTF)
 }
 
-// baseRelease tells the kernel release that a base is of; "" if nothing says so, as in a copy of raw BTF.
+// baseRelease returns the kernel release of a base, "" if it is unknown, as that of raw BTF.
 func (h host) baseRelease(path string) string {
 	if target, err := filepath.EvalSymlinks(path); err == nil && target == filepath.Join(h.root, liveBTF) {
 		return h.release
 	}
-	data, err := elfimage.MapFile(path)
+	file, err := btffile.OpenContents(path)
 	if err != nil {
-		return "" // whoever loads the base says why
+		return "" // encode.LoadBase reports why
 	}
-	defer elfimage.Unmap(data)
-	if !elfimage.IsELF(data) {
-		return bzimage.Release(data)
+	defer file.Close()
+	if file.Release != "" {
+		return file.Release
 	}
-	img, err := elfimage.Parse(path, data)
+	img, err := file.ELF()
 	if err != nil {
 		return ""
 	}
@@ -144,9 +148,13 @@ func banner(img *elfimage.Image) string {
 	return string(release)
 }
 
-// moduleRelease tells the kernel release that a module is built for; "" if this is no module.
+// moduleRelease returns the kernel release that a module is built for, "" if this is no module.
 func moduleRelease(img *elfimage.Image) (string, error) {
-	info, err := contents(img, ".modinfo")
+	section := img.Section(".modinfo")
+	if section == nil || section.Size == 0 {
+		return "", nil
+	}
+	info, err := img.Inflate(section)
 	if err != nil {
 		return "", err
 	}

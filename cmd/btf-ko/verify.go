@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
-	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -21,21 +19,18 @@ import (
 var verifyHelp = cli.Help{
 	Synopsis: "btf-ko verify [--btf_base FILE] [--kernel VERSION] FILE...",
 	Text: `
-Says whether a kernel takes the BTF of modules, or of vmlinux, and whether it makes
-sense: that all it refers to is there and of the right kind, and that the base is
-the one that it was encoded against. FILE is an ELF file with .BTF, or raw BTF. BTF
-that brings its own .BTF.base is checked against that. Prints a line for each type
-that is wrong.`,
-	Exit: "0 nothing is wrong, 1 something is, 2 the base or command line is",
+Reports whether a kernel accepts the BTF of modules or of vmlinux, and whether it is
+sound: references exist and are of the right kind, and the base is the one that it
+was encoded against. Prints a line for each wrong type. FILE is an ELF file with
+.BTF, raw BTF, a base file or a bootable kernel; it may be compressed (xz, zstd,
+gzip). BTF with a .BTF.base is checked against that.`,
+	Exit: "0 accepted, 1 refused, 2 base or command line is wrong",
 	Examples: []string{
 		"btf-ko verify vmlinux",
 		"btf-ko verify --btf_base vmlinux drivers/net/dummy.ko fs/xfs/xfs.ko",
 		"btf-ko verify --btf_base /sys/kernel/btf/vmlinux --kernel 6.1 dummy.btf",
 	},
 }
-
-// runningKernel, as --kernel, has the running kernel load the BTF.
-const runningKernel = "running"
 
 // maxProblems is how many problems of a file are printed, without --all.
 const maxProblems = 10
@@ -51,9 +46,9 @@ type verifyOptions struct {
 func runVerify(args []string, stdout, stderr io.Writer) int {
 	var opt verifyOptions
 	flags := newFlagSet("btf-ko verify", stderr)
-	flags.StringVar(&opt.base, "btf_base", "", "check against the BTF of `FILE`: vmlinux, or raw BTF")
+	flags.StringVar(&opt.base, "btf_base", "", "the base of split BTF: vmlinux or another `FILE` with BTF")
 	flags.StringVar(&opt.kernel, "kernel", "", "the `VERSION` that it is for: 6.1, 6.12, 7.2 (the default) or running: the running kernel decides (needs root)")
-	flags.BoolVar(&opt.all, "all", false, fmt.Sprintf("print all problems, not only %d of a file", maxProblems))
+	flags.BoolVar(&opt.all, "all", false, fmt.Sprintf("print all problems, not only %d for each file", maxProblems))
 	flags.BoolVarP(&opt.verbose, "verbose", "v", false, "print a line for each file that is fine")
 	flags.VarPF(&opt.jobs, "jobs", "j", "files at a time (default: one for each CPU)").NoOptDefVal = "0"
 	flags.Usage = func() { fmt.Fprint(stdout, verifyHelp.Format(flags)) }
@@ -65,77 +60,26 @@ func runVerify(args []string, stdout, stderr io.Writer) int {
 	if flags.NArg() == 0 {
 		return usageError(stderr, "verify", errors.New("no file to verify: btf-ko verify --help tells how"))
 	}
-	kernel, running, err := kernelOf(opt.kernel)
+	v, err := btfverify.NewVerifier(opt.base, opt.kernel)
 	if err != nil {
 		return usageError(stderr, "verify", err)
 	}
-	v := verification{kernel: kernel, running: running, limit: maxProblems}
-	if opt.all {
-		v.limit = math.MaxInt
-	}
-	if opt.base != "" {
-		if v.base, err = verifyBase(opt.base, kernel); err != nil {
-			return usageError(stderr, "verify", err)
-		}
-	}
-	return v.files(flags.Args(), &opt, stdout, stderr)
+	return verifyFiles(v, flags.Args(), &opt, stdout, stderr)
 }
 
-// kernelOf returns the kernel of a version. For "running" that is the one that accepts the most, and
-// the running kernel decides.
-func kernelOf(version string) (*btfverify.Kernel, *btfverify.Running, error) {
-	var running *btfverify.Running
-	if version == runningKernel {
-		var err error
-		if running, err = btfverify.AskRunning(); err != nil {
-			return nil, nil, err
-		}
-		version = ""
-	}
-	kernel, err := btfverify.KernelOf(version)
-	return kernel, running, err
-}
-
-// verifyBase reads the BTF that modules are split against.
-func verifyBase(path string, kernel *btfverify.Kernel) (*btfverify.BTF, error) {
-	in, err := openInput(path) // stays mapped
-	if err != nil {
-		return nil, fmt.Errorf("base %w", err)
-	}
-	base, problems := btfverify.Verify(in.btf, nil, kernel)
-	if len(problems) > 0 {
-		return nil, fmt.Errorf("base %s: %v", path, problems[0])
-	}
-	return base, nil
-}
-
-// A verification is what files are checked against.
-type verification struct {
-	base    *btfverify.BTF // nil without --btf_base
-	kernel  *btfverify.Kernel
-	running *btfverify.Running // nil without --kernel=running
-	limit   int                // problems to print of a file
-}
-
-// A verdict is what is wrong with a file: the first problems, and how many others there are.
-type verdict struct {
-	problems []string
-	more     int
-}
-
-// files checks several files at a time and prints what was found in the order in which they were given.
-func (v *verification) files(paths []string, opt *verifyOptions, stdout, stderr io.Writer) int {
-	verdicts := make([]verdict, len(paths))
+// verifyFiles verifies several files at a time and prints the problems in the order of the arguments.
+func verifyFiles(v *btfverify.Verifier, paths []string, opt *verifyOptions, stdout, stderr io.Writer) int {
+	problems := make([][]string, len(paths))
 	var next atomic.Int64
 	var wg sync.WaitGroup
 	for range min(opt.jobs.threads(), len(paths)) {
 		wg.Go(func() {
 			for i := int(next.Add(1)) - 1; i < len(paths); i = int(next.Add(1)) - 1 {
 				if err := fault.Survive(func() error {
-					verdicts[i] = v.file(paths[i])
+					problems[i] = v.File(paths[i])
 					return nil
 				}); err != nil {
-					verdicts[i] = verdict{problems: []string{err.Error()}}
+					problems[i] = []string{err.Error()}
 				}
 			}
 		})
@@ -143,15 +87,20 @@ func (v *verification) files(paths []string, opt *verifyOptions, stdout, stderr 
 	wg.Wait()
 	refused := 0
 	for i, path := range paths {
-		if len(verdicts[i].problems) > 0 {
+		list := problems[i]
+		if len(list) > 0 {
 			refused++
 		} else if opt.verbose {
 			cli.Say(stdout, "%s: fine", path)
 		}
-		for _, problem := range verdicts[i].problems {
+		more := 0
+		if !opt.all && len(list) > maxProblems {
+			list, more = list[:maxProblems], len(list)-maxProblems
+		}
+		for _, problem := range list {
 			cli.Say(stdout, "%s: %s", path, problem)
 		}
-		if more := verdicts[i].more; more > 0 {
+		if more > 0 {
 			cli.Say(stdout, "%s: ... and %d more", path, more)
 		}
 	}
@@ -160,35 +109,4 @@ func (v *verification) files(paths []string, opt *verifyOptions, stdout, stderr 
 		return exitFailed
 	}
 	return exitDone
-}
-
-func (v *verification) file(path string) verdict {
-	in, err := openInput(path)
-	if err != nil {
-		return verdict{problems: []string{strings.TrimPrefix(err.Error(), path+": ")}}
-	}
-	defer in.close()
-	base, section := v.base, ""
-	if in.base != nil {
-		var problems []btfverify.Problem
-		if base, problems = btfverify.VerifyDistilled(in.base, v.base, v.kernel); len(problems) > 0 {
-			return v.verdict(".BTF.base: ", problems)
-		}
-		section = ".BTF: "
-	}
-	own, problems := btfverify.Verify(in.btf, base, v.kernel)
-	if len(problems) == 0 && v.running != nil {
-		problems = v.running.Verify(own)
-	}
-	return v.verdict(section, problems)
-}
-
-// verdict writes down the problems of a section; its name matters only where there are two.
-func (v *verification) verdict(section string, problems []btfverify.Problem) verdict {
-	shown := problems[:min(len(problems), v.limit)]
-	d := verdict{more: len(problems) - len(shown)}
-	for _, p := range shown {
-		d.problems = append(d.problems, section+p.String())
-	}
-	return d
 }

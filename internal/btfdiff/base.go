@@ -32,7 +32,7 @@ type Base struct {
 func NewBase(raw []byte) (*Base, error) {
 	blob, err := btfraw.Read(raw, nil)
 	if err != nil {
-		return nil, fmt.Errorf("base: %w", err)
+		return nil, err
 	}
 	return newBase(blob)
 }
@@ -61,7 +61,7 @@ func newBase(blob *btfraw.BTF) (*Base, error) {
 	}
 	var err error
 	if b.cut, err = cutHashes(blob, &b.graph, &b.labels, nil); err != nil {
-		return nil, fmt.Errorf("base: %w", err)
+		return nil, err
 	}
 	b.partition()
 	return b, nil
