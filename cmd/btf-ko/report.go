@@ -17,10 +17,10 @@ import (
 var reportHelp = cli.Help{
 	Synopsis: "btf-ko report --btf_base VMLINUX [--json | --html FILE] DIR|FILE.ko...",
 	Text: `
-Says what the BTF of modules takes: each on its own and split against vmlinux, by
-module, by subsystem and by kind, and which types are there though vmlinux has
-them. DIR is searched for modules, packed ones too. What a module would take on its
-own is encoded from its DWARF; where there is none, that is left open.`,
+Reports the size of the BTF of modules, each on its own and split against vmlinux, by
+module, by subsystem and by kind, and duplicate types. DIR is searched for modules,
+compressed ones (xz, zstd, gzip) too. The size on its own is measured by encoding
+the DWARF of a module; without DWARF it is unknown.`,
 	Exit: "0 done, 1 a module cannot be read, 2 base or command line wrong",
 	Examples: []string{
 		"btf-ko report --btf_base vmlinux .             # where a kernel was built",
@@ -31,9 +31,9 @@ own is encoded from its DWARF; where there is none, that is left open.`,
 
 func runReport(args []string, stdout, stderr io.Writer) int {
 	flags := newFlagSet("btf-ko report", stderr)
-	base := flags.String("btf_base", "", "what the modules are split against: `VMLINUX`, or raw BTF")
+	base := flags.String("btf_base", "", "the base of the modules: `VMLINUX` or another file with BTF")
 	asJSON := flags.Bool("json", false, "print JSON, with all modules")
-	page := flags.String("html", "", "write a page to `FILE`: plots and all modules, for any browser")
+	page := flags.String("html", "", "write an HTML page to `FILE`, with plots and all modules")
 	jobs := jobs(0)
 	flags.VarPF(&jobs, "jobs", "j", "modules at a time (default: one for each CPU)").NoOptDefVal = "0"
 	flags.Usage = func() { fmt.Fprint(stdout, reportHelp.Format(flags)) }
