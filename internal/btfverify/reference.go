@@ -15,7 +15,7 @@ type target struct {
 	kinds    kindSet
 }
 
-func (t target) fits(b *BTF, id uint32) bool {
+func (t *target) fits(b *BTF, id uint32) bool {
 	if t.stripped {
 		id = b.strip(id)
 	}
@@ -37,17 +37,17 @@ var (
 // targets checks what a type refers to.
 func (v *verifier) targets(r btfraw.Record) error {
 	for place, id := range r.References {
-		want, what := expected(r, place)
 		if id >= v.End() {
-			return fmt.Errorf("%stype %d: the last one is %d", what, id, v.End()-1)
+			return fmt.Errorf("%stype %d: the last one is %d", placeOf(r, place), id, v.End()-1)
 		}
+		want := expected(r.Kind(), place)
 		if want.fits(v.BTF, id) {
 			continue
 		}
 		if r.Kind() == btfraw.FuncProto && place == r.Vlen()-1 && id == 0 && r.Item(place, 0) == 0 {
 			continue // variable arguments
 		}
-		return fmt.Errorf("%s%s where %s belongs", what, v.describe(id), want.words)
+		return fmt.Errorf("%s%s where %s belongs", placeOf(r, place), v.describe(id), want.words)
 	}
 	if r.Kind() == btfraw.DeclTag {
 		return v.component(r)
@@ -55,31 +55,44 @@ func (v *verifier) targets(r btfraw.Record) error {
 	return nil
 }
 
-// expected says what has to be at a place of record.references, and names the place for messages.
-func expected(r btfraw.Record, place int) (want target, what string) {
-	switch r.Kind() {
-	case btfraw.Func:
-		return aProto, ""
-	case btfraw.Var:
-		return aSize, ""
-	case btfraw.DeclTag:
-		return aTagged, ""
-	case btfraw.Datasec:
-		return aVar, fmt.Sprintf("variable %d: ", place)
-	case btfraw.Struct, btfraw.Union:
-		return aSize, member(r, place) + ": "
-	case btfraw.FuncProto:
-		if place < 0 {
-			return aReturn, "return: "
-		}
-		return aParam, fmt.Sprintf("parameter %d: ", place)
-	case btfraw.Array:
-		if place == 0 {
-			return aSize, "element: "
-		}
-		return anInt, "index: "
+// expected returns what a type of a kind has to refer to from a place of References.
+func expected(k btfraw.Kind, place int) *target {
+	switch {
+	case k == btfraw.Func:
+		return &aProto
+	case k == btfraw.Var, k == btfraw.Struct, k == btfraw.Union, k == btfraw.Array && place == 0:
+		return &aSize
+	case k == btfraw.Array:
+		return &anInt
+	case k == btfraw.DeclTag:
+		return &aTagged
+	case k == btfraw.Datasec:
+		return &aVar
+	case k == btfraw.FuncProto && place < 0:
+		return &aReturn
+	case k == btfraw.FuncProto:
+		return &aParam
 	}
-	return aType, ""
+	return &aType
+}
+
+// placeOf names a place of References for messages.
+func placeOf(r btfraw.Record, place int) string {
+	switch k := r.Kind(); {
+	case k == btfraw.Datasec:
+		return fmt.Sprintf("variable %d: ", place)
+	case k == btfraw.Struct, k == btfraw.Union:
+		return member(r, place) + ": "
+	case k == btfraw.FuncProto && place < 0:
+		return "return: "
+	case k == btfraw.FuncProto:
+		return fmt.Sprintf("parameter %d: ", place)
+	case k == btfraw.Array && place == 0:
+		return "element: "
+	case k == btfraw.Array:
+		return "index: "
+	}
+	return ""
 }
 
 // describe names a type for messages.
