@@ -2,7 +2,11 @@
 
 package btfdiff
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/kbtf/kbtf/internal/btfraw"
+)
 
 // A Result is what a comparison of two splits, a and b, finds.
 type Result struct {
@@ -29,7 +33,7 @@ type Side struct {
 // A Class stands for the types of a split that no observer could tell apart.
 type Class struct {
 	ID   uint32 // of one of the types
-	Kind Kind
+	Kind btfraw.Kind
 	Name string
 	// The type in C-like words, on one line.
 	Description string
@@ -103,7 +107,7 @@ func Compare(base, a, b []byte) (*Result, error) {
 // declarations.
 type world struct {
 	base  *Base
-	blob  *blob
+	blob  *btfraw.BTF
 	graph graph // node i is type firstID+i; ^c is class c of the base
 	cut   []uint64
 	// If the split was made for a distilled base: by id of it, the id of the base.
@@ -121,15 +125,15 @@ type world struct {
 }
 
 func newWorld(base *Base, raw []byte, names *labels) (*world, error) {
-	blob, err := parseBlob(raw, base.blob)
+	blob, err := btfraw.Read(raw, base.blob)
 	if err != nil {
 		return nil, err
 	}
-	return blob.over(base, nil, names)
+	return over(blob, base, nil, names)
 }
 
-// over makes a world of a split; relocated is as in world.
-func (blob *blob) over(base *Base, relocated []uint32, names *labels) (*world, error) {
+// over returns the world of a split; relocated is as in world.
+func over(blob *btfraw.BTF, base *Base, relocated []uint32, names *labels) (*world, error) {
 	w := &world{
 		base:         base,
 		blob:         blob,
@@ -138,13 +142,13 @@ func (blob *blob) over(base *Base, relocated []uint32, names *labels) (*world, e
 		declarations: make(map[tag][]int32),
 		ambiguous:    make(map[tag]bool),
 	}
-	for id := blob.firstID; id < blob.end(); id++ {
-		node := int32(id - blob.firstID)
-		r := blob.record(id)
+	for id := blob.FirstID; id < blob.End(); id++ {
+		node := int32(id - blob.FirstID)
+		r := blob.Record(id)
 		base.addType(&w.graph, names, r, w.node)
-		if t, ok := r.tag(); !ok {
+		if t, ok := tagOf(r); !ok {
 			continue
-		} else if r.isDeclaration() {
+		} else if isDeclaration(r) {
 			w.declarations[t] = append(w.declarations[t], node)
 		} else {
 			w.definitions[t] = append(w.definitions[t], node)
@@ -164,8 +168,8 @@ func (blob *blob) over(base *Base, relocated []uint32, names *labels) (*world, e
 
 // node returns the node of a type of the split, or ^id for one of the base.
 func (w *world) node(id uint32) int32 {
-	if id >= w.blob.firstID {
-		return int32(id - w.blob.firstID)
+	if id >= w.blob.FirstID {
+		return int32(id - w.blob.FirstID)
 	}
 	if w.relocated != nil {
 		id = w.relocated[id]
@@ -272,9 +276,9 @@ func (w *world) corresponds(ref, c int32) bool {
 	}
 	if node, ok := w.definer(c); ok {
 		// All definitions of the tag are taken to be one class: dropAmbiguous.
-		want, _ := w.record(node).tag()
-		got, _ := w.record(ref).tag()
-		return got == want && !w.record(ref).isDeclaration()
+		want, _ := tagOf(w.record(node))
+		got, _ := tagOf(w.record(ref))
+		return got == want && !isDeclaration(w.record(ref))
 	}
 	for _, candidate := range w.candidates[ref] {
 		if candidate == c {
@@ -284,7 +288,7 @@ func (w *world) corresponds(ref, c int32) bool {
 	return false
 }
 
-func (w *world) record(node int32) record { return w.blob.record(w.blob.firstID + uint32(node)) }
+func (w *world) record(node int32) btfraw.Record { return w.blob.Record(w.blob.FirstID + uint32(node)) }
 
 // final returns what a reference leads to: a node that the base does not have, or ^c.
 func (w *world) final(ref int32) int32 {
@@ -390,9 +394,9 @@ func (w *world) summary(class []int32) *summary {
 // the class leads to a declaration.
 func (w *world) completesDeclaration(node, c int32) bool {
 	r := w.record(node)
-	if _, tagged := r.tag(); tagged {
+	if _, tagged := tagOf(r); tagged {
 		_, declared := w.base.declarations[c]
-		return declared && !r.isDeclaration()
+		return declared && !isDeclaration(r)
 	}
 	baseRefs := w.base.graph.refsOf(w.base.member[c])
 	for i, ref := range w.graph.refsOf(node) {
@@ -416,7 +420,7 @@ func (w *world) leavesIncomplete(c int32) bool {
 	if id <= 0 {
 		return false
 	}
-	if _, tagged := w.base.blob.record(uint32(id)).tag(); tagged {
+	if _, tagged := tagOf(w.base.blob.Record(uint32(id))); tagged {
 		return false
 	}
 	for _, ref := range w.base.graph.refsOf(id) {
@@ -442,10 +446,10 @@ func (s *summary) without(other *summary) []Class {
 		}
 		r := s.world.record(node)
 		only = append(only, Class{
-			ID:          s.world.blob.firstID + uint32(node),
-			Kind:        r.kind(),
-			Name:        r.name(),
-			Description: describe(s.world.blob, s.world.blob.firstID+uint32(node)),
+			ID:          s.world.blob.FirstID + uint32(node),
+			Kind:        r.Kind(),
+			Name:        r.Name(),
+			Description: describe(s.world.blob, s.world.blob.FirstID+uint32(node)),
 			Cause:       refsCommon || !other.labels[s.world.graph.label[node]],
 		})
 	}

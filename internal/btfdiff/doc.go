@@ -42,5 +42,5 @@
 // What remains unmatched in both splits is refined together, with the base's classes
 // as constants (compare.go). Hashes only find candidates; no decision rests on one.
 //
-// The package is independent of the encoder that it judges: it has its own reader.
+// The package is independent of the encoder that it judges: it reads BTF with btfraw.
 package btfdiff

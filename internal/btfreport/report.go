@@ -12,7 +12,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/kbtf/kbtf/internal/btf"
+	"github.com/kbtf/kbtf/internal/btfraw"
 )
 
 // A Report is about the modules of one kernel. Sizes are in bytes.
@@ -65,7 +65,7 @@ type Module struct {
 	// The module had no BTF: its split was encoded from its DWARF.
 	Encoded bool `json:"encoded,omitempty"`
 
-	kinds, repeated [btf.KindEnum64 + 1]int
+	kinds, repeated [btfraw.NumKinds]int
 }
 
 // Failed is a module that could not be read, and the reason.
@@ -94,12 +94,12 @@ func (s *Sum) add(m *Module) {
 }
 
 // finish sorts the modules and sums them up.
-func (r *Report) finish(baseKinds [btf.KindEnum64 + 1]int) {
+func (r *Report) finish(baseKinds [btfraw.NumKinds]int) {
 	slices.SortFunc(r.Modules, func(a, b Module) int {
 		return cmp.Or(cmp.Compare(b.Full, a.Full), cmp.Compare(b.Split, a.Split), cmp.Compare(a.Path, b.Path))
 	})
 	groups := map[string]*Sum{}
-	kinds := make([]Kind, btf.KindEnum64+1)
+	kinds := make([]Kind, btfraw.NumKinds)
 	for i := range r.Modules {
 		m := &r.Modules[i]
 		r.Total.add(m)
@@ -113,7 +113,7 @@ func (r *Report) finish(baseKinds [btf.KindEnum64 + 1]int) {
 			kinds[k].Redundant += m.repeated[k]
 		}
 	}
-	for k := btf.KindInt; k <= btf.KindEnum64; k++ {
+	for k := btfraw.Int; k < btfraw.NumKinds; k++ {
 		kinds[k].Name, kinds[k].Base = k.String(), baseKinds[k]
 		if kinds[k].Base+kinds[k].Split > 0 {
 			r.Kinds = append(r.Kinds, kinds[k])

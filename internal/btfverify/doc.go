@@ -16,5 +16,5 @@
 // noticed.
 //
 // Rules are those of the kernel's Documentation/bpf/btf.rst; what is not in there was observed by loading BTF
-// (kernel_test.go). The package has its own reader: it judges an encoder, so it shares no code with it.
+// (kernel_real_test.go). The package judges an encoder, so it shares no code with it: it reads BTF with btfraw.
 package btfverify

@@ -37,14 +37,12 @@ func KernelOf(version string) (*Kernel, error) {
 	if version == "" {
 		return &Kernels[len(Kernels)-1], nil
 	}
-	known := ""
 	for i := range Kernels {
 		if Kernels[i].Version == version {
 			return &Kernels[i], nil
 		}
-		known += " " + Kernels[i].Version
 	}
-	return nil, fmt.Errorf("kernel %q is not known, only%s", version, known)
+	return nil, fmt.Errorf("kernel %q is unknown: use 6.1, 6.12, 7.2 or running", version)
 }
 
 // Limits of all kernels (include/uapi/linux/btf.h), over base and split together.

@@ -7,14 +7,11 @@ package bzimage
 
 import (
 	"bytes"
-	"compress/gzip"
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
-	"os/exec"
 
-	"github.com/klauspost/compress/zstd"
+	"github.com/kbtf/kbtf/internal/decompress"
 )
 
 // Offsets of the fields of the real-mode header, in bytes.
@@ -47,15 +44,6 @@ func Release(data []byte) string {
 	text, _, _ := bytes.Cut(data[at+sector:min(at+sector+256, len(data))], []byte{0})
 	release, _, _ := bytes.Cut(text, []byte(" "))
 	return string(release)
-}
-
-// programs decompress the formats that are not supported here.
-var programs = []struct{ magic, program string }{
-	{"\xfd7zXZ\x00", "xz"},
-	{"\x02\x21\x4c\x18", "lz4"},
-	{"BZh", "bzip2"},
-	{"\x5d\x00\x00\x00", "lzma"},
-	{"\x89LZO\x00", "lzop"},
 }
 
 // maxVmlinux limits the decompressed size of vmlinux in bytes. It is twenty times that of usual
@@ -92,62 +80,12 @@ func payload(data []byte) ([]byte, error) {
 	if bytes.HasPrefix(payload, []byte("\x7fELF")) {
 		return payload, nil
 	}
-	if bytes.HasPrefix(payload, []byte("\x1f\x8b")) {
-		r, err := gzip.NewReader(bytes.NewReader(payload))
-		if err != nil {
-			return nil, fmt.Errorf("gzip: %w", err)
-		}
-		r.Multistream(false)
-		return readAll(r, maxVmlinux)
+	if decompress.Program(payload) != "gzip" {
+		payload = payload[:length-4] // strip the size of vmlinux, which is part of a gzip stream
 	}
-	payload = payload[:length-4] // strip the size of vmlinux, which is part of a gzip stream
-	if bytes.HasPrefix(payload, []byte("\x28\xb5\x2f\xfd")) {
-		r, err := zstd.NewReader(bytes.NewReader(payload), zstd.WithDecoderMaxWindow(1<<28))
-		if err != nil {
-			return nil, fmt.Errorf("zstd: %w", err)
-		}
-		defer r.Close()
-		return readAll(r, maxVmlinux)
-	}
-	for _, p := range programs {
-		if bytes.HasPrefix(payload, []byte(p.magic)) {
-			return run(p.program, payload)
-		}
-	}
-	return nil, fmt.Errorf("unknown compression of vmlinux: % x", payload[:min(4, len(payload))])
-}
-
-// readAll is io.ReadAll with a limit in bytes.
-func readAll(r io.Reader, limit int) ([]byte, error) {
-	all, err := io.ReadAll(io.LimitReader(r, int64(limit)+1))
-	if err == nil && len(all) > limit {
-		err = fmt.Errorf("vmlinux decompresses to more than %d bytes", limit)
-	}
-	return all, err
-}
-
-func run(program string, payload []byte) ([]byte, error) {
-	cmd := exec.Command(program, "-dc")
-	cmd.Stdin = bytes.NewReader(payload)
-	var message bytes.Buffer
-	cmd.Stderr = &message
-	out, err := cmd.StdoutPipe()
-	if err == nil {
-		err = cmd.Start()
-	}
-	if errors.Is(err, exec.ErrNotFound) {
-		return nil, fmt.Errorf("vmlinux is compressed with %s, which is not installed", program)
-	}
+	vmlinux, err := decompress.Data(payload, maxVmlinux)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", program, err)
+		return nil, fmt.Errorf("vmlinux: %w", err)
 	}
-	vmlinux, err := readAll(out, maxVmlinux)
-	if err != nil {
-		_ = cmd.Process.Kill()
-	}
-	if ended := cmd.Wait(); err == nil && ended != nil {
-		first, _, _ := bytes.Cut(bytes.TrimSpace(message.Bytes()), []byte("\n"))
-		err = fmt.Errorf("%s: %w: %s", program, ended, first)
-	}
-	return vmlinux, err
+	return vmlinux, nil
 }

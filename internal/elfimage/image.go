@@ -21,6 +21,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/kbtf/kbtf/internal/decompress"
 	"github.com/kbtf/kbtf/internal/patherr"
 )
 
@@ -147,20 +148,13 @@ func Unmap(data []byte) {
 // IsELF reports whether data starts with the magic of ELF files.
 func IsELF(data []byte) bool { return bytes.HasPrefix(data, []byte(elf.ELFMAG)) }
 
-// compressions of modules that kernels support (CONFIG_MODULE_COMPRESS_*).
-var compressions = []struct{ magic, program string }{
-	{"\xfd7zXZ\x00", "xz"}, {"\x28\xb5\x2f\xfd", "zstd"}, {"\x1f\x8b", "gzip"},
-}
-
 // Parse reads the headers of an ELF file. path is for messages only.
 func Parse(path string, data []byte) (*Image, error) {
 	fail := func(format string, args ...any) (*Image, error) {
 		return nil, fmt.Errorf("%s: %s", path, fmt.Sprintf(format, args...))
 	}
-	for _, c := range compressions {
-		if bytes.HasPrefix(data, []byte(c.magic)) {
-			return fail("compressed: run %s -d first, and compress it again afterwards", c.program)
-		}
+	if program := decompress.Program(data); program != "" {
+		return fail("compressed: run %s -d first, and compress it again afterwards", program)
 	}
 	if !IsELF(data) {
 		return fail("not an ELF file")

@@ -2,7 +2,10 @@
 
 package main
 
-import "github.com/kbtf/kbtf/internal/btfdiff"
+import (
+	"github.com/kbtf/kbtf/internal/btfdiff"
+	"github.com/kbtf/kbtf/internal/btfraw"
+)
 
 // disputedTags is D3: units define a tag in several ways, and nothing says what a declaration
 // means. It explains what differs only in what such a tag stands for, and its declaration. A
@@ -12,7 +15,7 @@ func disputedTags(d *differences) error {
 	if err != nil || len(tags) == 0 {
 		return err
 	}
-	return d.removeApart(tags, func(class btfdiff.Class) bool { return class.Kind == btfdiff.Fwd && tags.Has(class) })
+	return d.removeApart(tags, func(class btfdiff.Class) bool { return class.Kind == btfraw.Fwd && tags.Has(class) })
 }
 
 // disputed returns the tags that both sides define in several ways, a distilled base left aside.

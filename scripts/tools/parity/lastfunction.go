@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/kbtf/kbtf/internal/btfdiff"
+	"github.com/kbtf/kbtf/internal/btfraw"
 )
 
 // lastFunction is D2: from 1.31 on pahole leaves out functions whose name has several addresses,
@@ -31,7 +32,7 @@ func lastFunction(d *differences) error {
 	}
 	explained := make(map[uint32]bool)
 	for _, class := range d.onlyOracle {
-		if class.Kind != btfdiff.Func || class.Name != name {
+		if class.Kind != btfraw.Func || class.Name != name {
 			continue
 		}
 		explained[class.ID] = true
