@@ -51,9 +51,10 @@ func newBase(blob *btfraw.BTF) (*Base, error) {
 	}
 	b.graph.addNode(-1) // void
 	var buf []byte
-	for id := uint32(1); id < blob.End(); id++ {
-		r := blob.Record(id)
-		for ref := range references(r) {
+	var refs []uint32
+	for r := range blob.All {
+		refs = references(r, refs[:0])
+		for _, ref := range refs {
 			b.graph.refs = append(b.graph.refs, int32(ref))
 		}
 		buf = label(r, buf[:0])

@@ -122,10 +122,11 @@ func newWorld(base *Base, raw []byte, names *labels) (*world, error) {
 		ambiguous:    make(map[tag]bool),
 	}
 	var buf []byte
-	for id := blob.FirstID; id < blob.End(); id++ {
-		node := int32(id - blob.FirstID)
-		r := blob.Record(id)
-		for ref := range references(r) {
+	var refs []uint32
+	for r := range blob.All {
+		node := int32(r.ID - blob.FirstID)
+		refs = references(r, refs[:0])
+		for _, ref := range refs {
 			w.graph.refs = append(w.graph.refs, w.node(ref))
 		}
 		buf = label(r, buf[:0])

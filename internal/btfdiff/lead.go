@@ -20,7 +20,7 @@ func (b *Base) LeadingTo(raw []byte, kind btfraw.Kind, name string) (map[uint32]
 	var queue []uint32
 	for id := uint32(1); id < split.End(); id++ {
 		r := split.Record(id)
-		for ref := range references(r) {
+		for _, ref := range r.References {
 			referrers[ref] = append(referrers[ref], id)
 		}
 		if t, ok := tagOf(r); ok && t == (tag{kind, name}) {
