@@ -53,8 +53,8 @@ func newBase(blob *btfraw.BTF, apart Tags) (*Base, error) {
 		apart:  apart,
 	}
 	b.graph.addNode(-1) // void
-	for id := uint32(1); id < blob.End(); id++ {
-		b.addType(&b.graph, &b.labels, blob.Record(id), func(ref uint32) int32 { return int32(ref) })
+	for r := range blob.All {
+		b.addType(&b.graph, &b.labels, r, func(ref uint32) int32 { return int32(ref) })
 	}
 	var err error
 	if b.cut, err = cutHashes(blob, &b.graph, &b.labels, nil); err != nil {
@@ -68,15 +68,14 @@ func newBase(blob *btfraw.BTF, apart Tags) (*Base, error) {
 // of b.apart becomes part of the label.
 func (b *Base) addType(g *graph, names *labels, r btfraw.Record, node func(ref uint32) int32) {
 	names.buf = label(r, names.buf[:0])
-	place := 0
-	for ref := range references(r) {
+	names.refs = references(r, names.refs[:0])
+	for place, ref := range names.refs {
 		if t, ok := tagOfID(r.BTF, ref); ok && b.apart[t] {
 			names.buf = append(fmt.Appendf(names.buf, "%d %v ", place, t.kind), t.name...)
 			names.buf = append(names.buf, 0)
 			ref = 0
 		}
 		g.refs = append(g.refs, node(ref))
-		place++
 	}
 	g.addNode(names.number(names.buf))
 }
@@ -191,7 +190,10 @@ const maxRefDepth = 4096
 type labels struct {
 	base *labels // looked up first, not changed
 	own  map[string]int32
+
+	// Scratch memory of addType.
 	buf  []byte
+	refs []uint32
 }
 
 func (l *labels) len() int32 {

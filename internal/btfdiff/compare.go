@@ -142,9 +142,8 @@ func over(blob *btfraw.BTF, base *Base, relocated []uint32, names *labels) (*wor
 		declarations: make(map[tag][]int32),
 		ambiguous:    make(map[tag]bool),
 	}
-	for id := blob.FirstID; id < blob.End(); id++ {
-		node := int32(id - blob.FirstID)
-		r := blob.Record(id)
+	for r := range blob.All {
+		node := int32(r.ID - blob.FirstID)
 		base.addType(&w.graph, names, r, w.node)
 		if t, ok := tagOf(r); !ok {
 			continue

@@ -23,23 +23,18 @@ func variables(r btfraw.Record) []btfraw.Variable {
 	return list
 }
 
-// references returns the ids that a type refers to, in the order in which they count.
-func references(r btfraw.Record) func(yield func(id uint32) bool) {
-	return func(yield func(id uint32) bool) {
-		if r.Kind() == btfraw.Datasec {
-			for _, v := range variables(r) {
-				if !yield(v.Type) {
-					return
-				}
-			}
-			return
+// references appends the ids that a type refers to, in the order in which they count.
+func references(r btfraw.Record, to []uint32) []uint32 {
+	if r.Kind() == btfraw.Datasec {
+		for _, v := range variables(r) {
+			to = append(to, v.Type)
 		}
-		for _, id := range r.References {
-			if !yield(id) {
-				return
-			}
-		}
+		return to
 	}
+	for _, id := range r.References {
+		to = append(to, id)
+	}
+	return to
 }
 
 // typeName returns the name of a type; void has none.

@@ -101,7 +101,7 @@ func wholeRedundant(t *testing.T, baseRaw, splitRaw []byte) int {
 	g.addNode(-1)
 	for id := uint32(1); id < split.End(); id++ {
 		r := split.Record(id)
-		for ref := range references(r) {
+		for _, ref := range references(r, nil) {
 			g.refs = append(g.refs, int32(ref))
 		}
 		g.addNode(names.number(label(r, nil)))
@@ -171,11 +171,11 @@ func wholeRedundant(t *testing.T, baseRaw, splitRaw []byte) int {
 			return inBase > 0 && isDeclaration(split.Record(uint32(inBase))) && !isDeclaration(r)
 		}
 		var baseRefs []int32
-		for ref := range references(split.Record(uint32(inBase))) {
+		for _, ref := range references(split.Record(uint32(inBase)), nil) {
 			baseRefs = append(baseRefs, int32(ref))
 		}
 		i := 0
-		for ref := range references(r) {
+		for _, ref := range references(r, nil) {
 			if uint32(ref) >= split.FirstID {
 				target := int32(ref)
 				if redirect[ref] >= 0 {

@@ -77,8 +77,8 @@ func (b *Base) PrototypeOf(raw []byte, function uint32) (id uint32, ok bool, err
 	}
 	id = split.Record(function).Type()
 	referrers := 0
-	for other := split.FirstID; other < split.End(); other++ {
-		for ref := range references(split.Record(other)) {
+	for r := range split.All {
+		for _, ref := range references(r, nil) {
 			if ref == id {
 				referrers++
 			}
@@ -100,8 +100,7 @@ func (b *Base) Variables(raw []byte) ([]Variable, error) {
 		return nil, fmt.Errorf("split: %w", err)
 	}
 	var list []Variable
-	for id := split.FirstID; id < split.End(); id++ {
-		r := split.Record(id)
+	for r := range split.All {
 		if r.Kind() != btfraw.Datasec {
 			continue
 		}

@@ -58,6 +58,9 @@ var kinds = [NumKinds]struct {
 	Enum64:    {name: "ENUM64", each: 12},
 }
 
+// itemWords is each in words of 32 bits.
+var itemWords = [32]int{Struct: 3, Union: 3, Enum: 2, FuncProto: 2, Datasec: 3, Enum64: 3}
+
 func (k Kind) String() string {
 	if k < NumKinds {
 		return kinds[k].name

@@ -6,7 +6,14 @@ package btfraw
 type Record struct {
 	BTF  *BTF
 	ID   uint32
+	info uint32 // word 1
 	data []byte // from the record to the end of the types
+}
+
+// at returns the type that begins at an offset in Types.
+func (b *BTF) at(offset int, id uint32) Record {
+	data := b.Types[offset:]
+	return Record{b, id, b.word(data[4:]), data}
 }
 
 // Offset returns where in the section the type begins, in bytes.
@@ -17,9 +24,9 @@ func (r Record) Word(n int) uint32 { return r.BTF.word(r.data[4*n:]) }
 
 // The info word: vlen in the low 24 bits (16 in kernels before 7.2), kind in the next 7 (5), kind_flag in the highest.
 
-func (r Record) Kind() Kind { return Kind(r.Word(1) >> 24 & 0x7f) }
-func (r Record) Vlen() int  { return int(r.Word(1) & 0xffffff) }
-func (r Record) Flag() bool { return r.Word(1)>>31 != 0 }
+func (r Record) Kind() Kind { return Kind(r.info >> 24 & 0x7f) }
+func (r Record) Vlen() int  { return int(r.info & 0xffffff) }
+func (r Record) Flag() bool { return r.info>>31 != 0 }
 
 // Size returns the size in bytes of an INT, STRUCT, UNION, ENUM, ENUM64, DATASEC or FLOAT.
 func (r Record) Size() uint32 { return r.Word(2) }
@@ -38,7 +45,7 @@ type ArrayOf struct{ Element, Index, Count uint32 }
 func (r Record) Array() ArrayOf { return ArrayOf{r.Word(3), r.Word(4), r.Word(5)} }
 
 // Item returns the n-th word of the i-th member, enumerator, parameter or variable that follows a record.
-func (r Record) Item(i, n int) uint32 { return r.Word(3 + kinds[r.Kind()].each/4*i + n) }
+func (r Record) Item(i, n int) uint32 { return r.Word(3 + itemWords[r.Kind()&31]*i + n) }
 
 // A Member is one of a STRUCT or UNION. Name is a name offset. Offset is in bits; Width is that of a bit field, or 0.
 type Member struct{ Name, Type, Offset, Width uint32 }

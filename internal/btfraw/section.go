@@ -119,10 +119,11 @@ func New(h Header, raw []byte, base *BTF) *BTF {
 func (b *BTF) Index(accept func(Record) string) *Error {
 	b.records = make([]uint32, 0, len(b.Types)/24) // a type of vmlinux has 24 bytes, a name and an average of members
 	for at := 0; at < len(b.Types); {
-		r, left := Record{b, b.End(), b.Types[at:]}, len(b.Types)-at
+		left := len(b.Types) - at
 		if left < RecordSize {
-			return errorAt(b.TypesAt+at, "type %d is cut off: %d bytes of %d", r.ID, left, RecordSize)
+			return errorAt(b.TypesAt+at, "type %d is cut off: %d bytes of %d", b.End(), left, RecordSize)
 		}
+		r := b.at(at, b.End())
 		if reason := accept(r); reason != "" {
 			return errorAt(b.TypesAt+at, "%s", reason)
 		}
@@ -216,7 +217,7 @@ func (b *BTF) EndOfStrings() uint32 { return b.FirstString + uint32(len(b.String
 // All yields the types, without those of the base.
 func (b *BTF) All(yield func(Record) bool) {
 	for i, at := range b.records {
-		if !yield(Record{b, b.FirstID + uint32(i), b.Types[at:]}) {
+		if !yield(b.at(int(at), b.FirstID+uint32(i))) {
 			return
 		}
 	}
@@ -227,7 +228,7 @@ func (b *BTF) Record(id uint32) Record {
 	for id < b.FirstID {
 		b = b.Base
 	}
-	return Record{b, id, b.Types[b.records[id-b.FirstID]:]}
+	return b.at(int(b.records[id-b.FirstID]), id)
 }
 
 // Kind returns the kind of an id below End.
