@@ -75,7 +75,7 @@ func (b *Base) inBackground(index func() error, then func()) {
 			b.indexErr = fmt.Errorf("base %s: %w", b.Path, b.indexErr)
 		}
 		close(b.indexed)
-		_ = fault.Recover(func() error { // whoever needs the strings later gets the same error
+		_ = fault.Recover(func() error { // findString gets the same error later
 			then()
 			return nil
 		})

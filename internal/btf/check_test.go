@@ -135,7 +135,8 @@ func TestCheckSectionName(t *testing.T) {
 		".data..percpu":          "",
 		".data.a$b c":            "",
 		strings.Repeat("x", 512): "",
-		".dat\x82":               `section ".dat\x82": name is not valid for a DATASEC: damaged file?`,
+		".dat\x82": `section ".dat\x82": name is not valid for a ` +
+			`DATASEC: damaged file?`,
 		strings.Repeat("x", 513): "name is not valid for a DATASEC",
 	} {
 		u := &unitBuilder{table: []byte{0}}

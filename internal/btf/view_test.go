@@ -42,7 +42,7 @@ func TestManyViews(t *testing.T) {
 		t.Fatal(err)
 	}
 	runtime.ReadMemStats(&after)
-	if taken := after.TotalAlloc - before.TotalAlloc; taken > 100<<20 {
-		t.Errorf("%d MiB allocated for %d units", taken>>20, n)
+	if size := after.TotalAlloc - before.TotalAlloc; size > 100<<20 {
+		t.Errorf("%d MiB allocated for %d units", size>>20, n)
 	}
 }

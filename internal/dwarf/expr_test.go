@@ -25,7 +25,7 @@ func TestRegisters(t *testing.T) {
 		{"entry_value(reg5), plus_uconst 20, stack_value",
 			[]byte{opEntryValue, 1, opReg0 + 5, opPlusUconst, 20, opStackValue}, none, none},
 		{"entry_value(breg5 0)", []byte{opEntryValue, 2, 0x75, 0}, none, none},
-		{"entry_value cut off", []byte{opEntryValue, 2, opReg0 + 5}, none, none},
+		{"truncated entry_value", []byte{opEntryValue, 2, opReg0 + 5}, none, none},
 		{"nothing", nil, none, none},
 	} {
 		plain, entry := none, none
@@ -67,8 +67,8 @@ func TestFirstRegisterOfValue(t *testing.T) {
 			[]byte{0x91, 0, piece, 8, opReg0 + 1, opBitPiece, 64, 0}, none, 1},
 		{"addr, deref", []byte{opAddr, 1, 2, 3, 4, 5, 6, 7, 8, 0x06}, none, none},
 		{"implicit_value of a byte that is reg5", []byte{0x9e, 1, opReg0 + 5}, none, none},
-		{"reg5, piece cut off", []byte{opReg0 + 5, piece}, none, none},
-		{"const8u cut off", []byte{0x0e, 1, 2}, none, none},
+		{"reg5, truncated piece", []byte{opReg0 + 5, piece}, none, none},
+		{"truncated const8u", []byte{0x0e, 1, 2}, none, none},
 		{"entry_value longer than the expression", []byte{opEntryValue, 9, opReg0 + 5}, none, none},
 		{"const_type of a byte that is reg5, convert", []byte{0xa4, 1, 1, opReg0 + 5, 0xa8, 1},
 			none, none},

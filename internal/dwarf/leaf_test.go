@@ -123,7 +123,7 @@ func TestNextLeaf(t *testing.T) {
 				// is left to Next.
 				if gcc := target.CC == "gcc"; gcc && !f.only64 && f.name != "DWARF 2" &&
 					plain < 20 {
-					t.Errorf("only %d plain parts", plain)
+					t.Errorf("only %d leaves", plain)
 				}
 			})
 		}
@@ -159,7 +159,7 @@ func TestSkipTree(t *testing.T) {
 			t.Errorf("%s:\ngot:  %+v\nwant: %+v", source, got, want)
 		}
 		if !slices.ContainsFunc(dies, func(s seen) bool { return slices.Contains(passed, s.tag) }) {
-			t.Errorf("%s: nothing was there to be passed over", source)
+			t.Errorf("%s: no DIEs to skip", source)
 		}
 	}
 }

@@ -76,7 +76,7 @@ func TestParameterRegister(t *testing.T) {
 					t.Errorf("%d parameters with a location, want 9", seen)
 				}
 				if lists == 0 && d.Image.Machine != elf.EM_386 {
-					t.Error("no location list: it was not tested")
+					t.Error("no location list: nothing tested")
 				}
 			})
 		}
@@ -114,19 +114,19 @@ func TestFirstRegister(t *testing.T) {
 		{"long regx", [][]byte{{opRegx, 0x80, 1}}, 128},
 		{"regx without a number", [][]byte{{opRegx}}, NoRegister},
 		{"regx beyond all registers", [][]byte{{opRegx, 0x80, 0x80, 4}}, NoRegister},
-		{"regx with more behind", [][]byte{{opRegx, 5, stackValue}}, NoRegister},
+		{"regx and another operation", [][]byte{{opRegx, 5, stackValue}}, NoRegister},
 		{"stack", [][]byte{{fbreg, 0}}, NoRegister},
 		{"stack, then a register", [][]byte{{fbreg, 0}, {rbx}}, NoRegister},
 		{"nothing", [][]byte{{}}, NoRegister},
-		{"nothing, then a register", [][]byte{{}, {rbx}}, NoRegister},
-		{"a part of a register", [][]byte{{rdi, 0x93, 4}}, NoRegister}, // DW_OP_piece
+		{"no value, then a register", [][]byte{{}, {rbx}}, NoRegister},
+		{"a piece of a register", [][]byte{{rdi, 0x93, 4}}, NoRegister}, // DW_OP_piece
 		{"value on entry", [][]byte{entry}, 5},
 		{"value on entry, GNU's", [][]byte{{opGNUEntryVal, 1, rdi, stackValue}}, 5},
 		{"value on entry of a numbered register", [][]byte{{opEntryValue, 2, opRegx, 5}}, 5},
 		{"register, then its value on entry", [][]byte{{rbx}, entry}, 3},
 		{"constant, then the value on entry", [][]byte{{lit0, stackValue}, {rbx}, entry}, 5},
 		{"value on entry of an expression", [][]byte{{opEntryValue, 2, fbreg, 0}}, NoRegister},
-		{"value on entry that is cut off", [][]byte{{opEntryValue, 9, rdi}}, NoRegister},
+		{"truncated value on entry", [][]byte{{opEntryValue, 9, rdi}}, NoRegister},
 		{"value on entry without a size", [][]byte{{opEntryValue}}, NoRegister},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -293,10 +293,11 @@ func TestVarAddrHandWritten(t *testing.T) {
 		{"indexed address, GNU's", []byte{opGNUAddrIndex, 1}, at},
 		{"indexed address and a constant", []byte{opAddrx, 1, opPlusUconst, 4}, at + 4},
 		{"index beyond the table", []byte{opAddrx, 2}, 0},
-		{"index that wraps", []byte{opAddrx, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f},
+		{"index that overflows",
+			[]byte{opAddrx, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f},
 			0},
 		{"no index", []byte{opAddrx}, 0},
-		{"half an address", []byte{opAddr, 0, 0, 0, 0}, 0},
+		{"truncated address", []byte{opAddr, 0, 0, 0, 0}, 0},
 		// DW_OP_stack_value
 		{"address and something else", slices.Concat([]byte{opAddr}, address, []byte{0x9f}), 0},
 		{"address and a constant and something else",
@@ -337,12 +338,12 @@ func TestLongLocationLists(t *testing.T) {
 			return true
 		})
 	if n != maxLocations {
-		t.Errorf("%d locations are looked at, not %d", n, maxLocations)
+		t.Errorf("%d locations visited, want %d", n, maxLocations)
 	}
 	b = &builder{loclists: append([]byte{5, 0x80, 0x10}, make([]byte, 2048)...)} // 2048 bytes long
 	b.data().eachExpr(&Unit{Version: 5, AddrSize: 8, offSize: 4}, Location{ClassSecOffset, 0},
 		func(expr []byte) bool {
-			t.Errorf("an expression of %d bytes is looked at", len(expr))
+			t.Errorf("an expression of %d bytes is visited", len(expr))
 			return true
 		})
 }

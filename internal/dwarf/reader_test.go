@@ -195,7 +195,7 @@ func compareWalks(t *testing.T, path string, wanted Wanted) {
 		t.Errorf("DIE at offset %#x is missing", e.Offset)
 	}
 	if dies < 10 {
-		t.Errorf("%d DIEs: nothing was tested", dies)
+		t.Errorf("%d DIEs: nothing tested", dies)
 	}
 }
 
@@ -392,41 +392,41 @@ func TestMalformed(t *testing.T) {
 	}{
 		{"a unit with a type",
 			(&builder{abbrev: nameIn(formString)}).unit5(1, 2, 'i', 'n', 't', 0, 4, 0), ""},
-		{"children that nothing closes",
+		{"unterminated children",
 			(&builder{abbrev: nameIn(formString)}).unit5(1, 2, 'i', 'n', 't', 0, 4), ""},
 		{"padding after the unit's own DIE",
 			(&builder{abbrev: nameIn(formString)}).unit5(1, 0, 0, 0, 77, 78), ""},
 		{"padding between units", &builder{info: make([]byte, 16)}, ""},
 		{"indirect", (&builder{abbrev: nameIn(formIndirect)}).unit5(1, 2, formString, 'x', 0, 4, 0),
 			""},
-		{"base of strings that is itself a string by index",
+		{"string offsets base after an indexed string",
 			(&builder{abbrev: []byte{1, byte(TagCompileUnit), 0, 0x72, formStrx, 0, 0, 0},
 				str: make([]byte, 16), strOffsets: []byte{0, 0, 0, 0, 0, 0, 0, 0, 8, 0, 0, 0, 4, 0,
 					0,
 					0}}).unit5(1, 1), ""},
-		{"half a length", &builder{info: []byte{1, 2, 3}}, "x.ko: .debug_info: unit at offset " +
+		{"truncated length", &builder{info: []byte{1, 2, 3}}, "x.ko: .debug_info: unit at offset " +
 			"0x0: truncated header"},
 		{"length beyond the section", &builder{info: []byte{9, 0, 0, 0, 5, 0, 1, 8}},
 			"x.ko: .debug_info: unit at offset 0x0: 0x9 bytes, but the section ends after 0x4"},
-		{"half a 64-bit length", &builder{info: []byte{0xff, 0xff, 0xff, 0xff, 1, 0, 0, 0}},
+		{"truncated 64-bit length", &builder{info: []byte{0xff, 0xff, 0xff, 0xff, 1, 0, 0, 0}},
 			"x.ko: .debug_info: unit at offset 0x0: truncated header"},
-		{"64-bit length that wraps", &builder{info: bytes.Repeat([]byte{0xff}, 16)},
+		{"64-bit length that overflows", &builder{info: bytes.Repeat([]byte{0xff}, 16)},
 			"x.ko: .debug_info: unit at offset 0x0: 0xffffffffffffffff bytes, but the " +
 				"section ends after 0x4"},
 		{"version", (&builder{info: []byte{8, 0, 0, 0, 1, 0, 1, 8, 0, 0, 0, 0}}),
 			"x.ko: .debug_info: unit at offset 0x0: DWARF version 1, only 2 to 5 are known"},
 		{"address size", (&builder{info: []byte{8, 0, 0, 0, 5, 0, 1, 2, 0, 0, 0, 0}}),
 			"x.ko: .debug_info: unit at offset 0x0: unsupported address size of 2 bytes"},
-		{"no room for a type unit's header",
+		{"truncated header of a type unit",
 			(&builder{info: []byte{8, 0, 0, 0, 5, 0, 2, 8, 0, 0, 0, 0}}),
 			"x.ko: .debug_info: unit at offset 0x0: truncated header"},
 		{"no abbreviations", (&builder{}).unit5(1), ".debug_info: unit at offset 0x0: " +
 			".debug_abbrev: table at offset 0x0 of 0x0 bytes"},
-		{"half an abbreviation", (&builder{abbrev: nameIn(formString)[:9]}).unit5(1),
+		{"truncated abbreviation", (&builder{abbrev: nameIn(formString)[:9]}).unit5(1),
 			".debug_info: unit at offset 0x0: .debug_abbrev: truncated table at offset 0x9"},
-		{"abbreviation that does not exist", (&builder{abbrev: nameIn(formString)}).unit5(1, 3),
+		{"undefined abbreviation", (&builder{abbrev: nameIn(formString)}).unit5(1, 3),
 			".debug_info: DIE at offset 0xd: abbreviation 3 does not exist"},
-		{"form that does not exist", (&builder{abbrev: nameIn(0x7e)}).unit5(1, 2, 0, 0),
+		{"unknown form", (&builder{abbrev: nameIn(0x7e)}).unit5(1, 2, 0, 0),
 			".debug_info: DIE at offset 0xd: truncated, or unknown form 0x7e"},
 		{"form that is too large", (&builder{abbrev: nameIn(0xff, 0xff, 0x03)}).unit5(1, 2, 0, 0),
 			".debug_info: unit at offset 0x0: .debug_abbrev: unknown form 0xffff at offset 0xc"},
@@ -434,14 +434,15 @@ func TestMalformed(t *testing.T) {
 			(&builder{abbrev: nameIn(formIndirect)}).unit5(1, 2, formIndirect, formString, 'x', 0,
 				4, 0),
 			".debug_info: DIE at offset 0xd: truncated, or unknown form 0x16"},
-		{"string without an end", (&builder{abbrev: nameIn(formString)}).unit5(1, 2, 'i', 'n', 't'),
+		{"unterminated string", (&builder{abbrev: nameIn(formString)}).unit5(1, 2, 'i', 'n', 't'),
 			".debug_info: DIE at offset 0xd: truncated, or unknown form 0x8"},
-		{"half a DIE", (&builder{abbrev: nameIn(formStrp), str: []byte("int\x00")}).unit5(1, 2, 0,
+		{"truncated DIE", (&builder{abbrev: nameIn(formStrp), str: []byte("int\x00")}).unit5(1, 2,
+			0,
 			0),
 			".debug_info: DIE at offset 0xd: truncated, or unknown form 0xe"},
 		{"DIE without its last byte", (&builder{abbrev: nameIn(formString)}).unit5(1, 2, 'x', 0),
 			".debug_info: DIE at offset 0xd: truncated, or unknown form 0xb"},
-		{"half an abbreviation code", (&builder{abbrev: nameIn(formString)}).unit5(1, 0x80),
+		{"truncated abbreviation code", (&builder{abbrev: nameIn(formString)}).unit5(1, 0x80),
 			".debug_info: DIE at offset 0xd: truncated"},
 		{"string beyond its section",
 			(&builder{abbrev: nameIn(formStrp), str: []byte("int\x00")}).unit5(1, 2, 4, 0, 0, 0, 4,

@@ -47,7 +47,7 @@ func mustAttach(t testing.TB, path, name string, contents []byte) {
 		t.Fatal(err)
 	}
 	if !modTime(t, path).After(longAgo) {
-		t.Errorf("%s has its old time stamp", path)
+		t.Errorf("%s: time stamp not updated", path)
 	}
 }
 
@@ -73,13 +73,13 @@ func attempt(t *testing.T, path string, attach func() error) error {
 		return nil
 	}
 	if !strings.HasPrefix(err.Error(), path+": ") || strings.Contains(err.Error(), "\n") {
-		t.Errorf("not a line that begins with the file's name: %q", err)
+		t.Errorf("error is not a line that starts with the path: %q", err)
 	}
 	if !bytes.Equal(elftest.Read(t, path), original) {
-		t.Errorf("%s has changed, though: %v", path, err)
+		t.Errorf("%s has changed despite the error: %v", path, err)
 	}
 	if !modTime(t, path).Equal(longAgo) {
-		t.Errorf("%s has a new time stamp, though: %v", path, err)
+		t.Errorf("%s has a new time stamp despite the error: %v", path, err)
 	}
 	return err
 }
@@ -113,7 +113,7 @@ func checkSection(t *testing.T, path, name string, contents []byte) {
 			t.Errorf("%s: %+v", name, s.SectionHeader)
 		}
 		if data, err := s.Data(); err != nil || !bytes.Equal(data, contents) {
-			t.Errorf("%s: other contents (%v)", name, err)
+			t.Errorf("%s: wrong contents (%v)", name, err)
 		}
 	}
 	if n != 1 {
@@ -144,7 +144,7 @@ func TestAttach(t *testing.T) {
 			copy(after[shoff:shoff+size], original[shoff:])
 			copy(after[shnum:shnum+2], original[shnum:])
 			if !bytes.Equal(after, original) {
-				t.Error("more has changed than e_shoff and e_shnum")
+				t.Error("changes other than e_shoff and e_shnum")
 			}
 
 			f, err := elf.Open(path)
@@ -191,11 +191,12 @@ func TestAttachAgain(t *testing.T) {
 					mustAttach(t, path, ".BTF", final)
 					checkSection(t, path, ".BTF", final)
 					if !bytes.Equal(elftest.Read(t, path), want) {
-						t.Errorf("%d bytes after %d: other than at once", len(final), len(first))
+						t.Errorf("%d bytes after %d: differs from a first Attach",
+							len(final), len(first))
 					}
 					mustAttach(t, path, ".BTF", final)
 					if !bytes.Equal(elftest.Read(t, path), want) {
-						t.Errorf("%d bytes again after %d: other than at once",
+						t.Errorf("%d bytes again after %d: differs from a first Attach",
 							len(final), len(first))
 					}
 				}
@@ -220,7 +221,7 @@ func TestAttachAfterKill(t *testing.T) {
 			path := writeFile(t, slices.Concat(original, tail[:n]))
 			mustAttach(t, path, ".BTF", contents)
 			if got := elftest.Read(t, path); !bytes.Equal(got, want) {
-				t.Fatalf("%s: %d bytes of %d had been written: other file",
+				t.Fatalf("%s: killed after %d of %d bytes: wrong result",
 					target.Name, n, len(tail))
 			}
 		}
@@ -255,10 +256,10 @@ func TestAttachConcurrent(t *testing.T) {
 	}
 	if err := second.Attach(NewSection{Name: ".BTF", Contents: contents(1)}); err == nil ||
 		!strings.Contains(err.Error(), "changed while it was being") {
-		t.Errorf("who comes too late: %v", err)
+		t.Errorf("second Attach: %v", err)
 	}
 	if !bytes.Equal(elftest.Read(t, path), want[0]) {
-		t.Error("who comes too late has changed the file")
+		t.Error("the second Attach has changed the file")
 	}
 	for range 20 {
 		var errs [len(want)]error
@@ -278,7 +279,7 @@ func TestAttachConcurrent(t *testing.T) {
 		got := elftest.Read(t, path)
 		if won == 0 || !slices.ContainsFunc(want[:],
 			func(w []byte) bool { return bytes.Equal(got, w) }) {
-			t.Fatalf("%d won, and the file is none of theirs", won)
+			t.Fatalf("%d succeeded, but the file is none of their results", won)
 		}
 	}
 }
@@ -296,10 +297,10 @@ func TestAttachOverForeign(t *testing.T) {
 	mustAttach(t, path, ".BTF", []byte("something else"))
 	mustAttach(t, path, ".BTF", want)
 	if !bytes.Equal(elftest.Read(t, path), once) {
-		t.Error("other bytes than at once")
+		t.Error("differs from a first Attach")
 	}
 	if !bytes.Equal(elftest.Read(t, path)[64:len(original)], original[64:]) {
-		t.Error("the foreign section was written over")
+		t.Error("the foreign section was overwritten")
 	}
 	elftest.Run(t, "", "objcopy", "--update-section", ".BTF="+foreign, path)
 	checkSection(t, path, ".BTF", elftest.Read(t, foreign))
@@ -321,7 +322,7 @@ func TestAttachSeveral(t *testing.T) {
 		}
 	}
 	split, base := NewSection{Name: ".BTF", Contents: []byte("split")},
-		NewSection{Name: ".BTF.base", Contents: []byte("base of it")}
+		NewSection{Name: ".BTF.base", Contents: []byte("its base")}
 	noBase := NewSection{Name: ".BTF.base", Remove: true}
 	for _, foreign := range []bool{false, true} {
 		path := elftest.Object(t, elftest.GCC, "ring.c")
@@ -336,7 +337,7 @@ func TestAttachSeveral(t *testing.T) {
 		both := elftest.Read(t, path)
 		attach(path, split, base)
 		if !bytes.Equal(elftest.Read(t, path), both) {
-			t.Errorf("foreign %v: attaching the same again made a difference", foreign)
+			t.Errorf("foreign %v: attaching the same contents again changed the file", foreign)
 		}
 		attach(path, split, noBase)
 		checkSection(t, path, ".BTF", split.Contents)
@@ -351,7 +352,7 @@ func TestAttachSeveral(t *testing.T) {
 		elftest.Run(t, "", "readelf", "-SW", path)
 		attach(path, split, base)
 		if !bytes.Equal(elftest.Read(t, path), both) {
-			t.Errorf("foreign %v: other bytes than at once", foreign)
+			t.Errorf("foreign %v: differs from a first Attach", foreign)
 		}
 	}
 }
@@ -378,18 +379,18 @@ func TestAttachThenTools(t *testing.T) {
 		if s := f.Section(".BTF"); s == nil {
 			t.Errorf("%v: no .BTF", args)
 		} else if data, err := s.Data(); err != nil || !bytes.Equal(data, contents) {
-			t.Errorf("%v: other contents (%v)", args, err)
+			t.Errorf("%v: wrong contents (%v)", args, err)
 		}
 		f.Close()
 	}
 	elftest.Run(t, dir, "objcopy", "--dump-section", ".BTF=out.btf", "x.o", "ignored.o")
 	if !bytes.Equal(elftest.Read(t, filepath.Join(dir, "out.btf")), contents) {
-		t.Error("objcopy --dump-section: other contents")
+		t.Error("objcopy --dump-section: wrong contents")
 	}
 	elftest.Run(t, dir, "objcopy", "--remove-section=.BTF", "x.o", "removed.o")
 	removed := filepath.Join(dir, "removed.o")
 	if open(t, removed).Section(".BTF") != nil {
-		t.Error("objcopy --remove-section left it there")
+		t.Error("objcopy --remove-section had no effect")
 	}
 	mustAttach(t, removed, ".BTF", contents)
 	checkSection(t, removed, ".BTF", contents)
@@ -493,7 +494,7 @@ func TestAttachRefused(t *testing.T) {
 			}
 		})
 	}
-	t.Run("changed meanwhile", func(t *testing.T) {
+	t.Run("changed in between", func(t *testing.T) {
 		path := writeFile(t, object)
 		img := open(t, path)
 		if err := os.WriteFile(path, append(bytes.Clone(object), 0), 0o644); err != nil {
@@ -564,7 +565,7 @@ var attachCases = []struct {
 // A failed write, wherever it happens, leaves the file unchanged.
 func TestAttachFileTooLarge(t *testing.T) {
 	if testing.CoverMode() != "" {
-		t.Skip("the limit would hit the file with what was covered, too")
+		t.Skip("the limit also hits the coverage file")
 	}
 	object := elftest.Read(t, elftest.Object(t, elftest.GCC, "ring.c"))
 	for _, test := range attachCases {
@@ -590,7 +591,7 @@ func TestAttachFileTooLarge(t *testing.T) {
 			}
 			checkSection(t, path, ".BTF", test.then)
 			if refused < 5 {
-				t.Errorf("refused %d times only", refused)
+				t.Errorf("only %d errors", refused)
 			}
 		})
 	}

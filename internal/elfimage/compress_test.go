@@ -23,7 +23,7 @@ func TestInflate(t *testing.T) {
 			path := elftest.Object(t, target, "ring.c", "-gz=zlib")
 			img := open(t, path)
 			if s := img.Section(".debug_info"); s == nil || s.Flags&elf.SHF_COMPRESSED == 0 {
-				t.Fatal("not compressed: nothing would be tested")
+				t.Fatal("not compressed: nothing to test")
 			}
 			f, err := elf.Open(path)
 			if err != nil {
@@ -98,7 +98,7 @@ func TestInflateByHand(t *testing.T) {
 		{"unknown", 7, n, z.Bytes(), "unknown compression 7"},
 		{"larger than the limit", elf.COMPRESS_ZLIB, 1 << 60, z.Bytes(),
 			"claims 1152921504606846976 bytes when decompressed, more than the limit of 8589934592"},
-		{"more than so few bytes can hold", elf.COMPRESS_ZSTD, 1 << 20,
+		{"impossible ratio", elf.COMPRESS_ZSTD, 1 << 20,
 			forms[elf.COMPRESS_ZSTD][:20], "claims 1048576 bytes when decompressed, from 44"},
 		{"too few bytes", elf.COMPRESS_ZLIB, n + 1, z.Bytes(),
 			"decompresses to 28000 bytes, expected 28001"},

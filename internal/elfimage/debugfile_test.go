@@ -41,7 +41,8 @@ func TestDebugFile(t *testing.T) {
 			want := buildID.FindStringSubmatch(elftest.Run(t, dir, "readelf", "-n", "x.ko"))
 			if want == nil || hex.EncodeToString(module.BuildID()) != want[1] ||
 				!bytes.Equal(debug.BuildID(), module.BuildID()) {
-				t.Errorf("build IDs %x and %x, readelf says %q", module.BuildID(), debug.BuildID(),
+				t.Errorf("build IDs %x and %x, readelf prints %q",
+					module.BuildID(), debug.BuildID(),
 					want)
 			}
 			if name, _, ok := module.DebugLink(); !ok || name != "x.debug" {
@@ -75,9 +76,9 @@ func TestOtherDebugFile(t *testing.T) {
 			"01020304: use the file of the same build"},
 		{"checksum", bare + "/x.ko", bare + "/whole.ko", "its checksum is C, that of " +
 			".gnu_debuglink in M C: use the file of the same build"},
-		{"a build ID in one alone", bare + "/x.ko", first + "/x.debug",
+		{"a build ID in one file only", bare + "/x.ko", first + "/x.debug",
 			"its checksum is C, that of .gnu_debuglink in M C: use the file of the same build"},
-		{"nothing to go by", bare + "/unlinked.ko", bare + "/x.debug",
+		{"no build ID and no link", bare + "/unlinked.ko", bare + "/x.debug",
 			"cannot verify that it belongs to M: no build IDs in both, and no .gnu_debuglink " +
 				"(objcopy --add-gnu-debuglink adds one)"},
 		{"machine", first + "/x.ko", other + "/x.debug", "built for EM_386, 32 bits, not for " +
@@ -86,7 +87,7 @@ func TestOtherDebugFile(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			err := open(t, test.module).CheckDebugFile(open(t, test.debug))
 			if err == nil {
-				t.Fatal("taken")
+				t.Fatal("no error")
 			}
 			got := strings.ReplaceAll(err.Error(), test.module, "M")
 			if strings.Contains(test.want, "is C,") {
@@ -114,7 +115,7 @@ func TestDamagedNote(t *testing.T) {
 			id := img.BuildID()
 			if _, _, link := img.DebugLink(); name == ".gnu_debuglink" && link ||
 				name != ".gnu_debuglink" && id != nil {
-				t.Errorf("%s of %d bytes is taken", name, size)
+				t.Errorf("no error for %s of %d bytes", name, size)
 			}
 		}
 		for i := range 12 {

@@ -151,11 +151,11 @@ func (img *Image) cut(s *Section) ([]byte, error) {
 	align := uint64(8)
 	for i := range img.Sections {
 		o := &img.Sections[i]
-		taken := o.Size
+		used := o.Size
 		if o.Type == elf.SHT_NOBITS || o.Type == elf.SHT_NULL {
-			taken = 0
+			used = 0
 		}
-		if o.Index != s.Index && taken > 0 && o.Offset < end && o.Offset+taken > begin {
+		if o.Index != s.Index && used > 0 && o.Offset < end && o.Offset+used > begin {
 			return nil, fmt.Errorf("%s: sections %s and %s share bytes: cannot remove one",
 				img.Path, s.Name, o.Name)
 		}

@@ -48,7 +48,7 @@ func TestDetachRestoresOriginal(t *testing.T) {
 				t.Error("not the original bytes")
 			}
 			if removed, err := detach(path, ".BTF", ".BTF.base"); removed || err != nil {
-				t.Errorf("once more: %v, %v", removed, err)
+				t.Errorf("second Detach: %v, %v", removed, err)
 			}
 		})
 	}

@@ -128,10 +128,10 @@ func FuzzRead(f *testing.F) {
 			}
 			if half := len(all.Data) / 2; half != len(r.Data) ||
 				!bytes.Equal(all.Data[:half], all.Data[half:]) {
-				t.Errorf("section %d twice: %d bytes, not %d", i, 2*half, 2*len(r.Data))
+				t.Errorf("section %d twice: %d bytes, want %d", i, 2*half, 2*len(r.Data))
 			}
 			if !r.lazy && !bytes.Equal(all.Data[:len(r.Data)], r.Data) {
-				t.Errorf("section %d: other bytes where there are two", i)
+				t.Errorf("section %d: different bytes as one of two", i)
 			}
 		}
 	})
@@ -156,7 +156,7 @@ func FuzzAttach(f *testing.F) {
 		}
 		if err := img.Attach(NewSection{Name: ".BTF", Contents: types}); err != nil {
 			if !bytes.Equal(elftest.Read(t, path), data) {
-				t.Errorf("changed, though: %v", err)
+				t.Errorf("changed despite the error: %v", err)
 			}
 			return
 		}
@@ -175,7 +175,7 @@ func FuzzAttach(f *testing.F) {
 		once := elftest.Read(t, path)
 		if err := img.Attach(NewSection{Name: ".BTF", Contents: types}); err != nil ||
 			!bytes.Equal(elftest.Read(t, path), once) {
-			t.Errorf("again: other bytes (%v)", err)
+			t.Errorf("second Attach differs (%v)", err)
 		}
 	})
 }

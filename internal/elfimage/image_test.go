@@ -76,7 +76,7 @@ func compareImages(t *testing.T, img *Image, f *elf.File) {
 			t.Error(err)
 		}
 		if wantData, err := want.Data(); err != nil || !bytes.Equal(data, wantData) {
-			t.Errorf("section %d %s: other contents (%v)", i, got.Name, err)
+			t.Errorf("section %d %s: wrong contents (%v)", i, got.Name, err)
 		}
 	}
 	syms, err := img.SymbolTable()

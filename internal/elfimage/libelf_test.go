@@ -55,16 +55,16 @@ func TestLibelf(t *testing.T) {
 		steps func(path string)
 	}{
 		{"attached", func(path string) { mustAttach(t, path, ".BTF", []byte("ours")) }},
-		{"a foreign one removed", func(path string) {
+		{"foreign removed", func(path string) {
 			elftest.Run(t, "", "objcopy", "--add-section", ".BTF="+foreign, path)
 			mustDetach(t, path, ".BTF")
 		}},
-		{"a foreign one removed and ours attached", func(path string) {
+		{"foreign removed, ours attached", func(path string) {
 			elftest.Run(t, "", "objcopy", "--add-section", ".BTF="+foreign, path)
 			mustDetach(t, path, ".BTF")
 			mustAttach(t, path, ".BTF", []byte("ours"))
 		}},
-		{"attached without what a foreign one had", func(path string) {
+		{"attached after removing a foreign one", func(path string) {
 			elftest.Run(t, "", "objcopy", "--add-section", ".BTF.base="+foreign, path)
 			img, err := Open(path)
 			if err != nil {
@@ -84,7 +84,7 @@ func TestLibelf(t *testing.T) {
 		after := sectionContents(t, path)
 		for name, contents := range original {
 			if !bytes.Equal(after[name], contents) {
-				t.Errorf("%s: %s is not as it was", test.name, name)
+				t.Errorf("%s: %s has changed", test.name, name)
 			}
 		}
 	}

@@ -53,7 +53,7 @@ func TestRelocate(t *testing.T) {
 					}
 				}
 				if relocated < 3 {
-					t.Errorf("%d sections with relocations: nothing was tested", relocated)
+					t.Errorf("%d sections with relocations: nothing tested", relocated)
 				}
 			})
 		}
@@ -206,14 +206,14 @@ func TestOddRelocations(t *testing.T) {
 			t.Fatal(err)
 		}
 		if r.lazy || !bytes.Equal(r.Data, want) {
-			t.Error("other values than in order")
+			t.Error("values differ from sequential reads")
 		}
 		c := r.Cursor(0)
 		if c.Value(6, 77) != 77 {
-			t.Error("a cursor changes what is relocated already")
+			t.Error("a cursor changes a value that is already relocated")
 		}
 	})
-	t.Run("symbol that does not exist", func(t *testing.T) {
+	t.Run("symbol out of range", func(t *testing.T) {
 		r, err := change(func(_, rela []byte) { binary.LittleEndian.PutUint32(rela[12:], 1<<30) })
 		if err != nil {
 			t.Fatal(err)
@@ -252,10 +252,10 @@ func TestOddRelocations(t *testing.T) {
 		}
 		c := r.Cursor(3)
 		if c.Value(3, 9) != 9 {
-			t.Error("a value where nothing is")
+			t.Error("a value without a relocation")
 		}
 		if _, _, ok := r.Symbol(3); ok {
-			t.Error("a symbol where nothing is")
+			t.Error("a symbol without a relocation")
 		}
 	})
 }
@@ -269,7 +269,7 @@ func TestSortedRela(t *testing.T) {
 			binary.LittleEndian.PutUint64(raw[i*relaSize:], uint64(i+1))
 		}
 		if !sortedRela(raw) {
-			t.Errorf("%d entries in order are not", n)
+			t.Errorf("%d sorted entries reported as unsorted", n)
 		}
 		for _, at := range []int{1, n/2 - 1, n / 2, n/2 + 1, n - 1} {
 			if at < 1 || at >= n {
@@ -277,7 +277,7 @@ func TestSortedRela(t *testing.T) {
 			}
 			binary.LittleEndian.PutUint64(raw[at*relaSize:], 0)
 			if sortedRela(raw) {
-				t.Errorf("%d entries with number %d out of order are in order", n, at)
+				t.Errorf("%d entries, unsorted at %d, reported as sorted", n, at)
 			}
 			binary.LittleEndian.PutUint64(raw[at*relaSize:], uint64(at+1))
 		}

@@ -67,20 +67,20 @@ func TestAttachDropSignature(t *testing.T) {
 					if err := attempt(t, path,
 						func() error { return attach(path, ".BTF", contents) }); !errors.Is(err,
 						errSigned) {
-						t.Fatalf("without being told: %v", err)
+						t.Fatalf("without DropSignature: %v", err)
 					}
 					if err := attachUnsigned(path, ".BTF", contents); err != nil {
 						t.Fatal(err)
 					}
 					if !bytes.Equal(elftest.Read(t, path), want) {
-						t.Errorf("signature of %d bytes: other than without one", size)
+						t.Errorf("signature of %d bytes: differs from the unsigned file", size)
 					}
 				}
 			}
 			path = writeFile(t, object)
 			if err := attachUnsigned(path, ".BTF", contents); err != nil ||
 				!bytes.Equal(elftest.Read(t, path), want) {
-				t.Errorf("without a signature: %v, or another file", err)
+				t.Errorf("without a signature: %v, or the file differs", err)
 			}
 		})
 	}
@@ -106,7 +106,7 @@ func TestSignedAfterKill(t *testing.T) {
 		}
 		if err := attachUnsigned(path, ".BTF", contents); err != nil ||
 			!bytes.Equal(elftest.Read(t, path), want) {
-			t.Errorf("%d bytes left: %v, or another file", len(left), err)
+			t.Errorf("%d bytes left: %v, or the file differs", len(left), err)
 		}
 		path = writeFile(t, killed)
 		if removed, err := detach(path, ".BTF"); err != nil || removed ||
@@ -118,7 +118,7 @@ func TestSignedAfterKill(t *testing.T) {
 	// The magic text followed by other bytes is not a signature.
 	path = writeFile(t, slices.Concat(signed, []byte("not by us")))
 	if open(t, path).Signed() {
-		t.Error("signed, with other bytes behind the signature")
+		t.Error("signed, with other bytes after the magic text")
 	}
 }
 
@@ -198,7 +198,7 @@ func TestDetachSigned(t *testing.T) {
 		path = writeFile(t, killed)
 		if _, err := detachUnsigned(path, ".BTF"); err != nil ||
 			!bytes.Equal(elftest.Read(t, path), plain) {
-			t.Errorf("%v, or other bytes than before", err)
+			t.Errorf("%v, or the bytes have changed", err)
 		}
 	})
 }

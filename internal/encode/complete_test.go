@@ -39,7 +39,7 @@ func TestModuleCompletesDeclaration(t *testing.T) {
 	}
 	if slices.ContainsFunc(got,
 		func(s string) bool { return strings.HasPrefix(s, "struct user") }) {
-		t.Errorf("what the base has is said again:\n%s", strings.Join(got, "\n"))
+		t.Errorf("duplicates of base types:\n%s", strings.Join(got, "\n"))
 	}
 	result, err := btfdiff.Compare(rawBase, raw, raw)
 	if err != nil {

@@ -76,7 +76,7 @@ func TestDebugFile(t *testing.T) {
 					t.Fatal(err)
 				}
 				if !bytes.Equal(got, want) {
-					t.Errorf("variables %d: other than of the whole module", variables)
+					t.Errorf("variables %d: differs from the original module", variables)
 				}
 				all := strings.Join(list(t, got, nil), "\n")
 				if !strings.Contains(all, "* a) tags=bpf_kfunc,bpf_fastcall\n") {

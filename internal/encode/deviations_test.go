@@ -37,7 +37,7 @@ func TestVariablesAfterDebugSections(t *testing.T) {
 	}
 	defer img.Close()
 	if img.Section(".debug_info").Index > img.Section(".data..percpu").Index {
-		t.Fatal("the linker did not put the variables behind the debugging sections")
+		t.Fatal("the linker did not put the variables after the debugging sections")
 	}
 	raw, err := File(img, NoBase(), Options{Dialect: btf.Modern})
 	if err != nil {

@@ -24,7 +24,7 @@ func TestFunctions(t *testing.T) {
 		units []string
 		want  []string
 	}{
-		{"global and static, in the order of their names",
+		{"global and static, sorted by name",
 			[]string{"__attribute__((noinline, noclone)) static int b(int y) { return y * y; } " +
 				"int a(int x) { return b(x) + 1; }"},
 			[]string{"func a int(int x)", "func b int(int y)"}},
@@ -34,12 +34,12 @@ func TestFunctions(t *testing.T) {
 			[]string{"static inline int gone(int y) { return y + 1; } int a(int x) " +
 				"{ return gone(x); }"},
 			[]string{"func a int(int x)"}},
-		{"inlined here, a function there",
+		{"inlined in one unit only",
 			[]string{"static inline int both(int y) { return y + 1; } int a(int x) " +
 				"{ return both(x); }",
 				"int both(int z) { return z + 1; }"}, []string{"func a int(int x)",
 				"func both int(int y)"}},
-		{"further parameters", []string{"int print(const char *format, ...) { return *format; }"},
+		{"variable arguments", []string{"int print(const char *format, ...) { return *format; }"},
 			[]string{"func print int(const char* format, ...)"}},
 		{"a parameter without a name", []string{"int f(int) { return 1; }"}, nil},
 		{"one name, two prototypes",
@@ -49,14 +49,14 @@ func TestFunctions(t *testing.T) {
 			[]string{"__attribute__((used)) static int init(int x) { return x; }",
 				"__attribute__((used)) static int init(int y) { return y; }"},
 			[]string{"func init int(int x)"}},
-		{"one name, other numbers of parameters",
+		{"one name, different numbers of parameters",
 			[]string{"__attribute__((used)) static int init(int x) { return x; }",
 				"__attribute__((used)) static int init(void) { return 1; }"}, nil},
 		{"const on one side only",
 			[]string{"__attribute__((used)) static int init(const char *x) { return *x; }",
 				"__attribute__((used)) static int init(char *y) { return *y; }"},
 			[]string{"func init int(const char* x)"}},
-		{"structs count by name",
+		{"structs compare by name",
 			[]string{"struct s { int x; }; __attribute__((used)) static int init(struct s " +
 				"*s) { return s->x; }",
 				"struct s { long x; }; __attribute__((used)) static int init(struct s " +
@@ -104,7 +104,7 @@ func TestRules(t *testing.T) {
 		{"a union in two registers",
 			`union u { long a[2]; int b; }; int f(int x, union u u, int y) { return x + u.b + y; }`,
 			[]string{}, []string{"func f int(int x, u u, int y)"}},
-		{"a number of two registers", `int f(__int128 x, int y) { return x + y; }`,
+		{"an integer of two registers", `int f(__int128 x, int y) { return x + y; }`,
 			nil, []string{"func f int(__int128 x, int y)"}},
 		{"a struct on the stack before others",
 			`struct s { long a[3]; }; int f(struct s s, int y) { return s.a[1] + y; }`,
@@ -113,7 +113,7 @@ func TestRules(t *testing.T) {
 		{"a packed struct on the stack", `struct s { char c; int i; } __attribute__((packed));
 			int f(int a, int b, int c, int d, int e, int f, struct s s) { return a + s.i; }`,
 			[]string{"func f int(int a, int b, int c, int d, int e, int f, struct s/5 s)"}, nil},
-		{"a packed struct with nothing out of place on the stack", `struct s { int i; char c[4];
+		{"a packed struct with natural alignment on the stack", `struct s { int i; char c[4];
 		} __attribute__((packed));
 			int f(int a, int b, int c, int d, int e, int f, struct s s) { return a + s.i; }`,
 			[]string{"func f int(int a, int b, int c, int d, int e, int f, struct s/8 s)"},
@@ -129,7 +129,7 @@ func TestRules(t *testing.T) {
 			int g(int x) { return twice(x, x); }`,
 			[]string{"func before int()", "func g int(int x)", "func twice int(int a, int b)"},
 			[]string{"func before int()", "func g int(int x)"}},
-		{"a part only", `static inline int f(int x) { return x; } int g(int x) { return f(x); }
+		{"a split-off part only", `static inline int f(int x) { return x; } int g(int x) { return f(x); }
 			asm(".type f.part.0, @function\nf.part.0: ret\n.type g.cold, @function\ng.cold: ret");`,
 			[]string{"func f int(int x)", "func g int(int x)"}, []string{"func g int(int x)"}},
 	} {
@@ -304,7 +304,8 @@ func TestArenaKfuncs(t *testing.T) {
 		}
 		// kind_flag, which the independent reader does not show
 		if base.Dialect.Attributes != tt.attributes {
-			t.Errorf("attributes %v: as a base it says %v", tt.attributes, base.Dialect.Attributes)
+			t.Errorf("attributes %v: dialect of the result as a base: %v",
+				tt.attributes, base.Dialect.Attributes)
 		}
 	}
 	d := btf.Modern
@@ -314,7 +315,7 @@ func TestArenaKfuncs(t *testing.T) {
 	if _, err := File(gcc.build(t, wrong), NoBase(), Options{Dialect: d}); err == nil ||
 		!strings.HasSuffix(err.Error(),
 			": kfunc get: parameter 2 is marked as a pointer into an arena, but is not a pointer") {
-		t.Errorf("a number marked as a pointer: %v", err)
+		t.Errorf("an integer marked as a pointer: %v", err)
 	}
 }
 

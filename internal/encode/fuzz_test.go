@@ -85,7 +85,7 @@ func (j *judge) encode(t *testing.T, file []byte, base *btf.Base, opt Options) [
 	}
 	opt.Threads = 3
 	if again, err := File(img, base, opt); err != nil || !bytes.Equal(again, raw) {
-		t.Errorf("with more threads: other bytes (%v)", err)
+		t.Errorf("output depends on the number of threads (%v)", err)
 	}
 	var whole *btfverify.BTF
 	if base == j.base {
@@ -98,7 +98,7 @@ func (j *judge) encode(t *testing.T, file []byte, base *btf.Base, opt Options) [
 		return nil
 	}
 	if _, problems := btfverify.Verify(raw, whole, j.kernel); len(problems) > 0 {
-		t.Errorf("encoded, but a kernel does not take it: %v", problems[0])
+		t.Errorf("encoded, but a kernel would refuse it: %v", problems[0])
 	}
 	return raw
 }
@@ -245,7 +245,7 @@ func FuzzKfuncs(f *testing.F) {
 		}
 		for name := range kfuncs {
 			if !bytes.Contains(parts[2], []byte(kfuncMemberPrefix+name+"__")) {
-				t.Errorf("kfunc %q, which no symbol names", name)
+				t.Errorf("kfunc %q without a symbol", name)
 			}
 		}
 		opt := Options{Dialect: btf.Modern, Threads: 1}
@@ -258,7 +258,7 @@ func FuzzKfuncs(f *testing.F) {
 			functions := tagged(t, raw, "bpf_kfunc")
 			for _, name := range functions {
 				if _, ok := kfuncs[name]; !ok {
-					t.Errorf("function %s has the tag, and is no kfunc", name)
+					t.Errorf("function %s has the tag, but is not a kfunc", name)
 				}
 			}
 			if len(functions) > len(kfuncs) {

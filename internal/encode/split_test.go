@@ -61,9 +61,10 @@ func TestSplit(t *testing.T) {
 				"ptr struct late/4", "struct late size=4 x@0=int"}},
 		{"a declaration without a definition", []string{"struct never; struct never *p;"},
 			[]string{"fwd struct never", "ptr never"}},
-		{"equal types in several units", []string{"struct one { int x; } a;", "struct one { int x; } b;",
-			"struct one { int x; } c;"}, []string{
-			"struct one size=4 x@0=int"}},
+		{"equal types in several units",
+			[]string{"struct one { int x; } a;", "struct one { int x; } b;",
+				"struct one { int x; } c;"}, []string{
+				"struct one size=4 x@0=int"}},
 		{"definitions of a tag differ between units", []string{
 			"struct p { int x; }; struct q { struct p *p; } a;",
 			"struct p { short x; }; struct q { struct p *p; } a;",
@@ -110,7 +111,7 @@ func TestSplitAgainstItself(t *testing.T) {
 		int entry(struct ops *ops, enum e how) { return ops->on + how; }`)
 	base, raw := encodeBase(t, img, btf.Modern)
 	if got := list(t, encodeSplit(t, img, base), raw); len(got) != 0 {
-		t.Errorf("said again: %q", got)
+		t.Errorf("duplicate types: %q", got)
 	}
 }
 
@@ -132,7 +133,7 @@ func TestThreads(t *testing.T) {
 			t.Fatal(err)
 		}
 		if !bytes.Equal(got, want) {
-			t.Errorf("%d threads give other bytes than one", threads)
+			t.Errorf("the output of %d threads differs from that of one", threads)
 		}
 	}
 }
@@ -180,7 +181,7 @@ func TestReuse(t *testing.T) {
 				}
 				if after, err := File(img, base, opt); err != nil ||
 					!bytes.Equal(after, alone[img]) {
-					t.Errorf("after other files other bytes, or an error: %v", err)
+					t.Errorf("output depends on earlier files (%v)", err)
 				}
 			}
 		}

@@ -29,7 +29,7 @@ func TestTypes(t *testing.T) {
 				"int long long unsigned int size=8 unsigned", "int __int128 size=16 signed"}},
 		{"floats", "float a; double b;",
 			btf.Modern, []string{"float float size=4", "float double size=8"}},
-		{"floats where the base has none", "double b;",
+		{"floats, base without FLOAT", "double b;",
 			btf.Dialect{}, []string{"int double size=8 unsigned"}},
 		{"qualifiers", "volatile int *const p; void *q; const void *r; void f(char " +
 			"*restrict s) { *s = 0; }", btf.Modern, []string{
@@ -44,7 +44,7 @@ func TestTypes(t *testing.T) {
 				"struct  size=4 n@0=int z@32=int[0] flex@32=int[0]",
 				"int long unsigned int size=8 unsigned", "ptr int",
 				"func use int*()", "proto int*()"}},
-		{"nested arrays as the base has them", "int b[2][5];", btf.Dialect{NestedArrays: true},
+		{"nested arrays, base with nested arrays", "int b[2][5];", btf.Dialect{NestedArrays: true},
 			[]string{
 				"int int size=4 signed", "array int[5]", "array int[5][2]",
 				"int long unsigned int size=8 unsigned"}},
@@ -60,7 +60,7 @@ func TestTypes(t *testing.T) {
 			"enum a size=4 signed=true A=0x0 B=0xffffffffffffffff",
 			"enum b size=4 signed=false C=0xffffffff",
 			"enum c size=8 signed=false D=0x10000000000"}},
-		{"enums where the base has no ENUM64", "enum c { D = 1ull << 40, E = 7 } z;",
+		{"enums, base without ENUM64", "enum c { D = 1ull << 40, E = 7 } z;",
 			btf.Dialect{}, []string{
 				"int long unsigned int size=8 unsigned", "enum c size=8 signed=false D=0x0 E=0x7"}},
 		{"anonymous members", "struct s { union { int i; float f; }; struct { char c; } in; } v;",
@@ -75,7 +75,7 @@ func TestTypes(t *testing.T) {
 			"int int size=4 signed", "int char size=1 signed", "const char", "ptr const char",
 			"proto int(const char*, ...)",
 			"ptr fn:int(const char*, ...)", "proto void()", "ptr fn:void()"}},
-		{"a list that leads back to itself", "struct l { struct l *next; } l;",
+		{"a recursive struct", "struct l { struct l *next; } l;",
 			btf.Modern, []string{
 				"struct l size=8 next@0=struct l/8*", "ptr struct l/8"}},
 	} {

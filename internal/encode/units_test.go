@@ -100,7 +100,7 @@ func TestPartialUnits(t *testing.T) {
 	defer img.Close()
 	_, err = File(img, NoBase(), Options{Dialect: btf.Modern})
 	if err == nil || !strings.Contains(err.Error(), "supplementary file") {
-		t.Errorf("a file whose types are in another one: error %v", err)
+		t.Errorf("supplementary file: error %v", err)
 	}
 }
 
@@ -194,7 +194,7 @@ func TestRust(t *testing.T) {
 	}
 	if got := encodeAndList(t, object,
 		Options{Dialect: btf.Modern, Exclude: []Language{Rust}}); len(got) > 0 {
-		t.Errorf("left out, but: %v", got)
+		t.Errorf("left out, but emitted: %v", got)
 	}
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-// Package patherr takes errors of package os apart, for messages that name the file themselves.
+// Package patherr removes the operation and the path from errors of package os, for messages that
+// name the file themselves.
 package patherr
 
 import (

@@ -63,7 +63,7 @@ func TestFile(t *testing.T) {
 	}
 	if st, err := os.Lstat(link); err != nil || st.Mode()&os.ModeSymlink == 0 ||
 		contentsOf(t, path) != "third" {
-		t.Errorf("the link is %v (%v), its target says %q", st.Mode(), err, contentsOf(t, path))
+		t.Errorf("the link is %v (%v), its target has %q", st.Mode(), err, contentsOf(t, path))
 	}
 	alone(t, link)
 }
@@ -82,7 +82,7 @@ func TestFileBesideLink(t *testing.T) {
 		t.Error("no error")
 	}
 	if got := contentsOf(t, victim); got != "untouched" {
-		t.Errorf("the link's target says %q", got)
+		t.Errorf("the link's target has %q", got)
 	}
 }
 
