@@ -161,9 +161,9 @@ out-of-tree: ## build a module with Debian's headers in several ways, and use it
 	scripts/out-of-tree
 
 .PHONY: bench
-bench: ## measure against pahole, side by side; draws docs/bench.svg and growth.svg
+bench: ## measure against pahole, side by side; draws docs/bench.svg
 	scripts/setup fetch
-	scripts/bench --svg docs/bench.svg --growth-svg docs/growth.svg
+	scripts/bench --svg docs/bench.svg
 
 .PHONY: clean
 clean: ## remove what was built here; what was fetched stays in the cache

@@ -22,7 +22,6 @@ type options struct {
 	probe         string
 	every, rounds int
 	svg, only     string
-	growth        string
 }
 
 func main() {
@@ -35,8 +34,7 @@ func main() {
 	pflag.IntVar(&o.every, "every", 10, "take every Nth module where many are encoded")
 	pflag.IntVar(&o.rounds, "rounds", 9, "runs of each, not counting one to warm up; what takes long is run less often")
 	pflag.StringVar(&o.svg, "svg", "", "write a chart of the ratios to this file")
-	pflag.StringVar(&o.growth, "growth-svg", "", "write a chart of the growth to this file")
-	pflag.StringVar(&o.only, "only", "", "only the lines whose name contains this; growth: only how time grows")
+	pflag.StringVar(&o.only, "only", "", "run only the workloads whose name contains this")
 	comparing := pflag.Bool("compare", false, "compare pairs of outputs")
 	pflag.CommandLine.Lookup("compare").Hidden = true
 	pflag.Parse()
@@ -91,34 +89,15 @@ func run(o options) error {
 		fmt.Println(r)
 		results = append(results, r)
 	}
-	withGrowth := strings.Contains("growth", o.only)
-	if results == nil && !withGrowth {
-		return fmt.Errorf("--only %s: there is no such line", o.only)
+	if results == nil {
+		return fmt.Errorf("--only %s: no such workload", o.only)
 	}
-	if results != nil {
-		if err := b.checkIdentity(); err != nil {
-			return err
-		}
-		fmt.Printf("\noutput of %d modules: the same bytes with 1, 2 and 5 threads, and in one process\n", len(b.some))
+	if err := b.checkIdentity(); err != nil {
+		return err
 	}
-	if o.svg != "" {
-		if err := os.WriteFile(o.svg, ratioChart(results), 0o644); err != nil {
-			return err
-		}
-	}
-	if !withGrowth {
+	fmt.Printf("\noutput of %d modules: the same bytes with 1, 2 and 5 threads, and in one process\n", len(b.some))
+	if o.svg == "" {
 		return nil
 	}
-	growths, err := b.growths()
-	if err != nil {
-		return fmt.Errorf("growth: %w", err)
-	}
-	fmt.Printf("\n%-26s %17s %21s   time as a power of that\n", "growth, one thread", "from, to", "us for each")
-	for _, g := range growths {
-		fmt.Println(g.String())
-	}
-	if o.growth == "" {
-		return nil
-	}
-	return os.WriteFile(o.growth, growthChart(growths), 0o644)
+	return os.WriteFile(o.svg, ratioChart(results), 0o644)
 }

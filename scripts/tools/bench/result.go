@@ -95,3 +95,5 @@ func (f figures) String() string {
 }
 
 func ratio[T time.Duration | int64](a, b T) float64 { return float64(a) / float64(max(b, 1)) }
+
+func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
