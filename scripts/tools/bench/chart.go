@@ -9,7 +9,7 @@ import (
 	"math"
 )
 
-// A drawing is a picture for documents, readable on light and on dark ground.
+// A drawing is an SVG image, readable on light and dark backgrounds.
 type drawing struct{ bytes.Buffer }
 
 func newDrawing(width, height int, title string) *drawing {
@@ -41,17 +41,17 @@ func (d *drawing) finish() []byte {
 	return d.Bytes()
 }
 
-// A scale places values between two on a line, by their logarithms.
+// A scale is logarithmic: it maps values from low to high to coordinates.
 type scale struct {
 	low, high float64
-	from, to  float64 // where the line begins and ends
+	from, to  float64 // coordinates
 }
 
 func (s scale) at(value float64) float64 {
 	return s.from + (s.to-s.from)*math.Log(value/s.low)/math.Log(s.high/s.low)
 }
 
-// ratioChart draws the ratios of wall time, and a mark at each target.
+// ratioChart draws the ratio of wall times of each workload, with a mark at its target.
 func ratioChart(results []result) []byte {
 	const left, width, row = 290, 420, 28
 	var shown []result
@@ -62,7 +62,8 @@ func ratioChart(results []result) []byte {
 	}
 	bottom := float64(row*len(shown) + 36)
 	x := scale{1, 100, left, left + width}
-	d := newDrawing(left+width+60, row*len(shown)+60, "Wall time of pahole, by how much btf-ko takes less (red: target)")
+	d := newDrawing(left+width+60, row*len(shown)+60,
+		"Wall time of pahole divided by that of btf-ko (red: target)")
 	for _, tick := range []float64{1, 2, 5, 10, 20, 50, 100} {
 		d.gridLine(x.at(tick), 30, x.at(tick), bottom)
 		d.text(x.at(tick), bottom+16, "middle", fmt.Sprintf("%.0fx", tick))

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// identifier is a program's name as a part of a function's.
+// identifier returns a program's name as part of a function name.
 func identifier(p *program) string { return strings.ReplaceAll(p.name, "-", "_") }
 
 func words(h *help) string {
@@ -26,7 +26,7 @@ func names(p *program) string {
 	return strings.Join(list, " ")
 }
 
-// everyChoice lists the flags of a program and its commands whose values are words.
+// everyChoice returns the flags of a program and its commands whose values are words.
 func everyChoice(p *program) (list []option) {
 	for _, c := range append([]command{{help: p.help}}, p.commands...) {
 		for _, o := range c.flags {
@@ -47,7 +47,8 @@ _%[2]s() {
 	case $prev in
 `, p.name, identifier(p))
 	for _, o := range everyChoice(p) {
-		fmt.Fprintf(&s, "\t--%s) mapfile -t COMPREPLY < <(compgen -W '%s' -- \"$cur\"); return ;;\n", o.long, strings.Join(o.choices(), " "))
+		fmt.Fprintf(&s, "\t--%s) mapfile -t COMPREPLY < <(compgen -W '%s' -- \"$cur\"); return ;;\n",
+			o.long, strings.Join(o.choices(), " "))
 	}
 	s.WriteString("\tesac\n\tcase ${COMP_WORDS[1]} in\n")
 	for _, c := range p.commands {
@@ -68,7 +69,7 @@ complete -o filenames -F _%s %s
 	return s.String()
 }
 
-// quoted puts text into single quotes.
+// quoted returns text in single quotes.
 func quoted(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
 
 func zsh(p *program) string {
@@ -77,7 +78,14 @@ func zsh(p *program) string {
 	for _, c := range p.commands {
 		fmt.Fprintf(&s, "\t%s\n", quoted(c.name+":"+c.summary))
 	}
-	s.WriteString(")\nif (( CURRENT == 2 )) && [[ $words[2] != -* ]]; then\n\t_describe command commands\n\t_files\n\treturn\nfi\ncase $words[2] in\n")
+	s.WriteString(`)
+if (( CURRENT == 2 )) && [[ $words[2] != -* ]]; then
+	_describe command commands
+	_files
+	return
+fi
+case $words[2] in
+`)
 	arguments := func(pattern string, h *help) {
 		fmt.Fprintf(&s, "%s)\n\t_arguments -s", pattern)
 		for _, o := range h.flags {
@@ -91,7 +99,7 @@ func zsh(p *program) string {
 			}
 			fmt.Fprintf(&s, " \\\n\t\t%s", quoted("--"+o.long+"["+usage+"]"+value))
 		}
-		s.WriteString(" \\\n\t\t'--help[say how]' '*:file:_files'\n\t;;\n")
+		s.WriteString(" \\\n\t\t'--help[print help]' '*:file:_files'\n\t;;\n")
 	}
 	for _, c := range p.commands {
 		arguments(c.name, &c.help)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-// Command man makes manual pages and completions of what programs say in --help: there is one source for all of them.
+// Command man generates manual pages and completions from the --help of programs.
 //
 //	man -o DIR PROGRAM...
 //
@@ -50,7 +50,7 @@ func write(dir, path string) error {
 	return nil
 }
 
-// A program is a help, and that of its commands.
+// A program has its help and that of its commands.
 type program struct {
 	name string
 	help
@@ -62,7 +62,7 @@ type command struct {
 	help
 }
 
-// A help is what --help says, taken apart.
+// A help is the parsed output of --help.
 type help struct {
 	synopsis string
 	text     string
@@ -74,10 +74,10 @@ type help struct {
 
 type option struct {
 	short, long, value, usage string
-	optional                  bool // the value
+	optional                  bool // the value is optional
 }
 
-// choices are the words that a value can be.
+// choices returns the words that the value can be, or nil.
 func (o *option) choices() []string {
 	if strings.ToLower(o.value) != o.value || !strings.Contains(o.value, "|") {
 		return nil
@@ -85,14 +85,14 @@ func (o *option) choices() []string {
 	return strings.Split(o.value, "|")
 }
 
-// ask runs a program for its help.
+// ask runs a program with --help and parses the output.
 func ask(path string) (*program, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return nil, err
 	}
 	p := &program{name: filepath.Base(path)}
-	// Where there are more flags than fit a screen, --help-all has them.
+	// With many flags, only --help-all has all of them.
 	text, err := output(path, "--help-all")
 	if err != nil {
 		if text, err = output(path, "--help"); err != nil {
@@ -127,11 +127,11 @@ var (
 	commandLine = regexp.MustCompile(`^  (\w[\w-]*)  +(\S.*)$`)
 )
 
-// parse takes apart what internal/cli has put together: paragraphs between empty lines.
+// parse parses help of package internal/cli: paragraphs between empty lines.
 func parse(text string) (h help, err error) {
 	text, ok := strings.CutPrefix(text, "usage: ")
 	if !ok {
-		return h, fmt.Errorf("does not begin with usage")
+		return h, fmt.Errorf("no usage in the first line")
 	}
 	for i, paragraph := range strings.Split(strings.TrimSpace(text), "\n\n") {
 		lines := strings.Split(paragraph, "\n")
@@ -153,7 +153,9 @@ func parse(text string) (h help, err error) {
 		default:
 			for _, line := range lines {
 				if m := flagLine.FindStringSubmatch(line); m != nil {
-					h.flags = append(h.flags, option{short: m[1], long: m[2], value: m[4] + m[5], usage: m[6], optional: m[4] != ""})
+					h.flags = append(h.flags, option{
+						short: m[1], long: m[2], value: m[4] + m[5], usage: m[6], optional: m[4] != "",
+					})
 				} else if m := commandLine.FindStringSubmatch(line); m != nil {
 					h.commands = append(h.commands, command{name: m[1], summary: m[2]})
 				} else if n := len(h.flags); n > 0 && strings.HasPrefix(line, "        ") {
@@ -165,7 +167,7 @@ func parse(text string) (h help, err error) {
 		}
 	}
 	if h.exit == "" || len(h.examples) == 0 {
-		return h, fmt.Errorf("exit statuses or examples are missing")
+		return h, fmt.Errorf("no exit statuses or no examples")
 	}
 	return h, nil
 }

@@ -15,7 +15,8 @@ import (
 func TestManualPages(t *testing.T) {
 	dir := pages(t)
 	for name, wants := range map[string][]string{
-		"btf-ko":        {"--lang_exclude LIST", "btf-ko dump [--btf_base FILE]", "-v, --verbose", "EXIT STATUS", "btf-ko strip drivers/net/dummy.ko"},
+		"btf-ko": {"--lang_exclude LIST", "btf-ko dump [--btf_base FILE]", "-v, --verbose", "EXIT STATUS",
+			"btf-ko strip drivers/net/dummy.ko"},
 		"kconfig-probe": {"kconfig-probe split-btf", "--numeric", "EXAMPLES", "SEE ALSO"},
 	} {
 		page := filepath.Join(dir, "man", name+".1")
@@ -35,14 +36,15 @@ func TestManualPages(t *testing.T) {
 	}
 }
 
-// What zsh and fish make of theirs.
+// zsh and fish accept their completions.
 func TestOtherCompletions(t *testing.T) {
 	dir := pages(t)
 	for _, name := range []string{"btf-ko", "kconfig-probe"} {
 		run(t, "zsh", "-n", filepath.Join(dir, "zsh", "_"+name))
 		run(t, "fish", "--no-execute", filepath.Join(dir, "fish", name+".fish"))
 	}
-	offered := run(t, "fish", "--no-config", "-c", "source "+filepath.Join(dir, "fish", "btf-ko.fish")+"; complete --do-complete 'btf-ko rep'; complete --do-complete 'btf-ko report --ht'")
+	offered := run(t, "fish", "--no-config", "-c", "source "+filepath.Join(dir, "fish", "btf-ko.fish")+
+		"; complete --do-complete 'btf-ko rep'; complete --do-complete 'btf-ko report --ht'")
 	if !strings.Contains(offered, "report\twhat the BTF of modules takes") || !strings.Contains(offered, "--html") {
 		t.Errorf("fish offers %q", offered)
 	}

@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// pages makes all files of both programs.
+// pages generates all files of both programs.
 func pages(t *testing.T) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
@@ -35,10 +35,11 @@ func run(t *testing.T, name string, args ...string) (out string) {
 	return string(all)
 }
 
-// complete gives what bash offers for the last of some words.
+// complete returns the completions of bash for the last word.
 func complete(t *testing.T, dir string, words ...string) []string {
 	t.Helper()
-	script := `source "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _` + strings.ReplaceAll(words[0], "-", "_") + `; printf '%s\n' "${COMPREPLY[@]}"`
+	script := `source "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _` +
+		strings.ReplaceAll(words[0], "-", "_") + `; printf '%s\n' "${COMPREPLY[@]}"`
 	args := append([]string{"--norc", "-c", script, "bash", filepath.Join(dir, "bash", words[0])}, words...)
 	return strings.Fields(run(t, "bash", args...))
 }
@@ -67,10 +68,11 @@ func TestBashCompletion(t *testing.T) {
 	}
 }
 
-func TestParseRefusesWhatItDoesNotKnow(t *testing.T) {
-	for _, text := range []string{"", "Usage: x\n", "usage: x\ntext\n\nExit status: 0\n", "usage: x\ntext\n\nanything\n\nExit status: 0\n    x\n"} {
+func TestParseUnknownText(t *testing.T) {
+	for _, text := range []string{"", "Usage: x\n", "usage: x\ntext\n\nExit status: 0\n",
+		"usage: x\ntext\n\nanything\n\nExit status: 0\n    x\n"} {
 		if h, err := parse(text); err == nil {
-			t.Errorf("%q was taken for %+v", text, h)
+			t.Errorf("%q: parsed as %+v, want an error", text, h)
 		}
 	}
 }

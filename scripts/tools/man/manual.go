@@ -7,13 +7,13 @@ import (
 	"strings"
 )
 
-// summaries are for apropos and whatis.
+// summaries are the descriptions for apropos and whatis.
 var summaries = map[string]string{
 	"btf-ko":        "encode the type information (BTF) of kernel modules",
-	"kconfig-probe": "decide whether kernel modules can have split BTF, and wire it",
+	"kconfig-probe": "check for split BTF of kernel modules, and patch kernel trees",
 }
 
-// roff protects what troff would take for its own.
+// roff escapes text for troff.
 func roff(text string) string {
 	text = strings.NewReplacer(`\`, `\e`, "-", `\-`).Replace(text)
 	if strings.HasPrefix(text, ".") || strings.HasPrefix(text, "'") {
@@ -22,7 +22,7 @@ func roff(text string) string {
 	return text
 }
 
-// manual writes a page in the man macros.
+// manual returns a manual page with the man macros.
 func manual(p *program) string {
 	var s strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&s, format+"\n", args...) }

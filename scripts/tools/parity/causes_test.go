@@ -216,7 +216,8 @@ func TestLastFunction(t *testing.T) {
 func TestDisputedTags(t *testing.T) {
 	const declared, one, another = "struct chip", "struct chip { int first; }", "struct chip { long second; }"
 	unit := func(function, chip string) string {
-		return chip + "; struct device { struct chip *chip; }; int " + function + "(struct device *d) { return d != 0; }\n"
+		return chip + "; struct device { struct chip *chip; }; " +
+			"int " + function + "(struct device *d) { return d != 0; }\n"
 	}
 	const apart = "struct other { long a; }; int apart(struct other *o) { return o != 0; }"
 	user, first, second := unit("user", declared)+apart, unit("one", one), unit("two", another)
@@ -225,7 +226,8 @@ func TestDisputedTags(t *testing.T) {
 		encoder, oracle []string
 		want            []string
 	}{
-		{"the definition of a declared tag", []string{user, first, second}, []string{user, second, first}, []string{"D3 ×2"}},
+		{"the definition of a declared tag", []string{user, first, second},
+			[]string{user, second, first}, []string{"D3 ×2"}},
 		{"and a struct that does not refer to it", []string{user, first, second},
 			[]string{strings.Replace(user, "long a", "int b", 1), second, first},
 			[]string{"D3 ×2", "-STRUCT other", "-PTR ", "-FUNC_PROTO ", "-FUNC apart",

@@ -82,11 +82,12 @@ func (c *comparison) encodeInPlace(program string, flags []string, path, output 
 	if err := os.Chmod(copied, 0o644); err != nil {
 		return err
 	}
-	if err := encoder.RunInPlace(program, append(flags, "--btf_features=distilled_base"), c.options.base, copied); err != nil {
+	flags = append(flags, "--btf_features=distilled_base")
+	if err := encoder.RunInPlace(program, flags, c.options.base, copied); err != nil {
 		return err
 	}
-	message, err := exec.Command("objcopy", "--only-section=.BTF", "--only-section=.BTF.base", copied, output).CombinedOutput()
-	if err != nil {
+	extract := exec.Command("objcopy", "--only-section=.BTF", "--only-section=.BTF.base", copied, output)
+	if message, err := extract.CombinedOutput(); err != nil {
 		return fmt.Errorf("objcopy: %w: %s", err, message)
 	}
 	return nil

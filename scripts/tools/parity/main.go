@@ -63,7 +63,8 @@ func main() {
 	pflag.Parse()
 	missing := o.base == "" || o.modules == "" || o.oracle == "" || o.encoder == "" || o.cache == ""
 	if missing || o.every < 1 || pflag.NArg() > 0 {
-		fmt.Fprintln(os.Stderr, "usage: parity --base VMLINUX --modules DIR --oracle PAHOLE --encoder BTF-KO --cache DIR [flags]")
+		fmt.Fprintln(os.Stderr, "usage: parity --base VMLINUX --modules DIR --oracle PAHOLE --encoder BTF-KO "+
+			"--cache DIR [flags]")
 		pflag.PrintDefaults()
 		os.Exit(2)
 	}
