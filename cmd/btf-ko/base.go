@@ -3,7 +3,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 
@@ -11,94 +10,95 @@ import (
 
 	"github.com/kbtf/kbtf/internal/cli"
 	"github.com/kbtf/kbtf/internal/encode"
+	"github.com/kbtf/kbtf/internal/kernel"
 	"github.com/kbtf/kbtf/internal/replace"
 )
 
-var baseHelp = cli.Help{
-	Synopsis: "btf-ko base [--raw] [-o FILE] VMLINUX | btf-ko base --find MODULE|--release R",
-	Text: `
-Writes a base file: the BTF of VMLINUX, which is any ELF file with .BTF, raw BTF or
-a bootable kernel, with an index. It takes some megabytes and stands for vmlinux as
---btf_base; beside vmlinux it is found by itself. A file that says the same already
-is left alone, so that make takes what depends on it for up to date.`,
-	Exit: "0 done, 1 cannot be read or written, 2 wrong command line",
-	Examples: []string{
-		"btf-ko base vmlinux                           # writes vmlinux.btfbase",
-		"btf-ko base --raw -o 6.12.btf /boot/vmlinuz-6.12.0",
-		"btf-ko base --find x.ko                       # what --btf_base auto takes",
+var baseCommand = &cli.Command{
+	Name:    "base",
+	Summary: "make a base file of vmlinux: quicker to load, smaller to ship",
+	Help: cli.Help{
+		Synopsis: "btf-ko base [--raw] [-o FILE] VMLINUX | btf-ko base --find MODULE|--release R",
+		Text: `
+Writes a base file: the BTF of VMLINUX, any ELF file with .BTF, raw BTF or a bootable
+kernel, with an index. It has some megabytes and serves as --btf_base; next to vmlinux
+it is found automatically. A file with the same contents is not written again, so
+that make considers what depends on it up to date.`,
+		Exit: "0 done, 1 cannot read or write, 2 wrong command line",
+		Examples: []string{
+			"btf-ko base vmlinux                           # writes vmlinux.btfbase",
+			"btf-ko base --raw -o 6.12.btf /boot/vmlinuz-6.12.0",
+			"btf-ko base --find x.ko                       # what --btf_base auto uses",
+		},
 	},
+	Flags: baseFlags,
 }
 
-func runBase(args []string, stdout, stderr io.Writer) int {
-	flags := newFlagSet("btf-ko base", stderr)
+func baseFlags(flags *pflag.FlagSet) func(*cli.Call) int {
 	output := flags.StringP("output", "o", "", "write `FILE` (default VMLINUX.btfbase)")
-	find := flags.Bool("find", false, "print where the base for a module is")
+	find := flags.Bool("find", false, "print the path of a module's base")
 	release := flags.String("release", "", "refuse a VMLINUX of another kernel than `R`")
 	raw := flags.Bool("raw", false, "write the BTF alone")
-	verbose := flags.BoolP("verbose", "v", false, "say whether it was written")
-	flags.Usage = func() { fmt.Fprint(stdout, baseHelp.Format(flags)) }
-	if err := flags.Parse(args); errors.Is(err, pflag.ErrHelp) {
-		return exitDone
-	} else if err != nil {
-		return usageError(stderr, "base", err)
-	}
-	host, ofRelease := thisHost(), *find && *release != ""
-	if ofRelease != (flags.NArg() == 0) || flags.NArg() > 1 {
-		return usageError(stderr, "base", fmt.Errorf("%d files: give one, or with --find one module or a --release: btf-ko base --help tells how", flags.NArg()))
-	}
-	vmlinux := flags.Arg(0)
-	if *find {
-		findFor, what := host.findBase, vmlinux
-		if ofRelease {
-			findFor, what = host.baseOf, *release
+	verbose := flags.BoolP("verbose", "v", false, "print whether it was written")
+	return func(call *cli.Call) int {
+		host, ofRelease := kernel.ThisHost(), *find && *release != ""
+		if ofRelease != (len(call.Args) == 0) || len(call.Args) > 1 {
+			return call.Usage("%d files: give one, or with --find one module or a --release: see btf-ko base --help", len(call.Args))
 		}
-		found, err := findFor(what)
+		vmlinux := call.Flags.Arg(0)
+		if *find {
+			findFor, what := host.FindBase, vmlinux
+			if ofRelease {
+				findFor, what = host.FindBaseOf, *release
+			}
+			found, err := findFor(what)
+			if err != nil {
+				cli.Say(call.Stderr, "btf-ko: %v", err)
+				return exitFailed
+			}
+			fmt.Fprintln(call.Stdout, found)
+			return exitDone
+		}
+		if *release != "" {
+			if of := host.BaseRelease(vmlinux); of != "" && of != *release {
+				cli.Say(call.Stderr, "btf-ko: %s: is of %s, not of %s: use %s", vmlinux, of, *release, kernel.SourcesOf(*release))
+				return exitFailed
+			}
+		}
+		if *raw {
+			if *output == "" {
+				return call.Usage("--raw needs -o FILE")
+			}
+			return writeRaw(vmlinux, *output, call.Stderr)
+		}
+		if *output == "" {
+			*output = encode.BesideBase(vmlinux)
+		}
+		base, err := encode.LoadBase(vmlinux, encode.BaseCache{})
+		written := false
+		if err == nil {
+			if err = base.Ready(); err == nil {
+				written, err = encode.WriteBaseFile(*output, base)
+				err = writeError(*output, err)
+			}
+		}
 		if err != nil {
-			cli.Say(stderr, "btf-ko: %v", err)
+			cli.Say(call.Stderr, "btf-ko: %v", err)
 			return exitFailed
 		}
-		fmt.Fprintln(stdout, found)
+		if *verbose {
+			outcome := "unchanged"
+			if written {
+				outcome = "written"
+			}
+			cli.Say(call.Stderr, "btf-ko: %s: %s, %d types", *output, outcome, base.NumTypes())
+		}
 		return exitDone
 	}
-	if *release != "" {
-		if of := host.baseRelease(vmlinux); of != "" && of != *release {
-			cli.Say(stderr, "btf-ko: %s: is of %s, not of %s: take %s", vmlinux, of, *release, bases(*release))
-			return exitFailed
-		}
-	}
-	if *raw {
-		return writeRaw(vmlinux, *output, stderr)
-	}
-	if *output == "" {
-		*output = encode.BesideBase(vmlinux)
-	}
-	base, err := encode.LoadBase(vmlinux, encode.BaseCache{})
-	written := false
-	if err == nil {
-		if err = base.Ready(); err == nil {
-			written, err = encode.WriteBaseFile(*output, base)
-			err = writeError(*output, err)
-		}
-	}
-	if err != nil {
-		cli.Say(stderr, "btf-ko: %v", err)
-		return exitFailed
-	}
-	if *verbose {
-		outcome := "as it was"
-		if written {
-			outcome = "written"
-		}
-		cli.Say(stderr, "btf-ko: %s: %s, %d types", *output, outcome, base.NumTypes())
-	}
-	return exitDone
 }
 
-// writeRaw writes the BTF of vmlinux without anything else, unless the file has just that.
+// writeRaw writes the BTF of vmlinux alone, unless the file has the same contents.
 func writeRaw(vmlinux, output string, stderr io.Writer) int {
-	if output == "" {
-		return usageError(stderr, "base", errors.New("--raw needs -o FILE"))
-	}
 	in, err := openInput(vmlinux)
 	if err == nil {
 		defer in.close()

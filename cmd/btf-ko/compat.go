@@ -2,28 +2,18 @@
 
 package main
 
-import (
-	"fmt"
+import "github.com/kbtf/kbtf/internal/encode"
 
-	"github.com/kbtf/kbtf/internal/encode"
-)
-
-// rules is the value of --compat: a version of pahole, whose rules for functions to follow.
+// rules is the value of --compat: the version of pahole whose rules for functions apply.
 type rules encode.Rules
-
-var rulesByVersion = map[string]encode.Rules{
-	"1.30": encode.Rules130,
-	"1.32": encode.Rules132,
-}
 
 func (r *rules) String() string { return "" }
 func (r *rules) Type() string   { return "VERSION" }
 
 func (r *rules) Set(version string) error {
-	v, ok := rulesByVersion[version]
-	if !ok {
-		return fmt.Errorf("%q: known are 1.30 and 1.32", version)
+	parsed, err := encode.ParseRules(version)
+	if err == nil {
+		*r = rules(parsed)
 	}
-	*r = rules(v)
-	return nil
+	return err
 }

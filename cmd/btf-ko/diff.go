@@ -4,7 +4,6 @@ package main
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -17,20 +16,24 @@ import (
 	"github.com/kbtf/kbtf/internal/cli"
 )
 
-var diffHelp = cli.Help{
-	Synopsis: "btf-ko diff [--btf_base FILE] A B",
-	Text: `
-Says whether two files say the same in BTF: the same types, whatever their ids,
-order, repetition and strings. A and B are ELF files with .BTF, or raw BTF: of a
-module, with the base of both, or of vmlinux, without. Types of one name that
-differ are shown, with the place where they begin to; those that differ by
-themselves come before those that lead to others.`,
-	Exit: "0 the same, 1 not the same, 2 BTF or command line is wrong",
-	Examples: []string{
-		"btf-ko diff --btf_base vmlinux xfs.ko xfs-by-pahole.btf",
-		"btf-ko diff --all old/vmlinux new/vmlinux",
-		"btf-ko diff -v --btf_base vmlinux dummy.ko dummy.ko # what it says twice",
+var diffCommand = &cli.Command{
+	Name:    "diff",
+	Summary: "compare the types of two files",
+	Help: cli.Help{
+		Synopsis: "btf-ko diff [--btf_base FILE] A B",
+		Text: `
+Compares the types in the BTF of two files, regardless of ids, order, duplicates and
+strings. A and B are ELF files with .BTF, or raw BTF: of a module, with the base of
+both, or of vmlinux. Of types with the same name that differ, it shows the first
+difference; types that differ themselves come before those that only reach them.`,
+		Exit: "0 equal, 1 different, 2 wrong BTF or command line",
+		Examples: []string{
+			"btf-ko diff --btf_base vmlinux xfs.ko xfs-by-pahole.btf",
+			"btf-ko diff --all old/vmlinux new/vmlinux",
+			"btf-ko diff -v --btf_base vmlinux dummy.ko dummy.ko # duplicate types",
+		},
 	},
+	Flags: diffFlags,
 }
 
 // What is shown without --all: so many differences of each sort, and so many lines of a type.
@@ -45,41 +48,36 @@ type diffOptions struct {
 	verbose bool
 }
 
-func runDiff(args []string, stdout, stderr io.Writer) int {
+func diffFlags(flags *pflag.FlagSet) func(*cli.Call) int {
 	var opt diffOptions
-	flags := newFlagSet("btf-ko diff", stderr)
 	flags.StringVar(&opt.base, "btf_base", "", "both are split against the BTF of `FILE`: vmlinux, or raw BTF")
 	flags.BoolVar(&opt.all, "all", false, fmt.Sprintf("show all differences, not only %d of each sort", maxDifferences))
-	flags.BoolVarP(&opt.verbose, "verbose", "v", false, "list the redundant types, each with the one that it repeats")
-	flags.Usage = func() { fmt.Fprint(stdout, diffHelp.Format(flags)) }
-	if err := flags.Parse(args); errors.Is(err, pflag.ErrHelp) {
-		return exitDone
-	} else if err != nil {
-		return usageError(stderr, "diff", err)
+	flags.BoolVarP(&opt.verbose, "verbose", "v", false, "list the duplicate types, each with its original")
+	return func(call *cli.Call) int {
+		if len(call.Args) != 2 {
+			return call.Usage("%d files, not 2: see btf-ko diff --help", len(call.Args))
+		}
+		a, err := openInput(call.Args[0])
+		if err != nil {
+			return call.Usage("%v", err)
+		}
+		defer a.close()
+		b, err := openInput(call.Args[1])
+		if err != nil {
+			return call.Usage("%v", err)
+		}
+		defer b.close()
+		e, err := explain(a, b, opt.base)
+		if err != nil {
+			return call.Usage("%v", err)
+		}
+		d := differences{Explanation: e, out: call.Stdout, all: opt.all}
+		d.print(a, b, opt.verbose)
+		if e.Equal {
+			return exitDone
+		}
+		return exitFailed
 	}
-	if flags.NArg() != 2 {
-		return usageError(stderr, "diff", fmt.Errorf("%d files, not 2: btf-ko diff --help tells how", flags.NArg()))
-	}
-	a, err := openInput(flags.Arg(0))
-	if err != nil {
-		return usageError(stderr, "diff", err)
-	}
-	defer a.close()
-	b, err := openInput(flags.Arg(1))
-	if err != nil {
-		return usageError(stderr, "diff", err)
-	}
-	defer b.close()
-	e, err := explain(a, b, opt.base)
-	if err != nil {
-		return usageError(stderr, "diff", err)
-	}
-	d := differences{Explanation: e, out: stdout, all: opt.all}
-	d.print(a, b, opt.verbose)
-	if e.Equal {
-		return exitDone
-	}
-	return exitFailed
 }
 
 // explain compares two inputs over the base that both have.

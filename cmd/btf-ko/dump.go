@@ -3,9 +3,7 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"io"
 
 	"github.com/spf13/pflag"
 
@@ -14,60 +12,59 @@ import (
 	"github.com/kbtf/kbtf/internal/cli"
 )
 
-var dumpHelp = cli.Help{
-	Synopsis: "btf-ko dump [--btf_base FILE] [--c NAME]... FILE",
-	Text: `
-Prints the BTF of a module, or of vmlinux: all types, in the raw format of bpftool;
-or with --c the C of some, with all that they need, so that it compiles. FILE is an
-ELF file with .BTF, or raw BTF. Of BTF that brings its own .BTF.base, that is the
-base.`,
-	Exit: "0 done, 1 no such type, 2 BTF or command line is wrong",
-	Examples: []string{
-		"btf-ko dump --btf_base vmlinux drivers/net/dummy.ko",
-		"btf-ko dump --c 'struct list_head' /sys/kernel/btf/vmlinux",
-		"btf-ko dump --btf_base vmlinux --c xfs_mount fs/xfs/xfs.ko > xfs.h",
+var dumpCommand = &cli.Command{
+	Name:    "dump",
+	Summary: "print BTF as bpftool does, or as C",
+	Help: cli.Help{
+		Synopsis: "btf-ko dump [--btf_base FILE] [--c NAME]... FILE",
+		Text: `
+Prints the BTF of a module or of vmlinux: all types, in the raw format of bpftool,
+or with --c some types as C that compiles, with the types that they need. FILE is an
+ELF file with .BTF, or raw BTF. The base of BTF with a .BTF.base is that.`,
+		Exit: "0 done, 1 no such type, 2 wrong BTF or command line",
+		Examples: []string{
+			"btf-ko dump --btf_base vmlinux drivers/net/dummy.ko",
+			"btf-ko dump --c 'struct list_head' /sys/kernel/btf/vmlinux",
+			"btf-ko dump --btf_base vmlinux --c xfs_mount fs/xfs/xfs.ko > xfs.h",
+		},
 	},
+	Flags: dumpFlags,
 }
 
-func runDump(args []string, stdout, stderr io.Writer) int {
-	flags := newFlagSet("btf-ko dump", stderr)
+func dumpFlags(flags *pflag.FlagSet) func(*cli.Call) int {
 	basePath := flags.String("btf_base", "", "FILE is split against the BTF of `BASE`: vmlinux, or raw BTF")
 	names := flags.StringArray("c", nil, "print C of the types called `NAME`: ring or 'struct ring'; repeatable")
-	flags.Usage = func() { fmt.Fprint(stdout, dumpHelp.Format(flags)) }
-	if err := flags.Parse(args); errors.Is(err, pflag.ErrHelp) {
-		return exitDone
-	} else if err != nil {
-		return usageError(stderr, "dump", err)
-	}
-	if flags.NArg() != 1 {
-		return usageError(stderr, "dump", fmt.Errorf("%d files, not 1: btf-ko dump --help tells how", flags.NArg()))
-	}
-	in, err := openInput(flags.Arg(0))
-	if err != nil {
-		return usageError(stderr, "dump", err)
-	}
-	defer in.close()
-	base, btf, err := readDump(in, *basePath)
-	if err != nil {
-		return usageError(stderr, "dump", err)
-	}
-	if len(*names) == 0 {
-		if err := btf.Raw(stdout); err != nil {
-			cli.Say(stderr, "btf-ko dump: %v", err)
+	return func(call *cli.Call) int {
+		if len(call.Args) != 1 {
+			return call.Usage("%d files, not 1: see btf-ko dump --help", len(call.Args))
+		}
+		in, err := openInput(call.Args[0])
+		if err != nil {
+			return call.Usage("%v", err)
+		}
+		defer in.close()
+		base, btf, err := readDump(in, *basePath)
+		if err != nil {
+			return call.Usage("%v", err)
+		}
+		if len(*names) == 0 {
+			if err := btf.Raw(call.Stdout); err != nil {
+				cli.Say(call.Stderr, "btf-ko dump: %v", err)
+				return exitFailed
+			}
+			return exitDone
+		}
+		if err := sound(in, base); err != nil {
+			return call.Usage("%v", err)
+		}
+		text, err := btf.C(*names...)
+		if err != nil {
+			cli.Say(call.Stderr, "btf-ko dump: %s: %v", in.path, err)
 			return exitFailed
 		}
+		fmt.Fprint(call.Stdout, text)
 		return exitDone
 	}
-	if err := sound(in, base); err != nil {
-		return usageError(stderr, "dump", err)
-	}
-	text, err := btf.C(*names...)
-	if err != nil {
-		cli.Say(stderr, "btf-ko dump: %s: %v", in.path, err)
-		return exitFailed
-	}
-	fmt.Fprint(stdout, text)
-	return exitDone
 }
 
 // readDump reads an input on top of its base: .BTF.base if it has that. rawBase is that base's bytes, nil if there is none.

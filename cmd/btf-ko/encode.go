@@ -3,24 +3,159 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
+	"runtime/pprof"
 
+	"github.com/spf13/pflag"
+
+	"github.com/kbtf/kbtf/internal/batch"
 	"github.com/kbtf/kbtf/internal/btf"
 	"github.com/kbtf/kbtf/internal/cli"
+	"github.com/kbtf/kbtf/internal/debugfile"
 	"github.com/kbtf/kbtf/internal/elfimage"
 	"github.com/kbtf/kbtf/internal/encode"
+	"github.com/kbtf/kbtf/internal/features"
+	"github.com/kbtf/kbtf/internal/heap"
+	"github.com/kbtf/kbtf/internal/kernel"
 )
 
-// encodeFiles encodes all files, also after one has failed.
+// options are the flags of encoding.
+type options struct {
+	base      string
+	order     string // modules.order
+	baseCache string
+	detached  string
+	debug     debugfile.Source
+	features  features.Set
+	rules     rules
+	exclude   []encode.Language
+	onError   onError
+	unsign    bool // remove signatures
+	jobs      jobs
+	quiet     bool
+	verbose   bool
+	asPahole  bool // build files, which know their kernel, ask for features
+	host      kernel.Host
+}
+
+// Values of --btf_base that are not files.
+const (
+	baseAuto = "auto" // the base of the release that the module is built for
+	baseNone = "none" // no base: stand-alone BTF
+)
+
+// encodeFlags are the flags of btf-ko without a command.
+func encodeFlags(flags *pflag.FlagSet) func(*cli.Call) int {
+	opt := options{onError: onErrorFail, host: kernel.ThisHost()}
+	opt.debug.Root = opt.host.Root
+	flags.StringVar(&opt.base, "btf_base", "", "the base `FILE`: vmlinux, raw BTF, auto or none")
+	flags.StringVar(&opt.order, "modules_order", "", "encode all modules of `FILE`, a modules.order")
+	flags.StringVar(&opt.detached, "btf_encode_detached", "", "write raw BTF to `FILE`, or of several into it")
+	flags.StringVar(&opt.debug.Path, "debug_file", "", "read the DWARF from `FILE`, or a file below it")
+	opt.features.AddFlags(flags)
+	flags.Var(&opt.onError, "on_error", "action if encoding a module fails")
+	flags.BoolVar(&opt.unsign, "strip_signature", false,
+		"encode signed modules, and remove the signature, which becomes invalid")
+	flags.VarPF(&opt.jobs, "jobs", "j", "modules at a time (default: all CPUs)").NoOptDefVal = "0"
+	flags.BoolVarP(&opt.verbose, "verbose", "v", false, "print the size of what was written")
+	flags.BoolVarP(&opt.quiet, "quiet", "q", false, "print no notes on what was left out")
+	flags.StringVar(&opt.baseCache, "base_cache", os.Getenv("KBTF_BASE_CACHE"),
+		"keep the base's index in `DIR` for the next process; off: neither there nor next to the base "+
+			"(default $KBTF_BASE_CACHE, or kbtf/bases in the user's cache folder)")
+	flags.Var(&opt.rules, "compat",
+		"leave out the functions that this version of pahole leaves out: 1.30 or 1.32 (the default)")
+	exclude := flags.String("lang_exclude", cmp.Or(os.Getenv("PAHOLE_LANG_EXCLUDE"), "rust"),
+		"leave out units in these languages, a `LIST` such as rust,asm; C++ is always left out "+
+			"(default $PAHOLE_LANG_EXCLUDE, or rust)")
+	flags.BoolP("btf_encode", "J", false, "accepted for pahole's command lines; no effect")
+	version := flags.Bool("version", false, "print the version and exit")
+	profile := flags.String("cpuprofile", "", "write a CPU profile to `FILE`")
+	flags.Lookup("cpuprofile").Hidden = true
+	return func(call *cli.Call) int {
+		if *version {
+			fmt.Fprintf(call.Stdout, "btf-ko %s\n", Version)
+			return exitDone
+		}
+		if *profile != "" {
+			stop, err := startProfile(*profile)
+			if err != nil {
+				cli.Say(call.Stderr, "btf-ko: %v", err)
+				return exitFailed
+			}
+			defer stop()
+		}
+		var err error
+		if opt.exclude, err = encode.ParseLanguages(*exclude); err != nil {
+			return call.Usage("--lang_exclude: %v", err)
+		}
+		files := call.Args
+		if opt.order != "" {
+			listed, err := batch.ReadModulesOrder(opt.order)
+			if err != nil {
+				cli.Say(call.Stderr, "btf-ko: %v", err)
+				return exitFailed
+			}
+			if files = append(files, listed...); len(files) == 0 {
+				return exitDone // a configuration without modules
+			}
+		}
+		several := len(files) > 1
+		switch {
+		case len(files) == 0:
+			return call.Usage("no file to encode: see btf-ko --help")
+		case several && opt.detached != "" && !isFolder(opt.detached):
+			return call.Usage("--btf_encode_detached: must be an existing directory for %d files", len(files))
+		case several && opt.debug.Path != "" && !isFolder(opt.debug.Path):
+			return call.Usage("--debug_file: must be an existing directory for %d files", len(files))
+		case opt.detached != "" && opt.onError != onErrorFail:
+			return call.Usage("--on_error=%s: cannot be used with --btf_encode_detached", opt.onError)
+		}
+		return encodeFiles(files, &opt, call.Stdout, call.Stderr)
+	}
+}
+
+// startProfile starts a CPU profile; stop ends it.
+func startProfile(path string) (stop func(), err error) {
+	f, err := os.Create(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := pprof.StartCPUProfile(f); err != nil {
+		return nil, err
+	}
+	return func() {
+		pprof.StopCPUProfile()
+		_ = f.Close()
+	}, nil
+}
+
+// heapBound is the size up to which the heap is not collected, in bytes. Most modules need less, and
+// pahole needs more for the largest ones. Mapped files (the base, the modules) come on top; the kernel
+// can reclaim those.
+const heapBound = 160 << 20
+
+// encodeFiles encodes all files, also after one failed, and returns the exit status.
 func encodeFiles(files []string, opt *options, stdout, stderr io.Writer) int {
-	boundHeap(heapBound)
+	heap.Bound(heapBound)
 	base := encode.NoBase()
 	var baseErr error
 	var cache encode.BaseCache
+	byDefault := opt.base == "" && !opt.asPahole && kernel.IsModule(files[0])
+	switch {
+	case byDefault:
+		opt.base = baseAuto
+	case opt.base == baseNone:
+		opt.base = ""
+	}
 	if opt.base == baseAuto {
-		found, err := opt.host.findBase(files[0])
+		found, err := opt.host.FindBase(files[0])
+		if err != nil && byDefault {
+			err = fmt.Errorf("%w; or none, for stand-alone BTF", err)
+		}
 		if err != nil && opt.onError == onErrorFail {
 			cli.Say(stderr, "btf-ko: %v", err)
 			return exitFailed
@@ -36,34 +171,33 @@ func encodeFiles(files []string, opt *options, stdout, stderr io.Writer) int {
 	}
 	baseRelease := ""
 	if opt.base != "" {
-		baseRelease = opt.host.baseRelease(opt.base)
+		baseRelease = opt.host.BaseRelease(opt.base)
 	}
-	b := batch{files: files, quiet: opt.quiet, stdout: stdout, stderr: stderr}
+	b := batch.Batch{Files: files, Quiet: opt.quiet, Stdout: stdout, Stderr: stderr}
 	if baseErr != nil { // of each module, then
-		b.encode = func(file string) error {
-			return opt.after(fmt.Errorf("%s: %w", file, baseErr), file, b.say)
+		b.Encode = func(file string) error {
+			return opt.after(fmt.Errorf("%s: %w", file, baseErr), file, b.Say)
 		}
-		return b.status(opt.jobs)
+		if b.Run(int(opt.jobs)) > 0 {
+			return exitFailed
+		}
+		return exitDone
 	}
-	threads := opt.jobs.threads()
+	threads := batch.Threads(int(opt.jobs))
 	if len(files) > 1 {
-		threads = 1 // for one file: others are encoded at the same time
+		threads = 1 // per file, as several are encoded at a time
 	}
 	how := encode.Options{Rules: encode.Rules(opt.rules), Exclude: opt.exclude, Threads: threads}
-	dialect := base.Dialect
-	if base.NumTypes() == 0 {
-		dialect.NestedArrays = how.Rules != encode.Rules130
-	}
-	opt.features.apply(dialect, &how)
-	b.encode = func(file string) error {
+	opt.features.Apply(base, &how)
+	b.Encode = func(file string) error {
 		err := encodeFile(file, base, baseRelease, opt, how, &b)
 		if err != nil {
-			err = opt.after(err, file, b.say)
+			err = opt.after(err, file, b.Say)
 		}
 		return err
 	}
-	if status := b.status(opt.jobs); status != exitDone {
-		return status
+	if failed := b.Run(int(opt.jobs)); failed > 0 {
+		return exitFailed
 	}
 	if err := cache.Save(base); err != nil && opt.verbose {
 		cli.Say(stderr, "btf-ko: %v", err)
@@ -71,7 +205,7 @@ func encodeFiles(files []string, opt *options, stdout, stderr io.Writer) int {
 	return exitDone
 }
 
-// cache is where indexes of bases are kept.
+// cache returns where indexes of bases are kept.
 func (o *options) cache() encode.BaseCache {
 	switch o.baseCache {
 	case "off":
@@ -82,8 +216,8 @@ func (o *options) cache() encode.BaseCache {
 	return encode.BaseCache{Dir: o.baseCache}
 }
 
-// encodeFile encodes one file against a base of that release; b is told what there is to say.
-func encodeFile(file string, base *btf.Base, baseRelease string, opt *options, how encode.Options, b *batch) error {
+// encodeFile encodes a file against a base of a kernel release. Notes go to b.
+func encodeFile(file string, base *btf.Base, baseRelease string, opt *options, how encode.Options, b *batch.Batch) error {
 	img, err := elfimage.Open(file)
 	if err != nil {
 		return err
@@ -96,18 +230,18 @@ func encodeFile(file string, base *btf.Base, baseRelease string, opt *options, h
 	}
 	how.Note = func(note string) {
 		if !opt.quiet {
-			b.say("btf-ko: %s: %s", file, note)
+			b.Say("btf-ko: %s: %s", file, note)
 		}
 	}
-	if err := fits(img, opt.base, baseRelease); err != nil {
+	if err := kernel.CheckRelease(img, opt.base, baseRelease); err != nil {
 		return err
 	}
-	if opt.features.has(distilledBase) && !opt.asPahole {
-		if err := relocates(img); err != nil {
+	if opt.features.Has(features.DistilledBase) && !opt.asPahole {
+		if err := kernel.CheckDistilledBase(img); err != nil {
 			return err
 		}
 	}
-	source, err := opt.debug.of(img, opt.host)
+	source, err := opt.debug.Of(img)
 	if err != nil {
 		return err
 	}
@@ -120,26 +254,27 @@ func encodeFile(file string, base *btf.Base, baseRelease string, opt *options, h
 		return err
 	}
 	if base.NumTypes() == 0 {
-		if said, err := btf.ParseBlob(blob); err == nil && len(said.Types) == 0 {
-			return fmt.Errorf("%s: no types in any unit (those in C++ are left out, and what --lang_exclude says): no kernel takes BTF without types", source.Path)
+		if parsed, err := btf.ParseBlob(blob); err == nil && len(parsed.Types) == 0 {
+			return fmt.Errorf("%s: no types in any unit (C++ and --lang_exclude are left out): kernels reject BTF without types",
+				source.Path)
 		}
 	}
-	if opt.detached != "" { // a base of its own has no place there
+	if opt.detached != "" { // which cannot hold a .BTF.base
 		err = writeDetached(opt.output(file), blob)
 	} else {
-		err = attach(img, base, blob, opt.features.has(distilledBase))
+		err = attach(img, base, blob, opt.features.Has(features.DistilledBase))
 	}
 	if err == nil && opt.verbose {
 		of := ""
 		if source != img {
 			of = ", of the DWARF in " + source.Path
 		}
-		b.say("btf-ko: %s: %d bytes of BTF%s", file, len(blob), of)
+		b.Say("btf-ko: %s: %d bytes of BTF%s", file, len(blob), of)
 	}
 	return err
 }
 
-// attach puts BTF into a file, with the part of the base that it needs if it is to be independent of the base.
+// attach adds BTF to a file, with distil also the part of the base that it needs.
 func attach(img *elfimage.Image, base *btf.Base, blob []byte, distil bool) error {
 	small := elfimage.NewSection{Name: ".BTF.base", Remove: true}
 	if distil && base.NumTypes() > 0 {
@@ -152,10 +287,15 @@ func attach(img *elfimage.Image, base *btf.Base, blob []byte, distil bool) error
 	return img.Attach(elfimage.NewSection{Name: ".BTF", Contents: blob}, small)
 }
 
-// output is where the BTF of a file goes that is not put into the file.
+// output returns the path of the detached BTF of a file.
 func (o *options) output(file string) string {
 	if isFolder(o.detached) {
-		return filepath.Join(o.detached, filepath.Base(file)+".btf") // a kernel's modules have different names
+		return filepath.Join(o.detached, filepath.Base(file)+".btf") // the names of a kernel's modules differ
 	}
 	return o.detached
+}
+
+func isFolder(path string) bool {
+	st, err := os.Stat(path)
+	return err == nil && st.IsDir()
 }

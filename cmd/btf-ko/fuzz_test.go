@@ -7,9 +7,11 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/kbtf/kbtf/internal/cli"
 	"github.com/kbtf/kbtf/internal/elfimage/elftest"
 )
 
@@ -74,9 +76,10 @@ func (f *folder) restore(t testing.TB) (changed []string, left bool) {
 	return changed, left
 }
 
-// oneFile tells whether a command line is sure to be about one file: of several, those that are fine are changed.
+// oneFile reports whether a command line certainly has one file. Of several, valid ones are changed.
 func oneFile(args []string) bool {
-	if len(args) > 0 && commands[args[0]] != nil {
+	isCommand := func(c *cli.Command) bool { return len(args) > 0 && c.Name == args[0] }
+	if slices.ContainsFunc(program().Commands, isCommand) {
 		args = args[1:]
 	}
 	names := 0

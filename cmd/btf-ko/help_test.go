@@ -3,30 +3,19 @@
 package main
 
 import (
-	"bytes"
-	"strings"
 	"testing"
 
 	"github.com/kbtf/kbtf/internal/cli/clitest"
 )
 
-func TestHelp(t *testing.T) {
-	help := func(args ...string) string {
-		var stdout, stderr bytes.Buffer
-		if status := run(append(args, "--help"), &stdout, &stderr); status != exitDone || stderr.Len() > 0 {
-			t.Errorf("%v: exit status %d, stderr %q", args, status, stderr.String())
-		}
-		return stdout.String()
-	}
-	t.Run("btf-ko", func(t *testing.T) {
-		clitest.Help(t, "btf-ko", help())
-		for name := range commands {
-			if !strings.Contains(help(), "\n  "+name+" ") {
-				t.Errorf("%s is missing", name)
-			}
-		}
+func TestHelp(t *testing.T) { clitest.Help(t, program()) }
+
+func TestCompletion(t *testing.T) {
+	clitest.Bash(t, program(), []clitest.Completion{
+		{Words: []string{"du"}, Want: []string{"dump", "dummy.ko"}},
+		{Words: []string{"dump", "--c"}, Want: []string{"--c"}},
+		{Words: []string{"dump", "du"}, Want: []string{"dummy.ko"}},
+		{Words: []string{"--on_error", ""}, Want: []string{"fail", "strip", "keep"}},
+		{Words: []string{"report", "--h"}, Want: []string{"--html", "--help"}},
 	})
-	for name := range commands {
-		t.Run(name, func(t *testing.T) { clitest.Help(t, "btf-ko "+name, help(name)) })
-	}
 }

@@ -4,14 +4,12 @@ package main
 
 import (
 	"fmt"
-	"os"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 )
 
-// jobs is -j, -jN or --jobs=N. 0 leaves the number to us.
+// jobs is the value of -j, -jN or --jobs=N; 0 without a number.
 type jobs int
 
 func (j *jobs) String() string { return "" }
@@ -26,7 +24,8 @@ func (j *jobs) Set(s string) error {
 	return nil
 }
 
-// spellJobs turns -jN into --jobs=N: where a flag's value may be missing, pflag takes none that is joined to its letter.
+// spellJobs turns -jN into --jobs=N, as pflag accepts no value joined to the letter of a flag whose value
+// is optional.
 func spellJobs(args []string) []string {
 	args = slices.Clone(args)
 	for i, arg := range args {
@@ -38,16 +37,4 @@ func spellJobs(args []string) []string {
 		}
 	}
 	return args
-}
-
-// threads says how many threads to use. A make that runs jobs in parallel keeps the CPUs busy already: its other jobs would wait
-// for ours. The kernel's build files pass -j without a number in both cases.
-func (j jobs) threads() int {
-	if j > 0 {
-		return int(j)
-	}
-	if strings.Contains(os.Getenv("MAKEFLAGS"), "--jobserver") {
-		return 1
-	}
-	return runtime.NumCPU()
 }

@@ -4,13 +4,13 @@ package main
 
 import "fmt"
 
-// onError is what becomes of a module that cannot be encoded.
+// onError is the action if a module cannot be encoded.
 type onError string
 
 const (
-	onErrorFail  onError = "fail"  // the build stops
-	onErrorStrip onError = "strip" // it goes on, the module has no BTF
-	onErrorKeep  onError = "keep"  // it goes on, the module is as it was
+	onErrorFail  onError = "fail"  // stop the build
+	onErrorStrip onError = "strip" // go on, without BTF in the module
+	onErrorKeep  onError = "keep"  // go on, with the module unchanged
 )
 
 func (o *onError) String() string { return string(*o) }
@@ -25,11 +25,11 @@ func (o *onError) Set(s string) error {
 	return fmt.Errorf("%q is none of fail, strip and keep", s)
 }
 
-// after gives what remains of the error of a file: nothing if the build can go on, which say is told.
+// after returns the error of a file, or nil with a warning to say if the build can go on.
 func (o *options) after(err error, file string, say func(format string, args ...any)) error {
 	switch o.onError {
 	case onErrorKeep:
-		say("btf-ko: warning: %v (left as it was)", err)
+		say("btf-ko: warning: %v (left unchanged)", err)
 		return nil
 	case onErrorStrip:
 		if _, stripErr := strip(file, o.unsign); stripErr != nil {

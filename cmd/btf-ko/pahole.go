@@ -9,39 +9,45 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
 
 	"github.com/kbtf/kbtf/internal/cli"
 	"github.com/kbtf/kbtf/internal/encode"
+	"github.com/kbtf/kbtf/internal/features"
+	"github.com/kbtf/kbtf/internal/kernel"
 )
 
-// Under the name pahole, btf-ko takes what the build files of kernels 5.10 to 7.2 give pahole, and answers as they read it:
-// make PAHOLE=/usr/lib/kbtf/pahole needs no patch. All else that pahole does is refused.
+// Under the name pahole, btf-ko accepts the command lines that the build files of kernels 5.10 to 7.2
+// pass to pahole, so that make PAHOLE=/usr/lib/kbtf/pahole needs no patch. It rejects all other uses of
+// pahole.
 
-// paholeVersion is the newest version of pahole whose behaviour is implemented: build files decide by it what to ask for. Function
-// rules are those of this version (encode.Rules132), and all words of --btf_features that it knows are known. KBTF_COMPAT in the
-// environment asks for those of another version that --compat knows: command lines have no place for it.
+// paholeVersion is the newest version of pahole that btf-ko stands in for. Build files decide by it what
+// to ask for. The rules for functions are those of this version (encode.Rules132), and all of its words
+// of --btf_features are supported. KBTF_COMPAT in the environment selects another version, as these
+// command lines have no flag for it.
 const paholeVersion = "1.32"
 
-// calledPahole tells whether a program is started under the name pahole.
+// calledPahole reports whether the program was started under the name pahole.
 func calledPahole(program string) bool { return filepath.Base(program) == "pahole" }
 
 const notEncoding = "this is btf-ko, which encodes BTF (-J) and does nothing else that pahole does: for that, install pahole (Debian, Ubuntu) or dwarves (Fedora, openSUSE, Arch)"
 
-// runPahole is run for pahole's command line.
+// runPahole runs a command line of pahole.
 func runPahole(args []string, stdout, stderr io.Writer) int {
-	opt := options{asPahole: true, host: thisHost(), onError: onErrorFail}
-	flags := newFlagSet("pahole", stderr)
+	opt := options{asPahole: true, host: kernel.ThisHost(), onError: onErrorFail}
+	opt.debug.Root = opt.host.Root
+	flags := pflag.NewFlagSet("pahole", pflag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	flags.SetNormalizeFunc(normalize)
 	encodes := flags.BoolP("btf_encode", "J", false, "")
 	flags.StringVar(&opt.base, "btf_base", "", "")
 	flags.StringVar(&opt.detached, "btf_encode_detached", "", "")
 	flags.VarPF(&opt.jobs, "jobs", "j", "").NoOptDefVal = "0"
 	flags.BoolVarP(&opt.verbose, "verbose", "V", false, "")
 	exclude := flags.String("lang_exclude", os.Getenv("PAHOLE_LANG_EXCLUDE"), "")
-	opt.features.addFlags(flags)
+	opt.features.AddFlags(flags)
 	version := flags.Bool("version", false, "")
 	numeric := flags.Bool("numeric_version", false, "")
 	supported := flags.Bool("supported_btf_features", false, "")
@@ -68,7 +74,7 @@ func runPahole(args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stdout, "%s\n", strings.ReplaceAll(release, ".", ""))
 		return exitDone
 	case *supported:
-		fmt.Fprintf(stdout, "%s\n", strings.Join(slices.Concat(defaultFeatures, otherFeatures), ","))
+		fmt.Fprintf(stdout, "%s\n", strings.Join(features.Supported(), ","))
 		return exitDone
 	case !*encodes && opt.detached == "":
 		return fail("%s", notEncoding)

@@ -4,93 +4,90 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 
 	"github.com/spf13/pflag"
 
+	"github.com/kbtf/kbtf/internal/batch"
 	"github.com/kbtf/kbtf/internal/btfreport"
 	"github.com/kbtf/kbtf/internal/cli"
 )
 
-var reportHelp = cli.Help{
-	Synopsis: "btf-ko report --btf_base VMLINUX [--json | --html FILE] DIR|FILE.ko...",
-	Text: `
-Says what the BTF of modules takes: each on its own and split against vmlinux, by
-module, by subsystem and by kind, and which types are there though vmlinux has
-them. DIR is searched for modules, packed ones too. What a module would take on its
-own is encoded from its DWARF; where there is none, that is left open.`,
-	Exit: "0 done, 1 a module cannot be read, 2 base or command line wrong",
-	Examples: []string{
-		"btf-ko report --btf_base vmlinux .             # where a kernel was built",
-		"btf-ko report --btf_base /sys/kernel/btf/vmlinux /lib/modules/$(uname -r)",
-		"btf-ko report --btf_base vmlinux --html report.html drivers/net",
+var reportCommand = &cli.Command{
+	Name:    "report",
+	Summary: "report BTF sizes and duplicate types: text, JSON or a page",
+	Help: cli.Help{
+		Synopsis: "btf-ko report --btf_base VMLINUX [--json | --html FILE] DIR|FILE.ko...",
+		Text: `
+Reports the size of the BTF of modules, each on its own and split against vmlinux,
+by module, subsystem and kind, and their types that duplicate types of vmlinux. DIR
+is searched for modules, also compressed ones. The size of a module's BTF on its own
+is known if the module has DWARF.`,
+		Exit: "0 done, 1 a module cannot be read, 2 base or command line wrong",
+		Examples: []string{
+			"btf-ko report --btf_base vmlinux .             # where a kernel was built",
+			"btf-ko report --btf_base /sys/kernel/btf/vmlinux /lib/modules/$(uname -r)",
+			"btf-ko report --btf_base vmlinux --html report.html drivers/net",
+		},
 	},
+	Flags: reportFlags,
 }
 
-func runReport(args []string, stdout, stderr io.Writer) int {
-	flags := newFlagSet("btf-ko report", stderr)
-	base := flags.String("btf_base", "", "what the modules are split against: `VMLINUX`, or raw BTF")
+func reportFlags(flags *pflag.FlagSet) func(*cli.Call) int {
+	base := flags.String("btf_base", "", "the base of the modules: `VMLINUX`, or raw BTF")
 	asJSON := flags.Bool("json", false, "print JSON, with all modules")
 	page := flags.String("html", "", "write a page to `FILE`: plots and all modules, for any browser")
 	jobs := jobs(0)
 	flags.VarPF(&jobs, "jobs", "j", "modules at a time (default: one for each CPU)").NoOptDefVal = "0"
-	flags.Usage = func() { fmt.Fprint(stdout, reportHelp.Format(flags)) }
-	err := flags.Parse(spellJobs(args))
-	switch {
-	case errors.Is(err, pflag.ErrHelp):
-		return exitDone
-	case err != nil:
-	case *base == "":
-		err = errors.New("--btf_base is missing: which vmlinux do the modules belong to?")
-	case *asJSON && *page != "":
-		err = errors.New("--json and --html exclude each other")
-	case flags.NArg() == 0:
-		err = errors.New("no modules to report on: btf-ko report --help tells how")
-	}
-	if err != nil {
-		return usageError(stderr, "report", err)
-	}
-	root, paths, err := btfreport.Find(flags.Args())
-	if err != nil {
-		return usageError(stderr, "report", err)
-	}
-	progress := func(int) {}
-	if isTerminal(stderr) {
-		progress = func(n int) {
-			fmt.Fprintf(stderr, "\r%d of %d modules", n, len(paths))
-			if n == len(paths) {
-				fmt.Fprint(stderr, "\r\x1b[K")
+	return func(call *cli.Call) int {
+		switch {
+		case *base == "":
+			return call.Usage("--btf_base is missing: which vmlinux do the modules belong to?")
+		case *asJSON && *page != "":
+			return call.Usage("--json and --html exclude each other")
+		case len(call.Args) == 0:
+			return call.Usage("no modules to report on: see btf-ko report --help")
+		}
+		root, paths, err := btfreport.Find(call.Args)
+		if err != nil {
+			return call.Usage("%v", err)
+		}
+		progress := func(int) {}
+		if cli.IsTerminal(call.Stderr) {
+			progress = func(n int) {
+				fmt.Fprintf(call.Stderr, "\r%d of %d modules", n, len(paths))
+				if n == len(paths) {
+					fmt.Fprint(call.Stderr, "\r\x1b[K")
+				}
 			}
 		}
-	}
-	report, err := btfreport.Collect(root, paths, *base, jobs.threads(), progress)
-	if err != nil {
-		return usageError(stderr, "report", err)
-	}
-	switch {
-	case *asJSON:
-		encoder := json.NewEncoder(stdout)
-		encoder.SetIndent("", "  ")
-		err = encoder.Encode(report)
-	case *page != "":
-		var text []byte
-		if text, err = report.Page(); err == nil {
-			err = writeDetached(*page, text)
+		report, err := btfreport.Collect(root, paths, *base, batch.Threads(int(jobs)), progress)
+		if err != nil {
+			return call.Usage("%v", err)
 		}
-	default:
-		err = report.Text(stdout)
+		switch {
+		case *asJSON:
+			encoder := json.NewEncoder(call.Stdout)
+			encoder.SetIndent("", "  ")
+			err = encoder.Encode(report)
+		case *page != "":
+			var text []byte
+			if text, err = report.Page(); err == nil {
+				err = writeDetached(*page, text)
+			}
+		default:
+			err = report.Text(call.Stdout)
+		}
+		if err != nil {
+			cli.Say(call.Stderr, "btf-ko report: %v", err)
+			return exitFailed
+		}
+		for _, f := range report.Unreadable {
+			cli.Say(call.Stderr, "btf-ko report: %s: %s", f.Path, f.Reason)
+		}
+		if len(report.Unreadable) > 0 {
+			return exitFailed
+		}
+		return exitDone
 	}
-	if err != nil {
-		cli.Say(stderr, "btf-ko report: %v", err)
-		return exitFailed
-	}
-	for _, f := range report.Unreadable {
-		cli.Say(stderr, "btf-ko report: %s: %s", f.Path, f.Reason)
-	}
-	if len(report.Unreadable) > 0 {
-		return exitFailed
-	}
-	return exitDone
 }

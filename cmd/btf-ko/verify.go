@@ -3,7 +3,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -13,25 +12,31 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/kbtf/kbtf/internal/batch"
 	"github.com/kbtf/kbtf/internal/btfverify"
 	"github.com/kbtf/kbtf/internal/cli"
 	"github.com/kbtf/kbtf/internal/fault"
 )
 
-var verifyHelp = cli.Help{
-	Synopsis: "btf-ko verify [--btf_base FILE] [--kernel VERSION] FILE...",
-	Text: `
-Says whether a kernel takes the BTF of modules, or of vmlinux, and whether it makes
-sense: that all it refers to is there and of the right kind, and that the base is
-the one that it was encoded against. FILE is an ELF file with .BTF, or raw BTF. BTF
-that brings its own .BTF.base is checked against that. Prints a line for each type
-that is wrong.`,
-	Exit: "0 nothing is wrong, 1 something is, 2 the base or command line is",
-	Examples: []string{
-		"btf-ko verify vmlinux",
-		"btf-ko verify --btf_base vmlinux drivers/net/dummy.ko fs/xfs/xfs.ko",
-		"btf-ko verify --btf_base /sys/kernel/btf/vmlinux --kernel 6.1 dummy.btf",
+var verifyCommand = &cli.Command{
+	Name:    "verify",
+	Summary: "check whether a kernel would load it",
+	Help: cli.Help{
+		Synopsis: "btf-ko verify [--btf_base FILE] [--kernel VERSION] FILE...",
+		Text: `
+Checks whether a kernel would load the BTF of modules or of vmlinux, and what the
+kernel does not check: that references lead to types of the right kind, and that the
+base is the one that the BTF was encoded against. FILE is an ELF file with .BTF, or
+raw BTF. BTF with a .BTF.base is checked against that. Prints a line for each wrong
+type.`,
+		Exit: "0 no problems, 1 problems, 2 wrong base or command line",
+		Examples: []string{
+			"btf-ko verify vmlinux",
+			"btf-ko verify --btf_base vmlinux drivers/net/dummy.ko fs/xfs/xfs.ko",
+			"btf-ko verify --btf_base /sys/kernel/btf/vmlinux --kernel 6.1 dummy.btf",
+		},
 	},
+	Flags: verifyFlags,
 }
 
 // maxProblems is how many problems of a file are printed, without --all.
@@ -45,37 +50,32 @@ type verifyOptions struct {
 	verbose bool
 }
 
-func runVerify(args []string, stdout, stderr io.Writer) int {
+func verifyFlags(flags *pflag.FlagSet) func(*cli.Call) int {
 	var opt verifyOptions
-	flags := newFlagSet("btf-ko verify", stderr)
 	flags.StringVar(&opt.base, "btf_base", "", "check against the BTF of `FILE`: vmlinux, or raw BTF")
-	flags.StringVar(&opt.kernel, "kernel", "", "the `VERSION` that it is for: 6.1, 6.12 or 7.2 (the default)")
+	flags.StringVar(&opt.kernel, "kernel", "", "the `VERSION` of the kernel: 6.1, 6.12 or 7.2 (the default)")
 	flags.BoolVar(&opt.all, "all", false, fmt.Sprintf("print all problems, not only %d of a file", maxProblems))
-	flags.BoolVarP(&opt.verbose, "verbose", "v", false, "print a line for each file that is fine")
+	flags.BoolVarP(&opt.verbose, "verbose", "v", false, "print a line also for files without problems")
 	flags.VarPF(&opt.jobs, "jobs", "j", "files at a time (default: one for each CPU)").NoOptDefVal = "0"
-	flags.Usage = func() { fmt.Fprint(stdout, verifyHelp.Format(flags)) }
-	if err := flags.Parse(spellJobs(args)); errors.Is(err, pflag.ErrHelp) {
-		return exitDone
-	} else if err != nil {
-		return usageError(stderr, "verify", err)
-	}
-	if flags.NArg() == 0 {
-		return usageError(stderr, "verify", errors.New("no file to verify: btf-ko verify --help tells how"))
-	}
-	kernel, err := btfverify.KernelOf(opt.kernel)
-	if err != nil {
-		return usageError(stderr, "verify", err)
-	}
-	v := verification{kernel: kernel, limit: maxProblems}
-	if opt.all {
-		v.limit = math.MaxInt
-	}
-	if opt.base != "" {
-		if v.base, err = verifyBase(opt.base, kernel); err != nil {
-			return usageError(stderr, "verify", err)
+	return func(call *cli.Call) int {
+		if len(call.Args) == 0 {
+			return call.Usage("no file to verify: see btf-ko verify --help")
 		}
+		kernel, err := btfverify.KernelOf(opt.kernel)
+		if err != nil {
+			return call.Usage("%v", err)
+		}
+		v := verification{kernel: kernel, limit: maxProblems}
+		if opt.all {
+			v.limit = math.MaxInt
+		}
+		if opt.base != "" {
+			if v.base, err = verifyBase(opt.base, kernel); err != nil {
+				return call.Usage("%v", err)
+			}
+		}
+		return v.files(call.Args, &opt, call.Stdout, call.Stderr)
 	}
-	return v.files(flags.Args(), &opt, stdout, stderr)
 }
 
 // verifyBase reads the BTF that modules are split against.
@@ -109,7 +109,7 @@ func (v *verification) files(paths []string, opt *verifyOptions, stdout, stderr 
 	verdicts := make([]verdict, len(paths))
 	var next atomic.Int64
 	var wg sync.WaitGroup
-	for range min(opt.jobs.threads(), len(paths)) {
+	for range min(batch.Threads(int(opt.jobs)), len(paths)) {
 		wg.Go(func() {
 			for i := int(next.Add(1)) - 1; i < len(paths); i = int(next.Add(1)) - 1 {
 				if err := fault.Survive(func() error {

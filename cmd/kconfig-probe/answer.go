@@ -12,84 +12,116 @@ import (
 	"github.com/kbtf/kbtf/probe"
 )
 
-const splitBTFUsage = `kconfig-probe split-btf [--encoder=COMMAND] [-v]
-
-Prints y if the encoder supports split BTF (pahole since 1.19, btf-ko always),
-otherwise n.
-`
-
-func splitBTF(in *invocation) int {
-	flags := in.flags()
-	encoder := encoderFlag(flags)
-	verbose := verboseFlag(flags)
-	return in.answer(flags, verbose, func(ctx context.Context) probe.Decision {
-		return probe.SplitBTF(ctx, probe.NewCommand(*encoder))
-	})
+var splitBTFCommand = &cli.Command{
+	Name:    "split-btf",
+	Summary: "print whether the encoder supports split BTF",
+	Help: cli.Help{
+		Synopsis: "kconfig-probe split-btf [--encoder=COMMAND] [-v]",
+		Text: `Prints y if the encoder supports split BTF (pahole since 1.19, btf-ko always),
+otherwise n.`,
+		Exit: answers,
+		Examples: []string{
+			"kconfig-probe split-btf",
+			"kconfig-probe split-btf --encoder 'ccache pahole' -v",
+			"def_bool $(success,kconfig-probe split-btf)        # in Kconfig",
+		},
+	},
+	Flags:   splitBTFFlags,
+	OnUsage: probe.Unknown.String(),
+	Args:    cli.NoArgs,
 }
 
-const btfModulesUsage = `kconfig-probe btf-modules [--config=FILE] [--encoder=COMMAND] [-v]
+func splitBTFFlags(flags *pflag.FlagSet) func(*cli.Call) int {
+	encoder := encoderFlag(flags)
+	verbose := verboseFlag(flags)
+	return func(call *cli.Call) int {
+		return answer(call, *verbose, func(ctx context.Context) probe.Decision {
+			return probe.SplitBTF(ctx, probe.NewCommand(*encoder))
+		})
+	}
+}
 
-Prints y if this configuration can have BTF for modules, that is, DEBUG_INFO_BTF
-&& MODULES && split-btf, otherwise n.
-`
+var btfModulesCommand = &cli.Command{
+	Name:    "btf-modules",
+	Summary: "print whether a configuration can have BTF for modules",
+	Help: cli.Help{
+		Synopsis: "kconfig-probe btf-modules [--config=FILE] [--encoder=COMMAND] [-v]",
+		Text: `Prints y if this configuration can have BTF for modules, that is, DEBUG_INFO_BTF
+&& MODULES && split-btf, otherwise n.`,
+		Exit: answers,
+		Examples: []string{
+			"kconfig-probe btf-modules -v",
+			"kconfig-probe btf-modules --config /boot/config-6.1.0",
+			"if kconfig-probe btf-modules; then echo BTF; fi",
+		},
+	},
+	Flags:   btfModulesFlags,
+	OnUsage: probe.Unknown.String(),
+	Args:    cli.NoArgs,
+}
 
-func btfModules(in *invocation) int {
-	flags := in.flags()
+func btfModulesFlags(flags *pflag.FlagSet) func(*cli.Call) int {
 	config := flags.String("config", ".config", "a kernel configuration `FILE` (default .config)")
 	encoder := encoderFlag(flags)
 	verbose := verboseFlag(flags)
-	return in.answer(flags, verbose, func(ctx context.Context) probe.Decision {
-		return probe.BTFModules(ctx, *config, probe.NewCommand(*encoder))
-	})
+	return func(call *cli.Call) int {
+		return answer(call, *verbose, func(ctx context.Context) probe.Decision {
+			return probe.BTFModules(ctx, *config, probe.NewCommand(*encoder))
+		})
+	}
 }
 
 // answer prints y or n, also on errors, because Kconfig reads it.
-func (in *invocation) answer(flags *pflag.FlagSet, verbose *bool, decide func(context.Context) probe.Decision) int {
-	if status, ok := in.parse(flags, 0); !ok {
-		if status != exitYes {
-			fmt.Fprintln(in.stdout, probe.Unknown)
-		}
-		return status
-	}
+func answer(call *cli.Call, verbose bool, decide func(context.Context) probe.Decision) int {
 	ctx, stop := untilInterrupted()
 	defer stop()
 	d := decide(ctx)
-	if *verbose || d.Answer == probe.Unknown {
-		cli.Say(in.stderr, "kconfig-probe: %s", d.Reason)
+	if verbose || d.Answer == probe.Unknown {
+		cli.Say(call.Stderr, "kconfig-probe: %s", d.Reason)
 	}
-	if _, err := fmt.Fprintln(in.stdout, d.Answer); err != nil {
-		return in.fail("cannot print the answer: %s", err)
+	if _, err := fmt.Fprintln(call.Stdout, d.Answer); err != nil {
+		return fail(call, "cannot print the answer: %s", err)
 	}
 	return d.Answer.ExitStatus()
 }
 
-const versionUsage = `kconfig-probe version [--numeric] [--encoder=COMMAND]
-
-Prints the encoder's version. --numeric prints it in the form that kernel trees
+var versionCommand = &cli.Command{
+	Name:    "version",
+	Summary: "print the encoder's version",
+	Help: cli.Help{
+		Synopsis: "kconfig-probe version [--numeric] [--encoder=COMMAND]",
+		Text: `Prints the encoder's version. --numeric prints it in the form that kernel trees
 compare: 124 for 1.24. A minor version above 99 counts as 99, and a pre-release
 as the version before, so that the numbers have the order of the versions: 1.100
-is 199, 2.0 is 200.
-`
+is 199, 2.0 is 200.`,
+		Exit: "0 done, 2 the version is unknown",
+		Examples: []string{
+			"kconfig-probe version",
+			"kconfig-probe version --numeric",
+			"kconfig-probe version --encoder btf-ko",
+		},
+	},
+	Flags: versionFlags,
+	Args:  cli.NoArgs,
+}
 
-func version(in *invocation) int {
-	flags := in.flags()
+func versionFlags(flags *pflag.FlagSet) func(*cli.Call) int {
 	numeric := flags.Bool("numeric", false, "print 1.24 as 124")
 	encoder := encoderFlag(flags)
-	if status, ok := in.parse(flags, 0); !ok {
-		return status
+	return func(call *cli.Call) int {
+		ctx, stop := untilInterrupted()
+		defer stop()
+		v, err := probe.NewCommand(*encoder).Version(ctx)
+		if err != nil {
+			return fail(call, "%s", err)
+		}
+		if *numeric {
+			fmt.Fprintln(call.Stdout, v.Numeric())
+		} else {
+			fmt.Fprintln(call.Stdout, v.Encoder, v.Text)
+		}
+		return exitYes
 	}
-	ctx, stop := untilInterrupted()
-	defer stop()
-	v, err := probe.NewCommand(*encoder).Version(ctx)
-	if err != nil {
-		return in.fail("%s", err)
-	}
-	if *numeric {
-		fmt.Fprintln(in.stdout, v.Numeric())
-	} else {
-		fmt.Fprintln(in.stdout, v.Encoder, v.Text)
-	}
-	return exitYes
 }
 
 func encoderFlag(flags *pflag.FlagSet) *string {

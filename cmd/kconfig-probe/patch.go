@@ -8,13 +8,16 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/kbtf/kbtf/internal/cli"
 	"github.com/kbtf/kbtf/kbuild"
 )
 
-const patchUsage = `kconfig-probe patch TREE [--encoder=btf-ko|pahole] [--helper=modfinal|kbuild-include] ` +
-	`[-o FILE | --apply | --check | --revert]
-
-Prints a patch, for git am, that makes the kernel tree TREE generate BTF for
+var patchCommand = &cli.Command{
+	Name:    "patch",
+	Summary: "print, apply or revert the patch for a kernel tree",
+	Help: cli.Help{
+		Synopsis: "kconfig-probe patch TREE [--encoder=btf-ko|pahole] [--helper=modfinal|kbuild-include] [-o FILE | --apply | --check | --revert]",
+		Text: `Prints a patch, for git am, that makes the kernel tree TREE generate BTF for
 modules: symbols in lib/Kconfig.debug, the rule in Makefile.modfinal, and what
 these need in Makefile and gen-btf.sh. In headers such as /lib/modules/R/build it
 changes scripts/ only. TREE may be 5.4 or newer, with or without upstream's rule;
@@ -23,126 +26,142 @@ trees with unexpected makefiles are refused.
 The rule uses if_changed_except, which is defined in Makefile.modfinal, or with
 --helper=kbuild-include in Kbuild.include, next to if_changed.
 
-On errors TREE is unchanged.
-`
+On errors TREE is unchanged.`,
+		Exit: "0 done or nothing to do; 1 not patched (--check); 2 error",
+		Examples: []string{
+			"kconfig-probe patch ~/linux-5.10 > split-btf.patch",
+			"kconfig-probe patch ~/linux-5.10 --apply",
+			"kconfig-probe patch ~/linux-5.10 --check",
+		},
+	},
+	Flags: patchFlags,
+	Args:  cli.ExactArgs(1),
+}
 
-func patch(in *invocation) int {
-	flags := in.flags()
+func patchFlags(flags *pflag.FlagSet) func(*cli.Call) int {
 	wiring := wiringFlags(flags)
 	output := flags.StringP("output", "o", "", "write the patch to `FILE`")
 	apply := flags.Bool("apply", false, "patch TREE: all files or none")
 	check := flags.Bool("check", false, "check whether TREE is patched")
 	revert := flags.Bool("revert", false, "remove the patch from TREE")
-	if status, ok := in.parse(flags, 1); !ok {
-		return status
-	}
-	modes := 0
-	for _, set := range []bool{flags.Changed("output"), *apply, *check, *revert} {
-		if set {
-			modes++
+	return func(call *cli.Call) int {
+		modes := 0
+		for _, set := range []bool{call.Flags.Changed("output"), *apply, *check, *revert} {
+			if set {
+				modes++
+			}
 		}
-	}
-	if modes > 1 {
-		return in.fail("-o, --apply, --check and --revert exclude each other")
-	}
-	w, err := wiring()
-	if err != nil {
-		return in.fail("%s", err)
-	}
+		if modes > 1 {
+			return fail(call, "-o, --apply, --check and --revert exclude each other")
+		}
+		w, err := wiring()
+		if err != nil {
+			return fail(call, "%s", err)
+		}
 
-	tree := flags.Arg(0)
-	applied, err := kbuild.Applied(tree)
-	if err != nil {
-		return in.fail("%s", err)
-	}
-	if *check && applied != nil && flags.Changed("encoder") && applied.Encoder != w.Encoder {
-		fmt.Fprintf(in.stdout, "%s: patched, but for %s\n", tree, applied.Encoder)
-		return exitNo
-	}
-	if *check && applied != nil {
-		fmt.Fprintf(in.stdout, "%s: patched, modules are encoded by %s\n", tree, applied.Encoder)
-		return exitYes
-	}
-	if *revert && applied != nil {
-		if err := withoutInterrupts(func() error { return applied.Revert(tree) }); err != nil {
-			return in.fail("%s", err)
+		tree := call.Flags.Arg(0)
+		applied, err := kbuild.Applied(tree)
+		if err != nil {
+			return fail(call, "%s", err)
 		}
-		in.report(tree, "reverted", applied)
-		return exitYes
-	}
-	if applied != nil && applied.Encoder != w.Encoder {
-		return in.fail("%s: already patched for %s: use --revert first", tree, applied.Encoder)
-	}
-	if applied != nil && flags.Changed("helper") && applied.Helper != w.Helper {
-		return in.fail("%s: already patched with --helper=%s: use --revert first", tree, applied.Helper)
-	}
-	if applied != nil && *apply {
-		fmt.Fprintf(in.stdout, "%s: already patched, nothing to do\n", tree)
-		return exitYes
-	}
+		if *check && applied != nil && call.Flags.Changed("encoder") && applied.Encoder != w.Encoder {
+			fmt.Fprintf(call.Stdout, "%s: patched, but for %s\n", tree, applied.Encoder)
+			return exitNo
+		}
+		if *check && applied != nil {
+			fmt.Fprintf(call.Stdout, "%s: patched, modules are encoded by %s\n", tree, applied.Encoder)
+			return exitYes
+		}
+		if *revert && applied != nil {
+			if err := withoutInterrupts(func() error { return applied.Revert(tree) }); err != nil {
+				return fail(call, "%s", err)
+			}
+			report(call, tree, "reverted", applied)
+			return exitYes
+		}
+		if applied != nil && applied.Encoder != w.Encoder {
+			return fail(call, "%s: already patched for %s: use --revert first", tree, applied.Encoder)
+		}
+		if applied != nil && call.Flags.Changed("helper") && applied.Helper != w.Helper {
+			return fail(call, "%s: already patched with --helper=%s: use --revert first", tree, applied.Helper)
+		}
+		if applied != nil && *apply {
+			fmt.Fprintf(call.Stdout, "%s: already patched, nothing to do\n", tree)
+			return exitYes
+		}
 
-	// For a patched tree, print the patch that it has.
-	plan := applied
-	if plan == nil {
-		if plan, err = kbuild.NewPlan(tree, w); err != nil {
-			return in.fail("%s", err)
+		// For a patched tree, print the patch that it has.
+		plan := applied
+		if plan == nil {
+			if plan, err = kbuild.NewPlan(tree, w); err != nil {
+				return fail(call, "%s", err)
+			}
 		}
-	}
-	switch {
-	case *check:
-		fmt.Fprintf(in.stdout, "%s: not patched\n", tree)
-		return exitNo
-	case *revert:
-		fmt.Fprintf(in.stdout, "%s: not patched, nothing to do\n", tree)
-		return exitYes
-	case *apply:
-		if err := withoutInterrupts(func() error { return plan.Apply(tree) }); err != nil {
-			return in.fail("%s", err)
+		switch {
+		case *check:
+			fmt.Fprintf(call.Stdout, "%s: not patched\n", tree)
+			return exitNo
+		case *revert:
+			fmt.Fprintf(call.Stdout, "%s: not patched, nothing to do\n", tree)
+			return exitYes
+		case *apply:
+			if err := withoutInterrupts(func() error { return plan.Apply(tree) }); err != nil {
+				return fail(call, "%s", err)
+			}
+			report(call, tree, "patched", plan)
+			return exitYes
+		case call.Flags.Changed("output"):
+			if err := kbuild.WriteFile(*output, plan.Patch()); err != nil {
+				return fail(call, "%s", err)
+			}
+			return exitYes
 		}
-		in.report(tree, "patched", plan)
-		return exitYes
-	case flags.Changed("output"):
-		if err := kbuild.WriteFile(*output, plan.Patch()); err != nil {
-			return in.fail("%s", err)
+		if _, err := fmt.Fprint(call.Stdout, plan.Patch()); err != nil {
+			return fail(call, "cannot print the patch: %s", err)
 		}
 		return exitYes
 	}
-	if _, err := fmt.Fprint(in.stdout, plan.Patch()); err != nil {
-		return in.fail("cannot print the patch: %s", err)
-	}
-	return exitYes
 }
 
-func (in *invocation) report(tree, what string, p *kbuild.Plan) {
+func report(call *cli.Call, tree, what string, p *kbuild.Plan) {
 	for _, c := range p.Changes {
-		fmt.Fprintf(in.stdout, "%s: %s %s\n", tree, what, c.Path)
+		fmt.Fprintf(call.Stdout, "%s: %s %s\n", tree, what, c.Path)
 	}
 }
 
-const fragmentUsage = `kconfig-probe fragment kconfig|makefile|modfinal ` +
-	`[--encoder=btf-ko|pahole] [--helper=modfinal|kbuild-include]
-
-Prints what kconfig-probe patch inserts into a tree like 5.10, to merge by hand:
+var fragmentCommand = &cli.Command{
+	Name:    "fragment",
+	Summary: "print parts of the patch, to merge by hand",
+	Help: cli.Help{
+		Synopsis: "kconfig-probe fragment kconfig|makefile|modfinal [--encoder=btf-ko|pahole] [--helper=modfinal|kbuild-include]",
+		Text: `Prints what kconfig-probe patch inserts into a tree like 5.10, to merge by hand:
 kconfig into lib/Kconfig.debug after DEBUG_INFO_BTF, makefile into Makefile,
-modfinal into scripts/Makefile.modfinal in place of the rule that links modules.
-`
+modfinal into scripts/Makefile.modfinal in place of the rule that links modules.`,
+		Exit: "0 done, 2 no such fragment",
+		Examples: []string{
+			"kconfig-probe fragment kconfig",
+			"kconfig-probe fragment modfinal",
+			"kconfig-probe fragment modfinal --encoder pahole",
+		},
+	},
+	Flags: fragmentFlags,
+	Args:  cli.ExactArgs(1),
+}
 
-func fragment(in *invocation) int {
-	flags := in.flags()
+func fragmentFlags(flags *pflag.FlagSet) func(*cli.Call) int {
 	wiring := wiringFlags(flags)
-	if status, ok := in.parse(flags, 1); !ok {
-		return status
+	return func(call *cli.Call) int {
+		w, err := wiring()
+		if err != nil {
+			return fail(call, "%s", err)
+		}
+		text, ok := kbuild.Fragment(call.Flags.Arg(0), w)
+		if !ok {
+			return fail(call, "unknown fragment %q: use kconfig, makefile or modfinal", call.Flags.Arg(0))
+		}
+		fmt.Fprint(call.Stdout, text)
+		return exitYes
 	}
-	w, err := wiring()
-	if err != nil {
-		return in.fail("%s", err)
-	}
-	text, ok := kbuild.Fragment(flags.Arg(0), w)
-	if !ok {
-		return in.fail("unknown fragment %q: use kconfig, makefile or modfinal", flags.Arg(0))
-	}
-	fmt.Fprint(in.stdout, text)
-	return exitYes
 }
 
 // wiringFlags defines --encoder and --helper. The function returned is for use

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-// Package cli is what the commands of this project have in common: how their --help looks, of which scripts/tools/man makes manual
-// pages and completions.
+// Package cli is what the programs of this project have in common: commands, their help, manual pages
+// and completions, and messages.
 package cli
 
 import (
@@ -11,24 +11,31 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// Width is how wide help is, in columns.
+// Width is the width of help, in columns.
 const Width = 80
 
-// Help is what --help prints of a command, in this order.
+// Help is the text of --help.
 type Help struct {
-	Synopsis string   // behind "usage: "
-	Text     string   // what it does; wrapped
-	Commands []string // those of a program, each "NAME  SUMMARY"
-	Exit     string   // behind "Exit status: "
-	Examples []string // command lines, each perhaps with a comment
+	Synopsis string   // after "usage: "
+	Text     string   // wrapped
+	Exit     string   // after "Exit status: "
+	Examples []string // command lines, with or without a comment
 }
 
-// Format writes help, with the flags of the command but for those that are hidden.
-func (h *Help) Format(flags *pflag.FlagSet) string {
+// format returns the help of a command with these flags, except hidden ones.
+func (c *Command) format(flags *pflag.FlagSet) string {
 	var s strings.Builder
+	h := &c.Help
 	fmt.Fprintf(&s, "%s\n%s\n", Wrap("usage: "+h.Synopsis, len("usage: ")), Wrap(h.Text, 0))
-	if len(h.Commands) > 0 {
-		fmt.Fprintf(&s, "\n  %s\n", strings.Join(h.Commands, "\n  "))
+	if len(c.Commands) > 0 {
+		width := 0
+		for _, command := range c.Commands {
+			width = max(width, len(command.Name))
+		}
+		s.WriteString("\n")
+		for _, command := range c.Commands {
+			fmt.Fprintf(&s, "  %-*s  %s\n", width, command.Name, command.Summary)
+		}
 	}
 	if list := formatFlags(flags); list != "" {
 		fmt.Fprintf(&s, "\n%s", list)
@@ -40,7 +47,7 @@ func (h *Help) Format(flags *pflag.FlagSet) string {
 	return s.String()
 }
 
-// formatFlags lists flags as pflag does, but without the values that a switch could be given.
+// formatFlags lists flags as pflag does, but without the values of switches.
 func formatFlags(flags *pflag.FlagSet) string {
 	var names, usages []string
 	width := 0
@@ -70,7 +77,7 @@ func formatFlags(flags *pflag.FlagSet) string {
 	return s.String()
 }
 
-// Wrap breaks text into lines that all but the first are indented.
+// Wrap breaks text into lines, all but the first of which are indented.
 func Wrap(text string, indent int) string {
 	var s strings.Builder
 	at := indent

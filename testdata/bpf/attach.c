@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * BPF programs that attach to functions of modules and read fields of types that only the
- * modules know. What they see goes into variables, which init looks at.
+ * modules define. The results are stored in variables, which init checks.
  */
 typedef unsigned long long u64;
 
@@ -10,7 +10,7 @@ typedef unsigned long long u64;
 
 static long (*bpf_probe_read_kernel)(void *to, unsigned int size, const void *from) = (void *)113;
 
-/* Of kbtf_sample, the out-of-tree module of testdata/kmod: one field, not where it is there. */
+/* From kbtf_sample (testdata/kmod): only one field, at another offset than there. */
 struct kbtf_sample {
 	u64 value;
 } CORE;
@@ -37,7 +37,7 @@ int pushed(u64 *args)
 	return 0;
 }
 
-/* Of tun, a module of the kernel's tree. */
+/* From tun, an in-tree module. */
 struct file {
 	void *private_data;
 } CORE;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the kernel of these fixtures shares with its modules. */
+/* Declarations shared by the kernel and the modules of these fixtures. */
 #ifndef DEVICE_H
 #define DEVICE_H
 

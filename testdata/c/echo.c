@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Another module of the btf-ko scripts.
+// A second module for the btf-ko scripts.
 #include "device.h"
 
 struct echo {

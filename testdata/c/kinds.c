@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Every kind of debugging information entry that C makes.
+// Every kind of debugging information entry that a C compiler emits.
 
 typedef unsigned char u8;
 typedef unsigned long long u64;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Parameters that arrive in registers, and then live elsewhere.
+// Parameters that are passed in registers and then move elsewhere.
 
 long opaque(long value);
 

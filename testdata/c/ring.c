@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// A module of the btf-ko scripts.
+// A module for the btf-ko scripts.
 #include "device.h"
 
 struct ring_stats {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// The kernel of the btf-ko scripts.
+// The kernel for the btf-ko scripts.
 #include "device.h"
 
 static struct list_head devices;

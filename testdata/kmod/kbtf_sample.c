@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A module with what BPF programs want of a module's BTF: a type that no other has, a
- * function to attach to, and a kfunc. testdata/bpf/attach.c is the program.
+ * A module with everything that BPF programs use of a module's BTF: a type that is defined
+ * nowhere else, a function to attach to, and a kfunc. The program is testdata/bpf/attach.c.
  */
 #include <linux/list.h>
 #include <linux/module.h>
@@ -9,7 +9,7 @@
 #include <linux/version.h>
 
 struct kbtf_sample {
-	struct list_head before[3]; /* the program knows of value alone: it has to be told where that is */
+	struct list_head before[3]; /* the program declares only value: CO-RE has to relocate its offset */
 	u64 value;
 };
 
@@ -22,7 +22,7 @@ noinline int kbtf_sample_push(struct kbtf_sample *sample, int more)
 	return more;
 }
 
-/* A number written to the parameter is pushed. */
+/* Pushes the number that is written to the parameter. */
 static int push(const char *text, const struct kernel_param *param)
 {
 	int more, err = kstrtoint(text, 0, &more);
@@ -39,7 +39,7 @@ module_param_cb(push, &push_ops, NULL, 0200);
 #include <linux/btf.h>
 #include <linux/btf_ids.h>
 
-/* Before 6.3 and 6.9. */
+/* Defined since 6.3 and 6.9. */
 #ifndef __bpf_kfunc
 #define __bpf_kfunc __used noinline
 #endif
@@ -81,5 +81,5 @@ static void __exit kbtf_sample_exit(void)
 }
 module_exit(kbtf_sample_exit);
 
-MODULE_DESCRIPTION("kbtf's sample of an out-of-tree module");
+MODULE_DESCRIPTION("Sample out-of-tree module of kbtf");
 MODULE_LICENSE("GPL");

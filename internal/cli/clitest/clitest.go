@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-// Package clitest checks what all commands have to keep to.
+// Package clitest checks the rules that all commands follow.
 package clitest
 
 import (
+	"bytes"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -11,11 +12,42 @@ import (
 	"github.com/kbtf/kbtf/internal/cli"
 )
 
-// lines is how high a terminal is that help has to fit in.
+// lines is the height of the terminal that help has to fit.
 const lines = 24
 
-// Help checks a command's --help: it fits a screen, says what the exit statuses mean and ends with three examples.
-func Help(t *testing.T, program, text string) {
+// Help checks the --help and help of a program and its commands: it fits a screen, lists all commands,
+// explains the exit statuses and ends with three examples.
+func Help(t *testing.T, program *cli.Command) {
+	t.Helper()
+	print := func(args ...string) string {
+		var stdout, stderr bytes.Buffer
+		if status := program.Main(args, &stdout, &stderr); status != cli.ExitDone || stderr.Len() > 0 {
+			t.Errorf("%v: exit status %d, stderr %q", args, status, stderr.String())
+		}
+		return stdout.String()
+	}
+	t.Run(program.Name, func(t *testing.T) {
+		help(t, program.Name, print("--help"))
+		if print("help") != print("--help") {
+			t.Error("help and --help differ")
+		}
+		for _, c := range program.Commands {
+			if !strings.Contains(print("--help"), "\n  "+c.Name+" ") {
+				t.Errorf("%s is missing", c.Name)
+			}
+		}
+	})
+	for _, c := range program.Commands {
+		t.Run(c.Name, func(t *testing.T) {
+			help(t, program.Name+" "+c.Name, print(c.Name, "--help"))
+			if print("help", c.Name) != print(c.Name, "--help") {
+				t.Error("help and --help differ")
+			}
+		})
+	}
+}
+
+func help(t *testing.T, program, text string) {
 	t.Helper()
 	all := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
 	if len(all) > lines {
@@ -30,7 +62,7 @@ func Help(t *testing.T, program, text string) {
 		t.Errorf("begins with %q", all[0])
 	}
 	if strings.Count(text, "\nExit status: ") != 1 {
-		t.Errorf("exit statuses are not told:\n%s", text)
+		t.Errorf("no exit statuses:\n%s", text)
 	}
 	if len(all) < 4 {
 		t.Fatal(text)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// A character device: little of its own, much of the kernel's.
+// A character device: few types of its own, many of the kernel.
 #include <mini/device.h>
 #include <mini/module.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// A module of two objects.
+// A module that is linked from two objects.
 #include "ring.h"
 
 struct ring_cookie {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// A file system: structures that embed the kernel's.
+// A file system: structs that embed those of the kernel.
 #include <mini/fs.h>
 #include <mini/module.h>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Types that have a name of the kernel's but another meaning, and a pointer
-// to one that only the kernel defines.
+// Types with the same name as a type of the kernel but another definition, and
+// a pointer to a type that only the kernel defines.
 #include <mini/module.h>
 
 struct power {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// One of each: what C's declarators can do.
+// One of each kind of declarator in C.
 #include <mini/module.h>
 
 struct opaque;

@@ -1,17 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-package main
+package cli
 
 import (
 	"fmt"
 	"strings"
 )
-
-// summaries are the descriptions for apropos and whatis.
-var summaries = map[string]string{
-	"btf-ko":        "encode the type information (BTF) of kernel modules",
-	"kconfig-probe": "check for split BTF of kernel modules, and patch kernel trees",
-}
 
 // roff escapes text for troff.
 func roff(text string) string {
@@ -22,22 +16,23 @@ func roff(text string) string {
 	return text
 }
 
-// manual returns a manual page with the man macros.
-func manual(p *program) string {
+// manual returns the manual page of a program, in the man macros.
+func (program *Command) manual() string {
+	p := program.page()
 	var s strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&s, format+"\n", args...) }
-	line(`.TH %s 1 "" "kbtf" "User Commands"`, strings.ToUpper(roff(p.name)))
-	line(".SH NAME\n%s \\- %s", roff(p.name), roff(summaries[p.name]))
+	line(`.TH %s 1 "" "kbtf" "User Commands"`, strings.ToUpper(roff(p.Name)))
+	line(".SH NAME\n%s \\- %s", roff(p.Name), roff(p.Summary))
 	line(".SH SYNOPSIS")
-	for i, c := range append([]command{{help: p.help}}, p.commands...) {
+	for i, c := range p.commands {
 		if i > 0 {
 			line(".br")
 		}
-		line(".B %s", roff(c.synopsis))
+		line(".B %s", roff(c.Help.Synopsis))
 	}
-	line(".SH DESCRIPTION\n%s", roff(p.text))
-	options := func(h *help) {
-		for _, o := range h.flags {
+	line(".SH DESCRIPTION\n%s", roff(p.Help.Text))
+	options := func(c described) {
+		for _, o := range c.options {
 			line(".TP")
 			name := `\fB\-\-` + roff(o.long) + `\fR`
 			if o.short != "" {
@@ -52,28 +47,33 @@ func manual(p *program) string {
 			line("%s\n%s", name, roff(o.usage))
 		}
 	}
-	if len(p.flags) > 0 {
+	if len(p.program().options) > 0 {
 		line(".SH OPTIONS")
-		options(&p.help)
+		options(p.program())
 	}
 	line(".SH COMMANDS")
-	for i := range p.commands {
-		c := &p.commands[i]
-		line(".SS %s\n%s", roff(c.synopsis), roff(c.text))
-		options(&c.help)
-		line(".PP\nExit status: %s", roff(c.exit))
+	for _, c := range p.commands[1:] {
+		line(".SS %s\n%s", roff(c.Help.Synopsis), roff(c.Help.Text))
+		options(c)
+		line(".PP\nExit status: %s", roff(c.Help.Exit))
 	}
-	line(".SH EXIT STATUS\n%s", roff(strings.ToUpper(p.exit[:1])+p.exit[1:]+"."))
+	line(".SH EXIT STATUS\n%s", roff(strings.ToUpper(p.Help.Exit[:1])+p.Help.Exit[1:]+"."))
+	if len(p.Environment) > 0 {
+		line(".SH ENVIRONMENT")
+		for _, v := range p.Environment {
+			line(".TP\n.B %s\n%s", roff(v.Name), roff(v.Text))
+		}
+	}
 	line(".SH EXAMPLES\n.nf")
-	for _, h := range append([]command{{help: p.help}}, p.commands...) {
-		for _, e := range h.examples {
+	for _, c := range p.commands {
+		for _, e := range c.Help.Examples {
 			line("%s", roff(e))
 		}
 	}
 	line(".fi\n.SH SEE ALSO")
 	var others []string
 	for _, name := range []string{"btf-ko", "kconfig-probe"} {
-		if name != p.name {
+		if name != p.Name {
 			others = append(others, roff(name)+"(1)")
 		}
 	}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-package main
+package heap
 
 import (
 	"math"
@@ -10,18 +10,19 @@ import (
 	"time"
 )
 
-// The bound holds as long as less is in use; else it follows, so that the collector does not run all the time, and comes back.
-func TestBoundHeap(t *testing.T) {
+// The limit is the bound while less is in use. Otherwise it follows what is in use, so that the
+// collector does not run all the time, and returns to the bound.
+func TestBound(t *testing.T) {
 	percent, limit := debug.SetGCPercent(100), debug.SetMemoryLimit(-1)
 	defer func() {
-		boundHeap(limit)
+		Bound(limit)
 		debug.SetGCPercent(percent)
 	}()
-	// Nor does an earlier bound of this process come back.
+	// An earlier bound of this process has no effect.
 	const bound = 64 << 20
-	boundHeap(3 * bound)
+	Bound(3 * bound)
 	runtime.GC()
-	boundHeap(bound)
+	Bound(bound)
 	limitBecomes(t, bound, bound)
 
 	inUse := make([]byte, 2*bound)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-package main
+// Package heap bounds the garbage collector of a short-lived process.
+package heap
 
 import (
 	"runtime"
@@ -9,20 +10,17 @@ import (
 	"sync"
 )
 
-// heapBound is how far the heap grows before it is collected, in bytes: most modules are done before that, and it is less than pahole
-// takes for the largest ones. What is mapped (the base, the files) comes on top; the kernel can take that back.
-const heapBound = 160 << 20
-
 // heap is this process's heap.
 var heap struct {
 	mu       sync.Mutex
 	bound    int64
-	followed bool // by the bound, after each collection
+	followed bool // followHeap runs after each collection
 }
 
-// boundHeap collects no garbage until the heap has grown to a bound. Where more than that is in use, to collect for each page that
-// is needed would take half of the CPUs, so the bound then follows what is in use: half as much may come on top.
-func boundHeap(bound int64) {
+// Bound turns the garbage collector off until the heap has grown to bound bytes. While more is in use,
+// collecting for each new page would take half of the CPUs, so the limit is then 1.5 times what is in
+// use.
+func Bound(bound int64) {
 	heap.mu.Lock()
 	defer heap.mu.Unlock()
 	heap.bound = bound
@@ -45,7 +43,7 @@ func followHeap() {
 	}
 }
 
-// afterCollection calls do soon after each collection: that is when something dies to which nothing refers.
+// afterCollection calls do soon after each collection, which frees an unreferenced object.
 func afterCollection(do func()) {
 	runtime.AddCleanup(new([8]*byte), func(do func()) {
 		do()

@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-package main
+// Package features translates what a command line asks to encode, in the words of pahole, into options
+// of the encoder. There are three ways to ask, of which a kernel's build files use one:
+//
+//   - --btf_features lists what to encode, as pahole 1.26 and later accept it. The rest is off.
+//   - A flag for each thing, as pahole 1.20 to 1.25 accept them (legacy). The rest is as in those.
+//   - Nothing: what the base has, and whatever is safe.
+package features
 
 import (
 	"fmt"
@@ -13,28 +19,22 @@ import (
 	"github.com/kbtf/kbtf/internal/encode"
 )
 
-// What to encode can be said in three ways, of which a kernel's build files use one:
-//
-//   - --btf_features names what is wanted, as pahole 1.26 and later take it. What is not named is off.
-//   - flags of their own for each thing, as pahole 1.20 to 1.25 take them (legacy). What is not named is as pahole has it then.
-//   - nothing: what the base has, and whatever is safe.
-
 // The words of --btf_features.
 const (
-	encodeForce    = "encode_force"    // a variable that BTF cannot express is left out
+	encodeForce    = "encode_force"    // leave out variables that BTF cannot express
 	perCPUVars     = "var"             // VARs of the per-CPU section
 	floats         = "float"           // FLOAT
 	declTags       = "decl_tag"        // DECL_TAG
 	typeTags       = "type_tag"        // TYPE_TAG
 	enum64         = "enum64"          // ENUM64, and the sign of ENUM
-	suffixedNames  = "optimized_func"  // functions that .symtab has only with a suffix; pahole 1.31 and later always
-	consistent     = "consistent_func" // no functions on whose prototype units disagree
+	suffixedNames  = "optimized_func"  // functions whose only symbol has a suffix; pahole 1.31 and later always
+	consistent     = "consistent_func" // no functions whose prototypes differ between units
 	kfuncTags      = "decl_tag_kfuncs" // DECL_TAG bpf_kfunc
 	reproducible   = "reproducible_build"
-	distilledBase  = "distilled_base" // .BTF.base
+	DistilledBase  = "distilled_base" // .BTF.base
 	allVars        = "global_var"     // VARs of all sections
 	attributes     = "attributes"     // TYPE_TAG with kind_flag
-	layout         = "layout"         // the kinds' sizes behind the types; not in split BTF
+	layout         = "layout"         // the sizes of the kinds behind the types; not in split BTF
 	trueSignatures = "true_signature"
 	mergeUnits     = "force_cu_merging"
 
@@ -44,19 +44,21 @@ const (
 
 var (
 	defaultFeatures = []string{encodeForce, perCPUVars, floats, declTags, typeTags, enum64, suffixedNames, consistent, kfuncTags}
-	otherFeatures   = []string{reproducible, distilledBase, allVars, attributes, layout, mergeUnits}
+	otherFeatures   = []string{reproducible, DistilledBase, allVars, attributes, layout, mergeUnits}
 )
 
-// features are those named on the command line.
-type features struct {
-	given bool
-	on    map[string]bool
-	off   map[string]bool // --skip_encoding_...
-	// some flag of pahole 1.25 and earlier was given, and no list of features
-	legacy bool
+// Supported returns the words of --btf_features that are supported.
+func Supported() []string { return slices.Concat(defaultFeatures, otherFeatures) }
+
+// A Set is the features on a command line. Once parsed it is read only, by several threads.
+type Set struct {
+	given  bool // a list
+	on     map[string]bool
+	off    map[string]bool // --skip_encoding_...
+	legacy bool            // a flag of pahole 1.25 or earlier was given
 }
 
-func (f *features) set(names ...string) {
+func (f *Set) set(names ...string) {
 	if f.on == nil {
 		f.on = map[string]bool{}
 	}
@@ -65,9 +67,9 @@ func (f *features) set(names ...string) {
 	}
 }
 
-// list reads the value of --btf_features; strict: a word that is not known is an error. pahole ignores those, so that old versions
-// take the lists of new kernels.
-func (f *features) list(list string, strict bool) error {
+// Parse adds the features in the value of --btf_features. Unknown words are errors if strict is set.
+// pahole ignores them, so that old versions accept the lists of new kernels.
+func (f *Set) Parse(list string, strict bool) error {
 	f.given = true
 	rest, plus := strings.CutPrefix(list, "+")
 	if plus {
@@ -81,25 +83,26 @@ func (f *features) list(list string, strict bool) error {
 			f.set(defaultFeatures...)
 			f.set(reproducible, allVars, attributes, layout)
 		case name == trueSignatures:
-			return fmt.Errorf("feature %s: not possible yet: leave it out, functions whose parameters changed are left out then", name)
+			return fmt.Errorf("feature %s: not supported: leave it out, which leaves out functions whose parameters changed",
+				name)
 		case slices.Contains(defaultFeatures, name), slices.Contains(otherFeatures, name):
 			f.set(name)
 		case strict && name != "":
-			return fmt.Errorf("feature %q is not known; known are %s", name, strings.Join(slices.Concat(defaultFeatures, otherFeatures), ","))
+			return fmt.Errorf("unknown feature %q: known are %s", name, strings.Join(Supported(), ","))
 		}
 	}
 	return nil
 }
 
-// addFlags defines all flags that say what to encode.
-func (f *features) addFlags(flags *pflag.FlagSet) {
+// AddFlags adds the flags that select what to encode.
+func (f *Set) AddFlags(flags *pflag.FlagSet) {
 	add := func(name, usage string, set func(string) error) {
 		flags.Var(action{set}, name, usage)
 	}
 	add("btf_features", "`LIST` of what to encode (default: as the base)",
-		func(s string) error { return f.list(s, false) })
-	add("btf_features_strict", "the same, and a word of `LIST` that is not known is an error",
-		func(s string) error { return f.list(s, true) })
+		func(s string) error { return f.Parse(s, false) })
+	add("btf_features_strict", "as --btf_features, and reject unknown words in `LIST`",
+		func(s string) error { return f.Parse(s, true) })
 	legacy := func(name string, do func()) {
 		add(name, "", func(string) error {
 			f.legacy = true
@@ -126,7 +129,7 @@ func (f *features) addFlags(flags *pflag.FlagSet) {
 	legacy("skip_encoding_btf_type_tag", skip(typeTags))
 	legacy("skip_encoding_btf_enum64", skip(enum64))
 	legacy("skip_encoding_btf_inconsistent_proto", func() { f.set(consistent) })
-	// These two go with either way.
+	// These two combine with a list and with legacy flags.
 	for name, feature := range map[string]string{"btf_attributes": attributes, "reproducible_build": reproducible} {
 		add(name, "", func(string) error { f.set(feature); return nil })
 		flag := flags.Lookup(name)
@@ -134,39 +137,44 @@ func (f *features) addFlags(flags *pflag.FlagSet) {
 	}
 }
 
-// action is a flag that does something as soon as it is read.
+// action is a flag that acts when it is parsed.
 type action struct{ set func(string) error }
 
 func (action) String() string       { return "" }
 func (action) Type() string         { return "list" }
 func (a action) Set(s string) error { return a.set(s) }
 
-// legacyFeatures are what pahole 1.20 to 1.25 do without being told.
+// legacyFeatures are on by default in pahole 1.20 to 1.25.
 var legacyFeatures = []string{perCPUVars, declTags, typeTags, enum64}
 
-func (f *features) has(name string) bool {
+// Has reports whether a feature is on.
+func (f *Set) Has(name string) bool {
 	on := f.on[name] || f.legacy && !f.given && slices.Contains(legacyFeatures, name)
 	return on && !f.off[name]
 }
 
-// apply sets the options that the features say, on top of what the base says.
-func (f *features) apply(base btf.Dialect, opt *encode.Options) {
-	opt.Dialect = base
-	opt.Layout = f.has(layout)
-	opt.MergeUnits = f.has(mergeUnits)
-	if f.has(allVars) {
+// Apply sets those options of the encoder that depend on features and on the base. opt.Rules must be
+// set.
+func (f *Set) Apply(base *btf.Base, opt *encode.Options) {
+	opt.Dialect = base.Dialect
+	if base.NumTypes() == 0 {
+		opt.Dialect.NestedArrays = opt.Rules != encode.Rules130
+	}
+	opt.Layout = f.Has(layout)
+	opt.MergeUnits = f.Has(mergeUnits)
+	if f.Has(allVars) {
 		opt.Variables = encode.AllVariables
 	}
-	opt.Dialect.Attributes = base.Attributes && !f.given || f.has(attributes)
+	opt.Dialect.Attributes = base.Dialect.Attributes && !f.given || f.Has(attributes)
 	if !f.given && !f.legacy {
 		return
 	}
 	d := &opt.Dialect
-	d.Float, d.Enum64 = f.has(floats), f.has(enum64)
-	d.TypeTags, d.DeclTags = f.has(typeTags), f.has(declTags)
-	d.KfuncTags = d.DeclTags && f.has(kfuncTags)
-	opt.Inconsistent, opt.ExactNames, opt.Strict = !f.has(consistent), !f.has(suffixedNames), !f.has(encodeForce)
-	if opt.Variables == encode.PerCPU && !f.has(perCPUVars) {
+	d.Float, d.Enum64 = f.Has(floats), f.Has(enum64)
+	d.TypeTags, d.DeclTags = f.Has(typeTags), f.Has(declTags)
+	d.KfuncTags = d.DeclTags && f.Has(kfuncTags)
+	opt.Inconsistent, opt.ExactNames, opt.Strict = !f.Has(consistent), !f.Has(suffixedNames), !f.Has(encodeForce)
+	if opt.Variables == encode.PerCPU && !f.Has(perCPUVars) {
 		opt.Variables = encode.NoVariables
 	}
 }

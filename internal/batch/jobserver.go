@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-package main
+package batch
 
 import (
 	"fmt"
@@ -11,26 +11,26 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A jobserver is how a GNU make that runs jobs in parallel shares them with its children (GNU make manual, section "POSIX Jobserver
-// Interaction"): each token, a byte in a pipe, allows one job more than the one that every child has anyway. A token that was read
-// has to be written back as it was.
+// A jobserver shares the jobs of a parallel GNU make with its children (GNU make manual, section "POSIX
+// Jobserver Interaction"). Each token, a byte in a pipe, allows one job in addition to the one that
+// every child has. Tokens are written back unchanged.
 type jobserver struct {
-	read, write int // file descriptors; 0: there is no jobserver
+	read, write int // file descriptors; 0 without a jobserver
 }
 
 func (s jobserver) found() bool { return s.read > 0 }
 
-// limit is how many jobs are worth asking for.
+// limit returns how many jobs are worth asking for.
 func (s jobserver) limit() int { return runtime.NumCPU() }
 
-// findJobserver opens the jobserver that MAKEFLAGS names: a named pipe, or before make 4.4 the descriptors of a pipe that are only open
-// in commands that make takes for a make of their own (+ in front of them).
+// findJobserver opens the jobserver in MAKEFLAGS: a named pipe, or before make 4.4 the descriptors of a
+// pipe, which are open only in recipe lines that begin with + or call $(MAKE).
 func findJobserver(makeflags string) jobserver {
 	auth := ""
 	for word := range strings.FieldsSeq(makeflags) {
 		for _, option := range []string{"--jobserver-auth=", "--jobserver-fds="} {
 			if value, ok := strings.CutPrefix(word, option); ok {
-				auth = value // the last one counts
+				auth = value // the last one wins
 			}
 		}
 	}
@@ -46,9 +46,9 @@ func findJobserver(makeflags string) jobserver {
 		}
 		var st unix.Stat_t
 		if unix.Fstat(r, &st) != nil || st.Mode&unix.S_IFMT != unix.S_IFIFO {
-			return jobserver{} // not handed to this command
+			return jobserver{} // not passed to this command
 		}
-		// Opened anew, it can be made non-blocking without an effect on the others that read from it.
+		// A new open file description, so that O_NONBLOCK has no effect on other readers.
 		readPath, writePath = fmt.Sprintf("/proc/self/fd/%d", r), fmt.Sprintf("/proc/self/fd/%d", w)
 	}
 	read, err := unix.Open(readPath, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
@@ -68,14 +68,14 @@ func (s jobserver) close() {
 	_ = unix.Close(s.write)
 }
 
-// acquire takes a token if there is one.
+// acquire reads a token; ok is false if none is available.
 func (s jobserver) acquire() (token byte, ok bool) {
 	var b [1]byte
 	n, err := unix.Read(s.read, b[:])
 	return b[0], n == 1 && err == nil
 }
 
-// release gives a token back.
+// release writes a token back.
 func (s jobserver) release(token byte) {
 	for {
 		if _, err := unix.Write(s.write, []byte{token}); err != unix.EINTR {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-package main
+// Package debugfile finds the DWARF of stripped modules. Distributions ship modules stripped, and their
+// DWARF in debug files, in packages of their own.
+package debugfile
 
 import (
 	"encoding/hex"
@@ -15,28 +17,27 @@ import (
 	"github.com/kbtf/kbtf/internal/elfimage"
 )
 
-// Modules that distributions ship are stripped: their DWARF is in debug files, in packages of their own. --debug_file names that file, or
-// a folder in which to look for it; without it, it is looked for where packages put it.
-
-// A debugSource is where the DWARF of stripped modules is.
-type debugSource struct {
-	path string // what --debug_file says; "": nothing
+// A Source is where to find the DWARF of stripped modules.
+type Source struct {
+	Path string // of a debug file, or of a folder to search; "" to search where packages install them
+	Root string // of the file system
 
 	indexed sync.Once
-	named   map[string][]string // the files of a folder, by their names
+	named   map[string][]string // the files of a folder by name
 }
 
-// debugFolder is where packages put debug files, below the root folder.
-const debugFolder = "usr/lib/debug"
+// packagesFolder is where packages install debug files, below the root.
+const packagesFolder = "usr/lib/debug"
 
-// of gives the file that has the DWARF of a module: the module itself, or its debug file, which the caller closes.
-func (d *debugSource) of(module *elfimage.Image, h host) (*elfimage.Image, error) {
-	folder := filepath.Join(h.root, debugFolder)
-	if d.path != "" {
-		if !isFolder(d.path) {
-			return openDebugFile(d.path, module)
+// Of returns the file with the DWARF of a module: the module itself, or its debug file, which the
+// caller closes.
+func (d *Source) Of(module *elfimage.Image) (*elfimage.Image, error) {
+	folder := filepath.Join(d.Root, packagesFolder)
+	if d.Path != "" {
+		if st, err := os.Stat(d.Path); err != nil || !st.IsDir() {
+			return open(d.Path, module)
 		}
-		folder = d.path
+		folder = d.Path
 	}
 	if dwarf.In(module) {
 		return module, nil
@@ -47,7 +48,7 @@ func (d *debugSource) of(module *elfimage.Image, h host) (*elfimage.Image, error
 	}
 	var refused error
 	for path := range d.places(module, folder) {
-		debug, err := openDebugFile(path, module)
+		debug, err := open(path, module)
 		if err == nil {
 			return debug, nil
 		}
@@ -56,18 +57,13 @@ func (d *debugSource) of(module *elfimage.Image, h host) (*elfimage.Image, error
 		}
 	}
 	if refused != nil {
-		return nil, fmt.Errorf("%s: no DWARF (.debug_info), and not taken: %w", module.Path, refused)
+		return nil, fmt.Errorf("%s: no DWARF (.debug_info), and its debug file does not fit: %w", module.Path, refused)
 	}
 	return nil, fmt.Errorf("%w, or give its debug file (--debug_file)", missing)
 }
 
-func isFolder(path string) bool {
-	st, err := os.Stat(path)
-	return err == nil && st.IsDir()
-}
-
-// openDebugFile opens the debug file of a module.
-func openDebugFile(path string, module *elfimage.Image) (*elfimage.Image, error) {
+// open opens the debug file of a module, if it belongs to it.
+func open(path string, module *elfimage.Image) (*elfimage.Image, error) {
 	debug, err := elfimage.Open(path)
 	if err != nil {
 		return nil, err
@@ -78,7 +74,7 @@ func openDebugFile(path string, module *elfimage.Image) (*elfimage.Image, error)
 	case !dwarf.In(debug):
 		err = dwarf.Missing(debug)
 	case symbols == nil:
-		err = fmt.Errorf("%s: no symbol table, without which BTF would have no functions: make it of the unstripped module", path)
+		err = fmt.Errorf("%s: no symbol table, so that BTF would have no functions: make it from the unstripped module", path)
 	default:
 		if err = module.CheckDebugFile(debug); err != nil {
 			err = fmt.Errorf("%s: %w", path, err)
@@ -91,9 +87,9 @@ func openDebugFile(path string, module *elfimage.Image) (*elfimage.Image, error)
 	return debug, nil
 }
 
-// places are where the debug file of a module may be: by its build ID in the folder, and beside the module, as gdb has it; then anything
-// in the folder that has the right name.
-func (d *debugSource) places(module *elfimage.Image, folder string) func(yield func(path string) bool) {
+// places yields the paths where gdb looks for a module's debug file, in the folder by build ID and
+// beside the module, then those of all files in the folder with the right name.
+func (d *Source) places(module *elfimage.Image, folder string) func(yield func(path string) bool) {
 	id := hex.EncodeToString(module.BuildID())
 	dir, name := filepath.Split(module.Path)
 	names := []string{name + ".debug", name}
@@ -120,15 +116,15 @@ func (d *debugSource) places(module *elfimage.Image, folder string) func(yield f
 	}
 }
 
-// index lists the files of a folder, but for what is in .build-id, which has been asked.
-func (d *debugSource) index(folder string) {
+// index lists the files of a folder, except for .build-id, which places handles.
+func (d *Source) index(folder string) {
 	if target, err := filepath.EvalSymlinks(folder); err == nil {
 		folder = target
 	}
 	d.named = map[string][]string{}
 	_ = filepath.WalkDir(folder, func(path string, e fs.DirEntry, err error) error {
 		switch {
-		case err != nil: // what cannot be read is not there
+		case err != nil: // unreadable
 		case e.IsDir() && e.Name() == ".build-id":
 			return fs.SkipDir
 		case !e.IsDir():

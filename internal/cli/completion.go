@@ -1,35 +1,35 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-package main
+package cli
 
 import (
 	"fmt"
 	"strings"
 )
 
-// identifier returns a program's name as part of a function name.
-func identifier(p *program) string { return strings.ReplaceAll(p.name, "-", "_") }
+// identifier returns a program's name as part of the name of a shell function.
+func identifier(p *page) string { return strings.ReplaceAll(p.Name, "-", "_") }
 
-func words(h *help) string {
+func words(c described) string {
 	var list []string
-	for _, o := range h.flags {
+	for _, o := range c.options {
 		list = append(list, "--"+o.long)
 	}
 	return strings.Join(append(list, "--help"), " ")
 }
 
-func names(p *program) string {
+func names(p *page) string {
 	var list []string
-	for _, c := range p.commands {
-		list = append(list, c.name)
+	for _, c := range p.Commands {
+		list = append(list, c.Name)
 	}
 	return strings.Join(list, " ")
 }
 
-// everyChoice returns the flags of a program and its commands whose values are words.
-func everyChoice(p *program) (list []option) {
-	for _, c := range append([]command{{help: p.help}}, p.commands...) {
-		for _, o := range c.flags {
+// everyChoice lists the flags of a program and its commands whose values are words.
+func everyChoice(p *page) (list []option) {
+	for _, c := range p.commands {
+		for _, o := range c.options {
 			if o.choices() != nil {
 				list = append(list, o)
 			}
@@ -38,21 +38,20 @@ func everyChoice(p *program) (list []option) {
 	return list
 }
 
-func bash(p *program) string {
+func bash(p *page) string {
 	var s strings.Builder
 	fmt.Fprintf(&s, `# bash completion of %[1]s
 
 _%[2]s() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} words
 	case $prev in
-`, p.name, identifier(p))
+`, p.Name, identifier(p))
 	for _, o := range everyChoice(p) {
-		fmt.Fprintf(&s, "\t--%s) mapfile -t COMPREPLY < <(compgen -W '%s' -- \"$cur\"); return ;;\n",
-			o.long, strings.Join(o.choices(), " "))
+		fmt.Fprintf(&s, "\t--%s) mapfile -t COMPREPLY < <(compgen -W '%s' -- \"$cur\"); return ;;\n", o.long, strings.Join(o.choices(), " "))
 	}
 	s.WriteString("\tesac\n\tcase ${COMP_WORDS[1]} in\n")
-	for _, c := range p.commands {
-		fmt.Fprintf(&s, "\t%s) words='%s' ;;\n", c.name, words(&c.help))
+	for _, c := range p.commands[1:] {
+		fmt.Fprintf(&s, "\t%s) words='%s' ;;\n", c.Name, words(c))
 	}
 	fmt.Fprintf(&s, `	*) words='%s' ;;
 	esac
@@ -65,30 +64,23 @@ _%[2]s() {
 	fi
 }
 complete -o filenames -F _%s %s
-`, words(&p.help), names(p), identifier(p), p.name)
+`, words(p.program()), names(p), identifier(p), p.Name)
 	return s.String()
 }
 
 // quoted returns text in single quotes.
 func quoted(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
 
-func zsh(p *program) string {
+func zsh(p *page) string {
 	var s strings.Builder
-	fmt.Fprintf(&s, "#compdef %[1]s\n# zsh completion of %[1]s\n\nlocal -a commands\ncommands=(\n", p.name)
-	for _, c := range p.commands {
-		fmt.Fprintf(&s, "\t%s\n", quoted(c.name+":"+c.summary))
+	fmt.Fprintf(&s, "#compdef %[1]s\n# zsh completion of %[1]s\n\nlocal -a commands\ncommands=(\n", p.Name)
+	for _, c := range p.Commands {
+		fmt.Fprintf(&s, "\t%s\n", quoted(c.Name+":"+c.Summary))
 	}
-	s.WriteString(`)
-if (( CURRENT == 2 )) && [[ $words[2] != -* ]]; then
-	_describe command commands
-	_files
-	return
-fi
-case $words[2] in
-`)
-	arguments := func(pattern string, h *help) {
+	s.WriteString(")\nif (( CURRENT == 2 )) && [[ $words[2] != -* ]]; then\n\t_describe command commands\n\t_files\n\treturn\nfi\ncase $words[2] in\n")
+	arguments := func(pattern string, c described) {
 		fmt.Fprintf(&s, "%s)\n\t_arguments -s", pattern)
-		for _, o := range h.flags {
+		for _, o := range c.options {
 			usage := strings.NewReplacer("[", `\[`, "]", `\]`).Replace(o.usage)
 			value := ""
 			switch {
@@ -101,24 +93,24 @@ case $words[2] in
 		}
 		s.WriteString(" \\\n\t\t'--help[print help]' '*:file:_files'\n\t;;\n")
 	}
-	for _, c := range p.commands {
-		arguments(c.name, &c.help)
+	for _, c := range p.commands[1:] {
+		arguments(c.Name, c)
 	}
-	arguments("*", &p.help)
+	arguments("*", p.program())
 	s.WriteString("esac\n")
 	return s.String()
 }
 
-func fish(p *program) string {
+func fish(p *page) string {
 	var s strings.Builder
-	fmt.Fprintf(&s, "# fish completion of %s\n", p.name)
+	fmt.Fprintf(&s, "# fish completion of %s\n", p.Name)
 	none := "not __fish_seen_subcommand_from " + names(p)
-	for _, c := range p.commands {
-		fmt.Fprintf(&s, "complete -c %s -n %s -a %s -d %s\n", p.name, quoted(none), c.name, quoted(c.summary))
+	for _, c := range p.Commands {
+		fmt.Fprintf(&s, "complete -c %s -n %s -a %s -d %s\n", p.Name, quoted(none), c.Name, quoted(c.Summary))
 	}
-	options := func(when string, h *help) {
-		for _, o := range h.flags {
-			fmt.Fprintf(&s, "complete -c %s -n %s -l %s", p.name, quoted(when), o.long)
+	options := func(when string, c described) {
+		for _, o := range c.options {
+			fmt.Fprintf(&s, "complete -c %s -n %s -l %s", p.Name, quoted(when), o.long)
 			if o.short != "" {
 				fmt.Fprintf(&s, " -s %s", o.short)
 			}
@@ -131,9 +123,9 @@ func fish(p *program) string {
 			fmt.Fprintf(&s, " -d %s\n", quoted(o.usage))
 		}
 	}
-	options(none, &p.help)
-	for _, c := range p.commands {
-		options("__fish_seen_subcommand_from "+c.name, &c.help)
+	options(none, p.program())
+	for _, c := range p.commands[1:] {
+		options("__fish_seen_subcommand_from "+c.Name, c)
 	}
 	return s.String()
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-package main
+package kernel
 
 import (
 	"os"
@@ -26,11 +26,11 @@ func moduleOf(t *testing.T, release string) string {
 }
 
 // hostWith makes a machine that runs a kernel and has some files.
-func hostWith(t *testing.T, running string, files ...string) host {
+func hostWith(t *testing.T, running string, files ...string) Host {
 	t.Helper()
-	h := host{root: t.TempDir(), release: running}
+	h := Host{Root: t.TempDir(), Release: running}
 	for _, f := range files {
-		path := filepath.Join(h.root, f)
+		path := filepath.Join(h.Root, f)
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -57,12 +57,12 @@ func TestBaseIsFoundByTheModulesRelease(t *testing.T) {
 		{"", []string{live}, ""},
 	} {
 		h := hostWith(t, test.running, test.files...)
-		got, err := h.findBase(module)
+		got, err := h.FindBase(module)
 		if test.want == "" {
 			if err == nil || !strings.Contains(err.Error(), "built for 6.12.1-test, which does not run here") {
 				t.Errorf("%v: got %q, %v; want an error", test, got, err)
 			}
-		} else if want := filepath.Join(h.root, test.want); got != want || err != nil {
+		} else if want := filepath.Join(h.Root, test.want); got != want || err != nil {
 			t.Errorf("%v: got %q, %v", test, got, err)
 		}
 	}
@@ -71,7 +71,7 @@ func TestBaseIsFoundByTheModulesRelease(t *testing.T) {
 // That the live kernel's BTF is meant may be hidden by a link, as people make to stop "Skipping BTF generation".
 func TestLiveBTFIsOfTheRunningKernel(t *testing.T) {
 	h := hostWith(t, "6.12.2-test", "sys/kernel/btf/vmlinux")
-	live, link := filepath.Join(h.root, liveBTF), filepath.Join(h.root, "vmlinux")
+	live, link := filepath.Join(h.Root, liveBTF), filepath.Join(h.Root, "vmlinux")
 	if err := os.Symlink(live, link); err != nil {
 		t.Fatal(err)
 	}
@@ -82,10 +82,10 @@ func TestLiveBTFIsOfTheRunningKernel(t *testing.T) {
 	}
 	defer img.Close()
 	for _, path := range []string{live, link} {
-		if got := h.baseRelease(path); got != "6.12.2-test" {
+		if got := h.BaseRelease(path); got != "6.12.2-test" {
 			t.Errorf("%s: %q", path, got)
 		}
-		err := fits(img, path, h.baseRelease(path))
+		err := CheckRelease(img, path, h.BaseRelease(path))
 		if err == nil || !strings.Contains(err.Error(), "built for 6.12.1-test, but the base "+path+" is of 6.12.2-test") {
 			t.Errorf("%s: %v", path, err)
 		}
@@ -98,7 +98,7 @@ func TestReleaseFromWhichABaseOfItsOwnIsKnown(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := relocates(img); (err == nil) != known {
+		if err := CheckDistilledBase(img); (err == nil) != known {
 			t.Errorf("%s: %v", release, err)
 		}
 		img.Close()

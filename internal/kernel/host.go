@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+// Package kernel finds the vmlinux that a module is built for. Split BTF refers to the BTF of one
+// vmlinux: with another one's, a module fails to load, or tools read wrong types. The vermagic of a
+// module names its kernel release; for most bases the release is known, too.
+package kernel
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/kbtf/kbtf/internal/elfimage"
+)
+
+// liveBTF is the BTF of the running kernel, which need not be the one that a module is built for.
+const liveBTF = "/sys/kernel/btf/vmlinux"
+
+// basePlaces are files that may have the BTF of a kernel, below the root; %s is its release. The
+// folders are those that libbpf searches.
+var basePlaces = []string{
+	"lib/modules/%s/vmlinux.btfbase",
+	"lib/modules/%s/build/vmlinux.btfbase",
+	"lib/modules/%s/build/vmlinux",
+	"lib/modules/%s/vmlinux",
+	"boot/vmlinux-%s",
+	"usr/lib/debug/boot/vmlinux-%s",
+	"usr/lib/debug/lib/modules/%s/vmlinux",
+	"usr/lib/debug/boot/vmlinux-%s.debug",
+	"usr/lib/debug/lib/modules/%s/vmlinux.debug",
+	"boot/vmlinuz-%s",
+	"lib/modules/%s/vmlinuz",
+}
+
+// A Host is the machine whose files are searched.
+type Host struct {
+	Root    string // of its file system
+	Release string // of the running kernel; empty if unknown
+}
+
+// ThisHost returns the machine that the program runs on.
+func ThisHost() Host {
+	// Without the file, no base is taken for the running kernel's.
+	release, _ := os.ReadFile("/proc/sys/kernel/osrelease")
+	return Host{Root: "/", Release: strings.TrimSpace(string(release))}
+}
+
+// FindBase returns the path of a file with the BTF of the kernel that a module is built for.
+func (h Host) FindBase(module string) (string, error) {
+	img, err := elfimage.Open(module)
+	if err != nil {
+		return "", err
+	}
+	defer img.Close()
+	release, err := ModuleRelease(img)
+	if err != nil {
+		return "", err
+	}
+	if release == "" {
+		return "", fmt.Errorf("%s: no vermagic, so its base is unknown: give --btf_base vmlinux", module)
+	}
+	if path, ok := h.find(release); ok {
+		return path, nil
+	}
+	return "", fmt.Errorf("%s: built for %s", module, h.noBase(release, "give --btf_base"))
+}
+
+// FindBaseOf returns the path of a file with the BTF of a kernel release.
+func (h Host) FindBaseOf(release string) (string, error) {
+	if path, ok := h.find(release); ok {
+		return path, nil
+	}
+	return "", fmt.Errorf("no base for %s", h.noBase(release, "set KBTF_BASE to")) // makefiles ask
+}
+
+func (h Host) find(release string) (path string, ok bool) {
+	if release == h.Release {
+		if path := filepath.Join(h.Root, liveBTF); exists(path) {
+			return path, true
+		}
+	}
+	for _, place := range basePlaces {
+		if path := filepath.Join(h.Root, fmt.Sprintf(place, release)); exists(path) {
+			return path, true
+		}
+	}
+	return "", false
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// noBase ends the message that a release has no base; use is what to do with one.
+func (h Host) noBase(release, use string) string {
+	return fmt.Sprintf("%s, which does not run here (%s does), and none of its files with BTF is here "+
+		"(/boot/vmlinuz-%s, /lib/modules/%s/build/vmlinux and so on): %s %s",
+		release, h.Release, release, release, use, SourcesOf(release))
+}
+
+// SourcesOf names, for a message, the files that have the BTF of a release.
+func SourcesOf(release string) string {
+	return fmt.Sprintf("the vmlinux of %s, its /boot/vmlinuz, or a copy of %s from a machine that runs it",
+		release, liveBTF)
+}

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+package kernel
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/kbtf/kbtf/internal/bzimage"
+	"github.com/kbtf/kbtf/internal/elfimage"
+)
+
+// BaseRelease returns the kernel release of a base, or "" if it is unknown, as for a copy of raw BTF.
+func (h Host) BaseRelease(path string) string {
+	if target, err := filepath.EvalSymlinks(path); err == nil && target == filepath.Join(h.Root, liveBTF) {
+		return h.Release
+	}
+	data, err := elfimage.MapFile(path)
+	if err != nil {
+		return "" // loading the base reports it
+	}
+	defer elfimage.Unmap(data)
+	if !elfimage.IsELF(data) {
+		return bzimage.Release(data)
+	}
+	img, err := elfimage.Parse(path, data)
+	if err != nil {
+		return ""
+	}
+	if release := banner(img); release != "" {
+		return release
+	}
+	// The headers of distributions have a vmlinux with BTF alone.
+	release, _ := os.ReadFile(filepath.Join(filepath.Dir(path), "include/config/kernel.release"))
+	return strings.TrimSpace(string(release))
+}
+
+// banner returns the release in linux_banner. It is in init/, which is linked first, so near the start
+// of .rodata.
+func banner(img *elfimage.Image) string {
+	rodata := img.Section(".rodata")
+	if rodata == nil {
+		return ""
+	}
+	text, err := img.Contents(rodata)
+	if err != nil {
+		return ""
+	}
+	const reach = 64 << 10 // bytes
+	_, text, found := bytes.Cut(text[:min(len(text), reach)], []byte("Linux version "))
+	release, _, ended := bytes.Cut(text, []byte(" "))
+	if !found || !ended {
+		return ""
+	}
+	return string(release)
+}
+
+// ModuleRelease returns the kernel release that a module is built for, or "" without a vermagic.
+func ModuleRelease(img *elfimage.Image) (string, error) {
+	section := img.Section(".modinfo")
+	if section == nil {
+		return "", nil
+	}
+	info, err := img.Inflate(section)
+	if err != nil {
+		return "", err
+	}
+	for field := range bytes.SplitSeq(info, []byte{0}) {
+		if magic, ok := bytes.CutPrefix(field, []byte("vermagic=")); ok {
+			release, _, _ := bytes.Cut(magic, []byte(" "))
+			return string(release), nil
+		}
+	}
+	return "", nil
+}
+
+// IsModule reports whether a file is a kernel module: whether it has a vermagic.
+func IsModule(path string) bool {
+	img, err := elfimage.Open(path)
+	if err != nil {
+		return false
+	}
+	defer img.Close()
+	release, err := ModuleRelease(img)
+	return err == nil && release != ""
+}
+
+// CheckRelease returns an error if a module is built for another release than its base. baseRelease is
+// "" if it is unknown.
+func CheckRelease(img *elfimage.Image, base, baseRelease string) error {
+	if baseRelease == "" {
+		return nil
+	}
+	release, err := ModuleRelease(img)
+	if err != nil || release == "" || release == baseRelease {
+		return err
+	}
+	return fmt.Errorf("%s: built for %s, but the base %s is of %s: give --btf_base %s",
+		img.Path, release, base, baseRelease, SourcesOf(release))
+}
+
+// CheckDistilledBase returns an error if a module is built for a kernel that ignores .BTF.base. Kernels
+// before 6.11 do, and read the ids of the module's types, which begin behind it, as those of other types.
+func CheckDistilledBase(img *elfimage.Image) error {
+	release, err := ModuleRelease(img)
+	if err != nil || release == "" {
+		return err
+	}
+	major, rest, _ := strings.Cut(release, ".")
+	minor := rest[:len(rest)-len(strings.TrimLeft(rest, "0123456789"))]
+	x, errX := strconv.Atoi(major)
+	y, errY := strconv.Atoi(minor)
+	if errX != nil || errY != nil || x > 6 || x == 6 && y >= 11 {
+		return nil
+	}
+	return fmt.Errorf("%s: built for %s, which ignores .BTF.base (kernels from 6.11 on use it): leave out --btf_features=distilled_base",
+		img.Path, release)
+}
