@@ -3,10 +3,9 @@
 # kbtf: BTF for the modules of any kernel tree. "make help" lists the targets.
 
 GO          ?= go
-# Where scripts/setup has put the Go modules, for tests that run with another HOME.
+# Set by scripts/setup: the directory of the Go modules, for tests that run with another HOME.
 -include build/setup.mk
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
-
 NFPM        := github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.45.2
 
 VERSION ?= v0.1.0-dev
@@ -15,31 +14,30 @@ DESTDIR ?=
 PREFIX  ?= /usr/local
 ZSHDIR  ?= $(PREFIX)/share/zsh/site-functions
 
-# For make demo: a kernel tree of your own, and where it was built if not there.
+# For make demo: a kernel tree, and its build directory if it has another one.
 TREE    ?=
 OBJTREE ?=
-# For make test.
+# For make test: flags of go test.
 TESTFLAGS ?=
-# For make kernels and rebuild: 5.10, 6.1, 6.12 or 7, the newest that sid has.
+# For make kernels and rebuild: 5.10, 6.1, 6.12 or 7, the newest in sid.
 KERNEL ?= 6.12
-# For make parity: every Nth module is compared, and every so manieth with a base of its
-# own.
+# For make parity: compare every Nth module, and every Nth with a distilled base.
 EVERY           ?= 10
 EVERY_DISTILLED ?= 20
-# For make fuzz: how long each target runs.
+# For make fuzz: the time for each target.
 FUZZTIME ?= 20s
 
 .PHONY: all build
 all: build
-build: ## build bin/btf-ko and bin/kconfig-probe, each one static binary
+build: ## build the static programs bin/btf-ko and bin/kconfig-probe
 	CGO_ENABLED=0 $(GO) build -ldflags '-X main.Version=$(VERSION)' -o bin/ ./cmd/...
 
 .PHONY: install
-install: build ## install programs, manual pages and completions: DESTDIR, PREFIX
+install: build ## install programs, manual pages and completions below DESTDIR and PREFIX
 	scripts/install '$(DESTDIR)' '$(PREFIX)' '$(ZSHDIR)'
 
 .PHONY: static
-static: ## build build/static/ARCH/ for five architectures, the same bytes anywhere
+static: ## build build/static/ARCH/ for five architectures, reproducibly
 	scripts/static '$(VERSION)' build/static
 
 .PHONY: package
@@ -47,27 +45,27 @@ package: ## build build/*.deb and build/*.rpm
 	VERSION='$(VERSION)' NFPM='$(NFPM)' scripts/package build
 
 .PHONY: package-test
-package-test: package ## install the .deb in a clean chroot and use it; build static twice
+package-test: package ## use the .deb in a minimal Debian; build the static programs twice
 	scripts/setup package
 	scripts/package-test build
 
 .PHONY: demo
-demo: ## show the main job on a miniature kernel tree, or with TREE=PATH on your own
+demo: ## patch and build a miniature kernel tree; TREE=PATH shows it for another tree
 	scripts/setup demo
 	scripts/demo $(if $(TREE),'$(TREE)' $(if $(OBJTREE),'$(OBJTREE)'))
 
 .PHONY: test
-test: ## run the tests that need no network: under a minute and a half
+test: ## run the hermetic tests, in less than 90 seconds
 	scripts/setup test
 	CGO_ENABLED=0 $(GO) test $(TESTFLAGS) ./...
 
 .PHONY: test-real
-test-real: ## run all tests, also with real kernels, clang for ten machines and a browser
+test-real: ## run all tests, also those with real kernels, clang and a browser
 	scripts/setup test real
 	$(GO) test -tags real -timeout 30m $(TESTFLAGS) ./...
 
 .PHONY: faults
-faults: ## make each system call fail, or kill the program at it
+faults: ## run btf-ko with each system call failing, or killed at it
 	scripts/setup test
 	$(GO) test ./cmd/btf-ko -run TestFaults -count=1 -v -thorough
 
@@ -77,12 +75,12 @@ race: ## run the tests under the race detector
 	$(GO) test -race -count=1 ./internal/... ./probe ./kbuild ./cmd/...
 
 .PHONY: fuzz
-fuzz: ## search for input that breaks something, with Go's fuzz targets
+fuzz: ## run Go's fuzz targets, each for FUZZTIME
 	scripts/setup test
 	scripts/fuzz $(FUZZTIME)
 
 .PHONY: mutate
-mutate: ## encode 20,000 damaged modules and bases, the same ones each time
+mutate: ## encode 20,000 damaged modules and bases
 	scripts/setup fetch
 	scripts/mutate
 
@@ -92,51 +90,52 @@ soak: ## encode all modules of a Debian kernel ten times in one process
 	scripts/soak
 
 .PHONY: reproducible
-reproducible: ## build the miniature kernel, and encode real modules, twice: the same bytes
+reproducible: ## build the miniature kernel and encode real modules twice, and compare
 	scripts/setup demo fetch reproducible
 	scripts/reproducible
 
 .PHONY: cover
-cover: ## run the tests and print, by package, what they execute
+cover: ## run the tests; print the functions that they do not execute, and the total
 	scripts/setup test
 	mkdir -p build
 	$(GO) test -coverprofile=build/cover.out -coverpkg=./cmd/...,./internal/...,./kbuild,./probe $(TESTFLAGS) ./...
-	$(GO) run ./scripts/tools/coverage build/cover.out
+	$(GO) tool cover -func=build/cover.out | awk '$$NF == "0.0%" || /^total:/'
 
 .PHONY: audit
-audit: ## check the modules that are linked: checksums, licences, known vulnerabilities
+audit: ## check the linked modules: checksums, licences, known vulnerabilities
 	scripts/audit
 
 .PHONY: lint
-lint: ## check the form of Go and shell code
+lint: ## check formatting, common mistakes, spelling and phrasing
 	scripts/setup lint
-	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "not formatted: $$unformatted" >&2; exit 1; }
+	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "run gofmt -w: $$unformatted" >&2; exit 1; }
 	$(GO) vet -tags real ./...
 	$(GO) run $(STATICCHECK) -tags real ./...
 	grep -lE '^#!.*(bash|/sh)' -r scripts .ci | xargs shellcheck --severity=warning
+	scripts/lint-text
 
 .PHONY: e2e
-e2e: ## patch, configure and build a real 5.10 kernel, and check its modules' BTF
+e2e: ## patch, configure and build a real 5.10 kernel, and check the BTF of its modules
 	scripts/setup e2e
 	scripts/e2e
 
 .PHONY: traps
-traps: ## try our wiring and upstream's on eight real trees: no module with stale or missing BTF
+traps: ## compare our rule with upstream's on eight real trees: stale and missing BTF
 	scripts/setup test real
 	$(GO) test -tags real -count=1 -timeout 20m -run 'TestRealTraps|TestKconfig|TestGenBTF|TestRealTrees' -v ./kbuild
 
 .PHONY: patches
-patches: ## renew patches/ from the newest version of each real tree
+patches: ## regenerate patches/ from the newest version of each real tree
 	scripts/setup test real
 	$(GO) test -tags real -count=1 -run TestRealTrees ./kbuild -update
 
 .PHONY: rebuild
-rebuild: ## edit a function of a real kernel (KERNEL): what make does then, by upstream's rule and ours
+rebuild: ## compare what make does after an edit of KERNEL, with our rule and upstream's
 	scripts/setup e2e
 	scripts/rebuild '$(KERNEL)'
 
 .PHONY: parity
-parity: ## compare with pahole's output on every EVERYth module of three Debian kernels
+parity: ## compare with pahole on every EVERYth module of three Debian kernels
 	scripts/setup fetch
 	scripts/parity --kernel 6.1 --every $(EVERY) --min-equal 99.9
 	scripts/parity --kernel 6.12-cloud --every $(EVERY) --min-equal 99.9
@@ -146,27 +145,27 @@ parity: ## compare with pahole's output on every EVERYth module of three Debian 
 	scripts/parity --kernel 6.12-cloud --distilled --every $(EVERY_DISTILLED) --min-equal 85
 
 .PHONY: kernel-test
-kernel-test: ## load all modules of a Debian kernel, with our BTF, into that kernel under qemu
+kernel-test: ## load all modules of a Debian kernel with our BTF under qemu
 	scripts/setup fetch kernel
 	scripts/kernel-test
 
 .PHONY: kernels
-kernels: ## build an untouched KERNEL with btf-ko as its pahole, boot it and use its modules' BTF
+kernels: ## build an unmodified KERNEL with btf-ko as pahole, boot it and use its BTF
 	scripts/setup kernels
 	scripts/kernels $(KERNEL)
 
 .PHONY: out-of-tree
-out-of-tree: ## build a module with Debian's headers in several ways, and use its BTF in that kernel
+out-of-tree: ## build a module with Debian's headers in several ways, and use its BTF
 	scripts/setup kernels
 	scripts/out-of-tree
 
 .PHONY: bench
-bench: ## measure against pahole, side by side; draws docs/bench.svg and growth.svg
+bench: ## measure the speed against pahole; writes docs/bench.svg
 	scripts/setup fetch
-	scripts/bench --svg docs/bench.svg --growth-svg docs/growth.svg
+	scripts/bench --svg docs/bench.svg
 
 .PHONY: clean
-clean: ## remove what was built here; what was fetched stays in the cache
+clean: ## remove bin and build; the cache of scripts/fetch stays
 	rm -rf bin build
 
 .PHONY: help

@@ -58,13 +58,14 @@ func (a *archive) uri() string { return "copy:" + strings.ReplaceAll(a.dir, " ",
 // pool returns the path of a package's file.
 func (a *archive) pool(d deb) string { return filepath.Join(a.dir, "pool", d.file()) }
 
-// publish replaces the content of the archive with these packages, all in bookworm.
+// publish replaces the content of the archive with packages in bookworm.
 func (a *archive) publish(t *testing.T, debs ...deb) {
 	t.Helper()
 	check(t, os.RemoveAll(a.dir))
 	index := map[string]*bytes.Buffer{"amd64": {}, "s390x": {}}
 	for _, d := range debs {
-		control := fmt.Sprintf("Package: %s\nVersion: %s\nArchitecture: %s\nMaintainer: Nobody <nobody@localhost>\nDescription: test\n", d.name, d.version, d.arch)
+		control := fmt.Sprintf("Package: %s\nVersion: %s\nArchitecture: %s\n"+
+			"Maintainer: Test <test@localhost>\nDescription: test\n", d.name, d.version, d.arch)
 		if d.depends != "" {
 			control += "Depends: " + d.depends + "\n"
 		}
@@ -72,7 +73,8 @@ func (a *archive) publish(t *testing.T, debs ...deb) {
 		write(t, a.pool(d), data)
 		for arch, packages := range index {
 			if d.arch == arch || d.arch == "all" {
-				fmt.Fprintf(packages, "%sFilename: pool/%s\nSize: %d\nSHA256: %x\n\n", control, d.file(), len(data), sha256.Sum256(data))
+				fmt.Fprintf(packages, "%sFilename: pool/%s\nSize: %d\nSHA256: %x\n\n",
+					control, d.file(), len(data), sha256.Sum256(data))
 			}
 		}
 	}
@@ -91,8 +93,8 @@ func (a *archive) publish(t *testing.T, debs ...deb) {
 // release writes a suite's index files and its InRelease.
 func (a *archive) release(t *testing.T, suite string, files map[string][]byte) {
 	t.Helper()
-	text := fmt.Sprintf("Origin: Test\nSuite: %s\nCodename: %[1]s\nDate: %s\nArchitectures: amd64 s390x\nComponents: main\nSHA256:\n",
-		suite, time.Now().UTC().Format(time.RFC1123))
+	text := fmt.Sprintf("Origin: Test\nSuite: %s\nCodename: %[1]s\nDate: %s\n"+
+		"Architectures: amd64 s390x\nComponents: main\nSHA256:\n", suite, time.Now().UTC().Format(time.RFC1123))
 	dir := filepath.Join(a.dir, "dists", suite)
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		var compressed bytes.Buffer
@@ -101,7 +103,8 @@ func (a *archive) release(t *testing.T, suite string, files map[string][]byte) {
 		check(t, w.Close())
 		write(t, filepath.Join(dir, name+".gz"), compressed.Bytes())
 		text += fmt.Sprintf(" %x %d %s\n", sha256.Sum256(files[name]), len(files[name]), name)
-		text += fmt.Sprintf(" %x %d %s.gz\n", sha256.Sum256(compressed.Bytes()), compressed.Len(), name)
+		sum := sha256.Sum256(compressed.Bytes())
+		text += fmt.Sprintf(" %x %d %s.gz\n", sum, compressed.Len(), name)
 	}
 	write(t, filepath.Join(dir, "InRelease"), a.key.clearsign(text))
 }
@@ -116,11 +119,12 @@ func (d deb) build(t *testing.T, control string) []byte {
 		write(t, path, []byte(content))
 		check(t, os.Chmod(path, 0o755))
 	}
-	out, err := exec.Command("dpkg-deb", "--root-owner-group", "-Zgzip", "-b", filepath.Join(dir, "root"), filepath.Join(dir, "deb")).CombinedOutput()
-	if err != nil {
+	file := filepath.Join(dir, "deb")
+	cmd := exec.Command("dpkg-deb", "--root-owner-group", "-Zgzip", "-b", filepath.Join(dir, "root"), file)
+	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("dpkg-deb: %v: %s", err, out)
 	}
-	data, err := os.ReadFile(filepath.Join(dir, "deb"))
+	data, err := os.ReadFile(file)
 	check(t, err)
 	return data
 }
@@ -138,8 +142,8 @@ func check(t *testing.T, err error) {
 	}
 }
 
-// A signingKey is an Ed25519 key with OpenPGP signatures (RFC 4880, and RFC 9580 for EdDSALegacy). Every machine with apt can verify
-// signatures, with gpgv or sqv, but not every one can make them.
+// A signingKey is an Ed25519 key with OpenPGP signatures (RFC 4880, and RFC 9580 for EdDSALegacy).
+// Machines with apt can verify signatures, with gpgv or sqv, but not all can sign.
 type signingKey struct {
 	ed25519.PrivateKey
 	created time.Time
@@ -204,12 +208,14 @@ func (k signingKey) sign(kind byte, data, subpackets []byte) []byte {
 	subpackets = slices.Concat(subpackets,
 		binary.BigEndian.AppendUint32([]byte{5, 2}, uint32(k.created.Add(time.Minute).Unix())), // time of the signature
 		append([]byte{22, 33, 4}, fingerprint[:]...))                                           // issuer
-	head := append(binary.BigEndian.AppendUint16([]byte{4, kind, eddsaLegacy, hashSHA512}, uint16(len(subpackets))), subpackets...)
+	head := binary.BigEndian.AppendUint16([]byte{4, kind, eddsaLegacy, hashSHA512}, uint16(len(subpackets)))
+	head = append(head, subpackets...)
 	trailer := binary.BigEndian.AppendUint32([]byte{4, 0xff}, uint32(len(head)))
 	digest := sha512.Sum512(slices.Concat(data, head, trailer))
 	signature := ed25519.Sign(k.PrivateKey, digest[:])
 	issuer := append([]byte{9, 16}, fingerprint[12:]...)
-	return packet(tagSignature, slices.Concat(head, []byte{0, byte(len(issuer))}, issuer, digest[:2], mpi(signature[:32]), mpi(signature[32:])))
+	return packet(tagSignature, slices.Concat(head, []byte{0, byte(len(issuer))}, issuer, digest[:2],
+		mpi(signature[:32]), mpi(signature[32:])))
 }
 
 // clearsign returns a text with its signature. Lines must not begin with a dash or end with blanks.

@@ -29,7 +29,9 @@ type fetcher struct {
 func newFetcher(t *testing.T) *fetcher {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "with a blank")
-	f := &fetcher{archive: newArchive(t, filepath.Join(dir, "archive")), cache: filepath.Join(dir, "cache"), prefix: ":"}
+	f := &fetcher{
+		archive: newArchive(t, filepath.Join(dir, "archive")), cache: filepath.Join(dir, "cache"), prefix: ":",
+	}
 	tmp := filepath.Join(dir, "tmp")
 	check(t, os.MkdirAll(tmp, 0o755))
 	f.env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "LC_ALL=C", "TMPDIR=" + tmp,
@@ -73,7 +75,8 @@ func (f *fetcher) succeeds(t *testing.T, names ...string) {
 	}
 }
 
-// fails checks that fetching an input fails, that the last line of stderr contains all of want, and that the cache is unchanged.
+// fails checks that fetching an input fails, that the last line of stderr contains all of want, and
+// that the cache is unchanged.
 func (f *fetcher) fails(t *testing.T, name string, want ...string) {
 	t.Helper()
 	before := f.cached(t)
@@ -92,7 +95,7 @@ func (f *fetcher) fails(t *testing.T, name string, want ...string) {
 	}
 }
 
-// readLists has the lists read again, as they are before fetch gives up.
+// readLists makes fetch read the lists again, which it does before it fails.
 func (f *fetcher) readLists(t *testing.T) {
 	t.Helper()
 	f.fails(t, "linux-headers-6.12-common", "no version of set 6.12-bookworm is complete")
@@ -114,7 +117,8 @@ func (f *fetcher) cached(t *testing.T) []string {
 	return names
 }
 
-// has checks the output of --versions, lines of NAME PACKAGE VERSION, and that the unpacked files are those of that package.
+// has checks the output of --versions, lines of NAME PACKAGE VERSION, and that the unpacked files are
+// those of that package.
 func (f *fetcher) has(t *testing.T, want ...string) {
 	t.Helper()
 	args := []string{"--versions"}
@@ -139,7 +143,8 @@ func (f *fetcher) has(t *testing.T, want ...string) {
 
 // debOf returns a package with a file that names it.
 func debOf(name, version, arch string) deb {
-	return deb{name: name, version: version, arch: arch, files: map[string]string{"usr/share/build": name + " " + version}}
+	files := map[string]string{"usr/share/build": name + " " + version}
+	return deb{name: name, version: version, arch: arch, files: files}
 }
 
 // dbg and image are the packages of set 6.1.
@@ -148,6 +153,14 @@ func dbg(kernel, version string) deb {
 }
 func image(kernel, version string) deb {
 	return debOf("linux-image-"+kernel+"-amd64", version, "amd64")
+}
+
+// hasDbg and hasImage are lines of --versions for these packages.
+func hasDbg(kernel, version string) string {
+	return "linux-6.1-dbg linux-image-" + kernel + "-amd64-dbg " + version
+}
+func hasImage(kernel, version string) string {
+	return "linux-6.1-image linux-image-" + kernel + "-amd64 " + version
 }
 
 // The newest version that all inputs of a set have is used.
@@ -159,27 +172,35 @@ func TestFetchSet(t *testing.T) {
 	}{
 		{
 			"debug files newer than the image",
-			[]deb{dbg("6.1.0-57", "6.1.192-3"), dbg("6.1.0-56", "6.1.192-2"), image("6.1.0-56", "6.1.192-2"), image("6.1.0-9", "6.1.27-1"), dbg("6.1.0-9", "6.1.27-1")},
-			[]string{"linux-6.1-dbg linux-image-6.1.0-56-amd64-dbg 6.1.192-2", "linux-6.1-image linux-image-6.1.0-56-amd64 6.1.192-2"},
+			[]deb{
+				dbg("6.1.0-57", "6.1.192-3"),
+				dbg("6.1.0-56", "6.1.192-2"), image("6.1.0-56", "6.1.192-2"),
+				dbg("6.1.0-9", "6.1.27-1"), image("6.1.0-9", "6.1.27-1"),
+			},
+			[]string{hasDbg("6.1.0-56", "6.1.192-2"), hasImage("6.1.0-56", "6.1.192-2")},
 		},
 		{
 			"image newer than the debug files",
 			[]deb{image("6.1.0-57", "6.1.192-3"), dbg("6.1.0-56", "6.1.192-2"), image("6.1.0-56", "6.1.192-2")},
-			[]string{"linux-6.1-dbg linux-image-6.1.0-56-amd64-dbg 6.1.192-2", "linux-6.1-image linux-image-6.1.0-56-amd64 6.1.192-2"},
+			[]string{hasDbg("6.1.0-56", "6.1.192-2"), hasImage("6.1.0-56", "6.1.192-2")},
 		},
 		{
 			"a rebuild under the same name that only one has",
 			[]deb{dbg("6.1.0-56", "6.1.192-3"), dbg("6.1.0-56", "6.1.192-2"), image("6.1.0-56", "6.1.192-2")},
-			[]string{"linux-6.1-dbg linux-image-6.1.0-56-amd64-dbg 6.1.192-2", "linux-6.1-image linux-image-6.1.0-56-amd64 6.1.192-2"},
+			[]string{hasDbg("6.1.0-56", "6.1.192-2"), hasImage("6.1.0-56", "6.1.192-2")},
 		},
 		{
 			"a rebuild under the same name that both have",
-			[]deb{dbg("6.1.0-56", "6.1.192-10"), dbg("6.1.0-56", "6.1.192-9"), image("6.1.0-56", "6.1.192-10"), image("6.1.0-56", "6.1.192-9")},
-			[]string{"linux-6.1-image linux-image-6.1.0-56-amd64 6.1.192-10", "linux-6.1-dbg linux-image-6.1.0-56-amd64-dbg 6.1.192-10"},
+			[]deb{
+				dbg("6.1.0-56", "6.1.192-10"), image("6.1.0-56", "6.1.192-10"),
+				dbg("6.1.0-56", "6.1.192-9"), image("6.1.0-56", "6.1.192-9"),
+			},
+			[]string{hasImage("6.1.0-56", "6.1.192-10"), hasDbg("6.1.0-56", "6.1.192-10")},
 		},
 		{
 			"six inputs and five packages",
-			slices.Concat([]deb{libc}, set612("6.12.99+deb12", "6.12.99-1~deb12u1"), set612("6.12.100+deb12", "6.12.100-1~deb12u1")[1:]),
+			slices.Concat([]deb{libc}, set612("6.12.99+deb12", "6.12.99-1~deb12u1"),
+				set612("6.12.100+deb12", "6.12.100-1~deb12u1")[1:]),
 			[]string{
 				"resolve_btfids-6.12 linux-kbuild-6.12.99+deb12 6.12.99-1~deb12u1",
 				"linux-headers-6.12-common linux-headers-6.12.99+deb12-common 6.12.99-1~deb12u1",
@@ -204,9 +225,12 @@ func TestFetchSet(t *testing.T) {
 
 // set612 returns the packages of the 6.12 cloud kernel.
 func set612(kernel, version string) []deb {
-	kbuild := toolOf("linux-kbuild-"+kernel, version, "usr/lib/linux-kbuild-6.12/tools/bpf/resolve_btfids/resolve_btfids", 129)
+	const resolver = "usr/lib/linux-kbuild-6.12/tools/bpf/resolve_btfids/resolve_btfids"
+	kbuild := toolOf("linux-kbuild-"+kernel, version, resolver, 129)
 	debs := []deb{kbuild, debOf("linux-headers-"+kernel+"-common", version, "all")}
-	for _, name := range []string{"linux-image-%s-cloud-amd64-dbg", "linux-image-%s-cloud-amd64", "linux-headers-%s-cloud-amd64"} {
+	for _, name := range []string{
+		"linux-image-%s-cloud-amd64-dbg", "linux-image-%s-cloud-amd64", "linux-headers-%s-cloud-amd64",
+	} {
 		debs = append(debs, debOf(fmt.Sprintf(name, kernel), version, "amd64"))
 	}
 	return debs
@@ -229,15 +253,17 @@ func TestFetchArchitectureThatLags(t *testing.T) {
 	f := newFetcher(t)
 	f.publish(t, dbg("6.1.0-57", "6.1.192-3"), image("6.1.0-57", "6.1.192-3"),
 		debOf("linux-image-6.1.0-57-s390x-dbg", "6.1.192-3", "s390x"),
-		debOf("linux-image-6.1.0-55-s390x-dbg", "6.1.192-1", "s390x"), debOf("linux-image-6.1.0-55-s390x", "6.1.192-1", "s390x"))
+		debOf("linux-image-6.1.0-55-s390x-dbg", "6.1.192-1", "s390x"),
+		debOf("linux-image-6.1.0-55-s390x", "6.1.192-1", "s390x"))
 	f.succeeds(t, "linux-6.1-dbg")
 	other := *f
 	other.cache = filepath.Join(f.cache, "s390x")
 	other.env = append(slices.Clone(f.env), "KBTF_ARCH=s390x")
 	other.succeeds(t, "linux-6.1-dbg", "linux-6.1-image")
-	other.has(t, "linux-6.1-dbg linux-image-6.1.0-55-s390x-dbg 6.1.192-1", "linux-6.1-image linux-image-6.1.0-55-s390x 6.1.192-1")
+	other.has(t, "linux-6.1-dbg linux-image-6.1.0-55-s390x-dbg 6.1.192-1",
+		"linux-6.1-image linux-image-6.1.0-55-s390x 6.1.192-1")
 	f.succeeds(t, "linux-6.1-image")
-	f.has(t, "linux-6.1-dbg linux-image-6.1.0-57-amd64-dbg 6.1.192-3", "linux-6.1-image linux-image-6.1.0-57-amd64 6.1.192-3")
+	f.has(t, hasDbg("6.1.0-57", "6.1.192-3"), hasImage("6.1.0-57", "6.1.192-3"))
 }
 
 // If no version is complete, the message lists the versions of each input.
@@ -254,7 +280,8 @@ func TestFetchIncompleteSet(t *testing.T) {
 	f.succeeds(t, "linux-6.1-image")
 }
 
-// A cache with one version of a set is completed with that version as long as the archive has it, and otherwise replaced.
+// A cache with one version of a set is completed with that version while the archive has it, and
+// otherwise replaced.
 func TestFetchArchiveMovesOn(t *testing.T) {
 	t.Parallel()
 	f := newFetcher(t)
@@ -266,21 +293,21 @@ func TestFetchArchiveMovesOn(t *testing.T) {
 	f.publish(t, append(moved, old[1])...)
 	f.readLists(t)
 	f.succeeds(t, "linux-6.1-image")
-	f.has(t, "linux-6.1-dbg linux-image-6.1.0-56-amd64-dbg 6.1.192-2", "linux-6.1-image linux-image-6.1.0-56-amd64 6.1.192-2")
+	f.has(t, hasDbg("6.1.0-56", "6.1.192-2"), hasImage("6.1.0-56", "6.1.192-2"))
 
 	check(t, os.RemoveAll(filepath.Join(f.cache, "linux-6.1-image")))
 	f.publish(t, moved...)
 	f.succeeds(t, "linux-6.1-image")
-	want := []string{"linux-6.1-dbg linux-image-6.1.0-57-amd64-dbg 6.1.192-3", "linux-6.1-image linux-image-6.1.0-57-amd64 6.1.192-3"}
+	want := []string{hasDbg("6.1.0-57", "6.1.192-3"), hasImage("6.1.0-57", "6.1.192-3")}
 	f.has(t, want...)
 
-	// It moves on between reading the lists and downloading: the first download, of the other input, fails.
+	// The archive moves on between reading the lists and downloading, so the first download fails.
 	check(t, os.RemoveAll(filepath.Join(f.cache, "linux-6.1-image")))
 	f.publish(t, dbg("6.1.0-58", "6.1.193-1"), image("6.1.0-58", "6.1.193-1"))
 	f.readLists(t)
 	f.publish(t, dbg("6.1.0-59", "6.1.193-2"), image("6.1.0-59", "6.1.193-2"))
 	f.succeeds(t, "linux-6.1-image")
-	want = []string{"linux-6.1-dbg linux-image-6.1.0-59-amd64-dbg 6.1.193-2", "linux-6.1-image linux-image-6.1.0-59-amd64 6.1.193-2"}
+	want = []string{hasDbg("6.1.0-59", "6.1.193-2"), hasImage("6.1.0-59", "6.1.193-2")}
 	f.has(t, want...)
 
 	// A cached set needs no archive.
@@ -292,7 +319,8 @@ func TestFetchArchiveMovesOn(t *testing.T) {
 	}
 }
 
-// A cache with two kernels in one set, as older versions of fetch left it, is repaired by fetching any input of the set.
+// A cache with two kernels in one set, from older versions of fetch, is repaired by fetching any input
+// of the set.
 func TestFetchMixedCache(t *testing.T) {
 	t.Parallel()
 	f := newFetcher(t)
@@ -310,7 +338,7 @@ func TestFetchMixedCache(t *testing.T) {
 	}
 	f.publish(t, dbg("6.1.0-57", "6.1.192-3"), dbg("6.1.0-56", "6.1.192-2"))
 	f.succeeds(t, "linux-6.1-image")
-	f.has(t, "linux-6.1-dbg linux-image-6.1.0-56-amd64-dbg 6.1.192-2", "linux-6.1-image linux-image-6.1.0-56-amd64 6.1.192-2")
+	f.has(t, hasDbg("6.1.0-56", "6.1.192-2"), hasImage("6.1.0-56", "6.1.192-2"))
 	if got := f.cached(t); !slices.Equal(got, []string{"linux-6.1-dbg", "linux-6.1-image"}) {
 		t.Errorf("the cache has %q", got)
 	}
@@ -338,7 +366,7 @@ func TestFetchBrokenDownload(t *testing.T) {
 			f.fails(t, "linux-6.1-dbg", "fetch: cannot download linux-image-6.1.0-56-amd64-dbg 6.1.192-2")
 			f.publish(t, debs...)
 			f.succeeds(t, "linux-6.1-dbg")
-			f.has(t, "linux-6.1-dbg linux-image-6.1.0-56-amd64-dbg 6.1.192-2")
+			f.has(t, hasDbg("6.1.0-56", "6.1.192-2"))
 		})
 	}
 }
@@ -352,8 +380,9 @@ func TestFetchOtherSignature(t *testing.T) {
 	f.fails(t, "linux-6.1-dbg", "fetch: cannot read the package lists of bookworm")
 }
 
-// A full disk leaves nothing in the cache, and the next run succeeds. A limit on file sizes stands for a full disk, as it needs no
-// privileges: the package is larger than the first limit, a file in it larger than the second.
+// A full disk leaves nothing in the cache, and the next run succeeds. The test limits the size of
+// files instead, as that needs no privileges: the package is larger than the first limit, and a file
+// in it is larger than the second.
 func TestFetchFullDisk(t *testing.T) {
 	t.Parallel()
 	f := newFetcher(t)
@@ -366,10 +395,11 @@ func TestFetchFullDisk(t *testing.T) {
 	f.prefix = "trap '' XFSZ; ulimit -f 2048"
 	f.fails(t, "linux-6.1-dbg", "fetch: cannot download linux-image-6.1.0-56-amd64-dbg 6.1.192-2")
 	f.prefix = "trap '' XFSZ; ulimit -f 8192"
-	f.fails(t, "linux-6.1-dbg", "fetch: linux-6.1-dbg: unpacking linux-image-6.1.0-56-amd64-dbg_6.1.192-2_amd64.deb failed: ", "if "+f.cache+" is full")
+	f.fails(t, "linux-6.1-dbg", "fetch: linux-6.1-dbg: unpacking "+
+		"linux-image-6.1.0-56-amd64-dbg_6.1.192-2_amd64.deb failed: ", "if "+f.cache+" is full")
 	f.prefix = ":"
 	f.succeeds(t, "linux-6.1-dbg")
-	f.has(t, "linux-6.1-dbg linux-image-6.1.0-56-amd64-dbg 6.1.192-2")
+	f.has(t, hasDbg("6.1.0-56", "6.1.192-2"))
 }
 
 // Of two concurrent fetches of an input one downloads it, and the other waits and uses the result.
@@ -378,7 +408,8 @@ func TestFetchConcurrent(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f := newFetcher(t)
-			f.publish(t, dbg("6.1.0-56", "6.1.192-2"), image("6.1.0-56", "6.1.192-2"), libc, toolOf("dwarves", "1.24-4", "usr/bin/pahole", 0))
+			f.publish(t, dbg("6.1.0-56", "6.1.192-2"), image("6.1.0-56", "6.1.192-2"), libc,
+				toolOf("dwarves", "1.24-4", "usr/bin/pahole", 0))
 
 			// The test holds the lock until both wait for it.
 			path := filepath.Join(f.cache, "apt", lock+".lock")

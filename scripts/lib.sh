@@ -1,10 +1,44 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# For scripts that use what scripts/fetch gets.
+# Functions for scripts that check something or use inputs of scripts/fetch.
+# shellcheck disable=SC2034 # variables are for the script that sources this
 
-# versions PATH...: one line with the packages that these inputs of scripts/fetch are: the archive
-# moves on, and what a run finds is about these.
+# Where scripts/fetch keeps its inputs, and scripts what they reuse in the next run.
+readonly cache=${KBTF_CACHE:-$HOME/.cache/kbtf}
+
+failed=0
+
+# check WHAT COMMAND...: runs an assertion and prints its outcome. .ci/run counts these lines.
+# A failure does not end the run.
+check() {
+	local what=$1 output
+	shift
+	if output=$("$@" 2>&1); then
+		echo "ok    $what"
+	else
+		echo "FAIL  $what"
+		tail -n 20 <<<"$output"
+		failed=$((failed + 1))
+	fi
+}
+
+# stage WHAT: prints the next step, and the time so far.
+stage() { echo "--    $* (after $SECONDS s)"; }
+
+# verdict: prints the number of failures, and fails if there is one.
+verdict() {
+	stage "end"
+	echo "$failed failed"
+	[[ $failed -eq 0 ]]
+}
+
+# has FILE TEXT, lacks FILE TEXT: assertions for check.
+has() { grep -qF -- "$2" "$1" || { echo "$1 has no line with: $2"; return 1; }; }
+lacks() { ! grep -F -- "$2" "$1"; }
+
+# versions PATH...: prints the packages of inputs of scripts/fetch, in one line. Results depend on
+# them.
 versions() {
 	local path
 	printf 'versions:'
@@ -14,3 +48,14 @@ versions() {
 	done
 	echo
 }
+
+# debug_kernel NAME: fetches a kernel with DWARF, and sets image to its directory, vmlinux to its
+# vmlinux, and modules to the directory of its modules.
+debug_kernel() {
+	image=$(scripts/fetch "$1") || return
+	vmlinux=$(echo "$image"/usr/lib/debug/boot/vmlinux-*)
+	modules=$(echo "$image"/usr/lib/debug/lib/modules/*/kernel)
+}
+
+# clean_environment: unsets what changes the result of a kernel's make.
+clean_environment() { unset KBUILD_OUTPUT MAKEFLAGS MAKELEVEL CROSS_COMPILE ARCH; }

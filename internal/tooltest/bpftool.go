@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-// Package tooltest finds the programs that tests run and that not every distribution has in PATH.
+// Package tooltest finds programs for tests that some distributions do not have in PATH.
 package tooltest
 
 import (
@@ -9,9 +9,8 @@ import (
 	"testing"
 )
 
-// Bpftool returns the path of a bpftool that runs. Debian has it in /usr/sbin. On Ubuntu that is a
-// wrapper, which refuses to run without the tools of the very kernel that is running; any other
-// kernel's do as well.
+// Bpftool returns the path of a bpftool that runs. Debian has it in /usr/sbin. Ubuntu has a wrapper
+// there that requires the tools of the running kernel; the program of any other kernel works, too.
 func Bpftool(t testing.TB) string {
 	t.Helper()
 	candidates := []string{"bpftool", "/usr/sbin/bpftool"}

@@ -9,7 +9,7 @@ import (
 	"math"
 )
 
-// A drawing is a picture for documents, readable on light and on dark ground.
+// A drawing is an SVG image, readable on light and dark backgrounds.
 type drawing struct{ bytes.Buffer }
 
 func newDrawing(width, height int, title string) *drawing {
@@ -41,17 +41,17 @@ func (d *drawing) finish() []byte {
 	return d.Bytes()
 }
 
-// A scale places values between two on a line, by their logarithms.
+// A scale is logarithmic: it maps values from low to high to coordinates.
 type scale struct {
 	low, high float64
-	from, to  float64 // where the line begins and ends
+	from, to  float64 // coordinates
 }
 
 func (s scale) at(value float64) float64 {
 	return s.from + (s.to-s.from)*math.Log(value/s.low)/math.Log(s.high/s.low)
 }
 
-// ratioChart draws the ratios of wall time, and a mark at each target.
+// ratioChart draws the ratio of wall times of each workload, with a mark at its target.
 func ratioChart(results []result) []byte {
 	const left, width, row = 290, 420, 28
 	var shown []result
@@ -62,7 +62,8 @@ func ratioChart(results []result) []byte {
 	}
 	bottom := float64(row*len(shown) + 36)
 	x := scale{1, 100, left, left + width}
-	d := newDrawing(left+width+60, row*len(shown)+60, "Wall time of pahole, by how much btf-ko takes less (red: target)")
+	d := newDrawing(left+width+60, row*len(shown)+60,
+		"Wall time of pahole divided by that of btf-ko (red: target)")
 	for _, tick := range []float64{1, 2, 5, 10, 20, 50, 100} {
 		d.gridLine(x.at(tick), 30, x.at(tick), bottom)
 		d.text(x.at(tick), bottom+16, "middle", fmt.Sprintf("%.0fx", tick))
@@ -79,42 +80,4 @@ func ratioChart(results []result) []byte {
 		d.text(end+6, y+13, "start", fmt.Sprintf("%.1fx", times))
 	}
 	return d.finish()
-}
-
-// growthChart draws each growth beside the others, with the line that fits it.
-func growthChart(list []growth) []byte {
-	const panel, left, top, bottom = 300, 52, 52, 270
-	d := newDrawing(panel*len(list), bottom+46, "Time of btf-ko on one thread, in milliseconds, and what fits it (red)")
-	for i, g := range list {
-		low, high := g.bounds()
-		x := scale{low.x, high.x, float64(panel*i + left), float64(panel*(i+1) - 16)}
-		y := scale{low.y, high.y, bottom, top}
-		for tick := low.x; tick <= high.x*1.01; tick *= 10 {
-			d.gridLine(x.at(tick), top, x.at(tick), bottom)
-			d.text(x.at(tick), bottom+16, "middle", shortNumber(tick))
-		}
-		for tick := low.y; tick <= high.y*1.01; tick *= 10 {
-			d.gridLine(x.from, y.at(tick), x.to, y.at(tick))
-			d.text(x.from-6, y.at(tick)+4, "end", shortNumber(tick))
-		}
-		d.text((x.from+x.to)/2, bottom+36, "middle", g.of)
-		for _, p := range g.points {
-			d.printf(`<circle class="bar" cx="%.1f" cy="%.1f" r="2.5" fill-opacity=".5"/>`+"\n", x.at(p.x), y.at(p.y))
-		}
-		f := g.fit()
-		least, most := g.points[0].x, g.points[len(g.points)-1].x
-		d.mark(x.at(least), y.at(f.at(least)), x.at(most), y.at(f.at(most)))
-		d.text(x.from+6, top-8, "start", f.String())
-	}
-	return d.finish()
-}
-
-func shortNumber(n float64) string {
-	switch {
-	case n >= 1e6:
-		return fmt.Sprintf("%gM", n/1e6)
-	case n >= 1e3:
-		return fmt.Sprintf("%gk", n/1e3)
-	}
-	return fmt.Sprintf("%g", n)
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-// Bench measures btf-ko against pahole on the modules and the vmlinux of a kernel. Machines differ and are noisy, so the two take
-// turns in one run, medians are compared, and only ratios count as a result. Before a number is printed both have to have said
-// the same.
+// Bench measures btf-ko against pahole on the modules and the vmlinux of a kernel. As machines differ
+// and are noisy, the two run alternately, and the results are ratios of medians. Outputs are compared
+// before times are printed.
 package main
 
 import (
@@ -22,21 +22,19 @@ type options struct {
 	probe         string
 	every, rounds int
 	svg, only     string
-	growth        string
 }
 
 func main() {
 	var o options
 	pflag.StringVar(&o.base, "base", "", "vmlinux")
-	pflag.StringVar(&o.modules, "modules", "", "directory to look for *.ko in")
+	pflag.StringVar(&o.modules, "modules", "", "directory of the modules")
 	pflag.StringVar(&o.peer, "peer", "", "pahole to measure against")
 	pflag.StringVar(&o.subject, "encoder", "", "btf-ko to measure")
 	pflag.StringVar(&o.probe, "probe", "", "kconfig-probe to measure")
-	pflag.IntVar(&o.every, "every", 10, "take every Nth module where many are encoded")
-	pflag.IntVar(&o.rounds, "rounds", 9, "runs of each, not counting one to warm up; what takes long is run less often")
+	pflag.IntVar(&o.every, "every", 10, "in workloads of many modules, encode every Nth")
+	pflag.IntVar(&o.rounds, "rounds", 9, "number of runs after a warm-up; long workloads run less often")
 	pflag.StringVar(&o.svg, "svg", "", "write a chart of the ratios to this file")
-	pflag.StringVar(&o.growth, "growth-svg", "", "write a chart of the growth to this file")
-	pflag.StringVar(&o.only, "only", "", "only the lines whose name contains this; growth: only how time grows")
+	pflag.StringVar(&o.only, "only", "", "run only the workloads whose name contains this")
 	comparing := pflag.Bool("compare", false, "compare pairs of outputs")
 	pflag.CommandLine.Lookup("compare").Hidden = true
 	pflag.Parse()
@@ -47,8 +45,10 @@ func main() {
 		}
 		return
 	}
-	if o.base == "" || o.modules == "" || o.peer == "" || o.subject == "" || o.probe == "" || o.every < 1 || o.rounds < 1 || pflag.NArg() > 0 {
-		fmt.Fprintln(os.Stderr, "usage: bench --base VMLINUX --modules DIR --peer PAHOLE --encoder BTF-KO --probe KCONFIG-PROBE [flags]")
+	missing := o.base == "" || o.modules == "" || o.peer == "" || o.subject == "" || o.probe == ""
+	if missing || o.every < 1 || o.rounds < 1 || pflag.NArg() > 0 {
+		fmt.Fprintln(os.Stderr, "usage: bench --base VMLINUX --modules DIR --peer PAHOLE --encoder BTF-KO "+
+			"--probe KCONFIG-PROBE [flags]")
 		pflag.PrintDefaults()
 		os.Exit(2)
 	}
@@ -91,34 +91,15 @@ func run(o options) error {
 		fmt.Println(r)
 		results = append(results, r)
 	}
-	withGrowth := strings.Contains("growth", o.only)
-	if results == nil && !withGrowth {
-		return fmt.Errorf("--only %s: there is no such line", o.only)
+	if results == nil {
+		return fmt.Errorf("--only %s: no such workload", o.only)
 	}
-	if results != nil {
-		if err := b.checkIdentity(); err != nil {
-			return err
-		}
-		fmt.Printf("\noutput of %d modules: the same bytes with 1, 2 and 5 threads, and in one process\n", len(b.some))
+	if err := b.checkIdentity(); err != nil {
+		return err
 	}
-	if o.svg != "" {
-		if err := os.WriteFile(o.svg, ratioChart(results), 0o644); err != nil {
-			return err
-		}
-	}
-	if !withGrowth {
+	fmt.Printf("\noutput of %d modules: the same bytes with 1, 2 and 5 threads, and in one process\n", len(b.some))
+	if o.svg == "" {
 		return nil
 	}
-	growths, err := b.growths()
-	if err != nil {
-		return fmt.Errorf("growth: %w", err)
-	}
-	fmt.Printf("\n%-26s %17s %21s   time as a power of that\n", "growth, one thread", "from, to", "us for each")
-	for _, g := range growths {
-		fmt.Println(g.String())
-	}
-	if o.growth == "" {
-		return nil
-	}
-	return os.WriteFile(o.growth, growthChart(growths), 0o644)
+	return os.WriteFile(o.svg, ratioChart(results), 0o644)
 }

@@ -10,18 +10,18 @@ import (
 	"time"
 )
 
-// A result is what runs of one workload took.
+// A result has the samples of one workload.
 type result struct {
 	workload
 	peers, ourses []sample
 }
 
-// measure runs a workload, the two in turns, and checks that they do the same.
+// measure runs a workload alternately on both sides, and checks that their outputs are equal.
 func (b *bench) measure(w workload) (result, error) {
 	r := result{workload: w}
 	for round := range w.rounds + 1 {
 		for turn := range 2 {
-			// Neither of them always comes second, to a cache that the other warmed.
+			// Alternate the order: the first run warms caches for the second.
 			run, to := w.ours, &r.ourses
 			if (round+turn)%2 == 0 {
 				run, to = w.peer, &r.peers
@@ -33,7 +33,7 @@ func (b *bench) measure(w workload) (result, error) {
 			if err != nil {
 				return r, err
 			}
-			if round > 0 { // the first one only warms up
+			if round > 0 { // the first round is the warm-up
 				*to = append(*to, s)
 			}
 		}
@@ -47,8 +47,8 @@ func (b *bench) measure(w workload) (result, error) {
 }
 
 func (b *bench) printHead() {
-	fmt.Printf("medians of runs in turns, with the spread from the fastest to the slowest run; output detached\n\n")
-	fmt.Printf("%-34s %4s %30s %30s %24s\n", "", "", filepath.Base(b.peer), filepath.Base(b.subject), "times less")
+	fmt.Printf("medians of alternating runs, with the spread from the fastest to the slowest; output detached\n\n")
+	fmt.Printf("%-34s %4s %30s %30s %24s\n", "", "", filepath.Base(b.peer), filepath.Base(b.subject), "ratio")
 	columns := fmt.Sprintf("%9s %5s %7s %6s", "wall ms", "+-%", "CPU ms", "MiB")
 	fmt.Printf("%-34s %4s %s %s %6s %6s %6s %s\n", "", "runs", columns, columns, "wall", "CPU", "memory", "target")
 }
@@ -62,7 +62,7 @@ func (r result) String() string {
 		ratio(p.wall, o.wall), ratio(p.cpu, o.cpu), ratio(p.rss, o.rss), r.target)
 }
 
-// figures are medians, each by itself, and by how many percent of it wall times spread.
+// figures are medians, and the spread of wall times in percent of the median.
 type figures struct {
 	sample
 	spread float64
@@ -91,7 +91,10 @@ func sorted[T cmp.Ordered](samples []sample, figure func(sample) T) []T {
 }
 
 func (f figures) String() string {
-	return fmt.Sprintf("%9.1f %5.0f %7.0f %6.0f", milliseconds(f.wall), f.spread, milliseconds(f.cpu), float64(f.rss)/1024)
+	return fmt.Sprintf("%9.1f %5.0f %7.0f %6.0f",
+		milliseconds(f.wall), f.spread, milliseconds(f.cpu), float64(f.rss)/1024)
 }
 
 func ratio[T time.Duration | int64](a, b T) float64 { return float64(a) / float64(max(b, 1)) }
+
+func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

@@ -18,14 +18,14 @@ import (
 	"github.com/kbtf/kbtf/scripts/tools/modules"
 )
 
-// A workload is something that both sides do.
+// A workload is a task that is measured.
 type workload struct {
 	name   string
-	target float64 // by how much less wall time
+	target float64 // ratio of wall times
 	rounds int
-	peer   func() (sample, error) // nil: it cannot do that
+	peer   func() (sample, error) // nil if pahole has no such mode
 	ours   func() (sample, error)
-	equal  func() error // after a run of both: did they do the same?
+	equal  func() error // compares the outputs of both
 }
 
 type bench struct {
@@ -35,7 +35,7 @@ type bench struct {
 	some    []string // every Nth
 }
 
-// workloads lists what is measured, with the targets of the project.
+// workloads returns the workloads with the targets of the project.
 func (b *bench) workloads() []workload {
 	few := max(b.rounds/3, 1)
 	var list []workload
@@ -57,7 +57,7 @@ func (b *bench) workloads() []workload {
 			func() (sample, error) { return b.each(b.peer, b.peerFlags("-j1"), "peer") },
 			func() (sample, error) { return b.each(b.subject, b.ourFlags("-j1"), "ours") },
 			func() error { return b.sameSets("peer", "ours") }},
-		// pahole has no such mode: its best is a process each.
+		// pahole has no such mode: compare with a process for each module.
 		workload{fmt.Sprintf("%d modules, one process", len(b.some)), 60, few,
 			func() (sample, error) { return b.each(b.peer, b.peerFlags("-j1"), "peer") },
 			func() (sample, error) { return b.batch("-j2", b.some, "batch") },
@@ -84,16 +84,16 @@ func (b *bench) file(name string) string { return filepath.Join(b.scratch, name)
 
 func (b *bench) peerFlags(jobs string) []string { return append(encoder.Flags("6.12"), jobs) }
 
-// ourFlags ask for the same functions as the peer encodes.
+// ourFlags selects the rules of the peer for functions.
 func (b *bench) ourFlags(jobs string) []string { return append(b.peerFlags(jobs), "--compat=1.30") }
 
-// A sample is what one run took.
+// A sample is the time and memory of one run.
 type sample struct {
 	wall, cpu time.Duration
-	rss       int64 // most resident memory of a process, KiB
+	rss       int64 // maximum resident memory of a process in KiB
 }
 
-// process runs a command.
+// process runs a command and returns its time and memory.
 func process(cmd *exec.Cmd) (sample, error) {
 	start := time.Now()
 	out, err := cmd.CombinedOutput()
@@ -111,7 +111,7 @@ func took(wall time.Duration, state *os.ProcessState) sample {
 	return s
 }
 
-// detached encodes a module, or vmlinux if it is "", into a file.
+// detached encodes a module, or vmlinux if module is "", into a file.
 func (b *bench) detached(program string, flags []string, module, output string) (sample, error) {
 	base := b.base
 	if module == "" {
@@ -125,7 +125,7 @@ func (b *bench) detached(program string, flags []string, module, output string) 
 	return took(time.Since(start), state), nil
 }
 
-// each encodes some modules with a process for each, two at a time, as make -j2 does.
+// each encodes some modules with a process for each, two at a time like make -j2.
 func (b *bench) each(program string, flags []string, to string) (sample, error) {
 	if err := os.MkdirAll(b.file(to+".d"), 0o755); err != nil {
 		return sample{}, err
@@ -158,7 +158,7 @@ func (b *bench) batch(jobs string, list []string, to string) (sample, error) {
 	return process(exec.Command(b.subject, append(args, list...)...))
 }
 
-// inPlace puts BTF into a module that has none yet.
+// inPlace adds BTF to a module without BTF.
 func (b *bench) inPlace(module string, rounds int) workload {
 	plain := b.file("plain.ko")
 	prepare := func() error {
@@ -188,13 +188,15 @@ func (b *bench) inPlace(module string, rounds int) workload {
 	if st, err := os.Stat(module); err == nil {
 		name = fmt.Sprintf("amdgpu.ko in place, %d MB", st.Size()/1e6)
 	}
-	return workload{name, 20, rounds, run(b.peer, b.peerFlags("-j"), "peer.ko"), run(b.subject, b.ourFlags("-j"), "ours.ko"), func() error {
+	peer := run(b.peer, b.peerFlags("-j"), "peer.ko")
+	ours := run(b.subject, b.ourFlags("-j"), "ours.ko")
+	return workload{name, 20, rounds, peer, ours, func() error {
 		for _, name := range []string{"peer.ko", "ours.ko"} {
 			if _, err := modules.ReadBTF(b.file(name)); err != nil {
 				return err
 			}
 		}
-		return nil // make parity compares the types, and explains a difference in this module
+		return nil // make parity compares the types, and explains the difference in this module
 	}}
 }
 
@@ -212,12 +214,12 @@ func copyFile(from, to string) error {
 	return errors.Join(err, out.Close())
 }
 
-// sameTypes asks another process, this one with --compare, whether pairs of outputs say the same: what a process takes counts as what
-// its children take, until they begin to run their own program, and comparing takes much.
+// sameTypes compares pairs of outputs in another process, by --compare. The memory of this process
+// counts as its children's until exec, and comparing needs much of it.
 func (b *bench) sameTypes(pairs ...string) error {
 	out, err := exec.Command(os.Args[0], append([]string{"--compare", "--base", b.base}, pairs...)...).CombinedOutput()
 	if err != nil {
-		return fmt.Errorf("no comparison of times makes sense: %w: %s", err, bytes.TrimSpace(out))
+		return fmt.Errorf("cannot compare times: %w: %s", err, bytes.TrimSpace(out))
 	}
 	return nil
 }
@@ -230,7 +232,7 @@ func (b *bench) sameSets(x, y string) error {
 	return b.sameTypes(pairs...)
 }
 
-// compare says whether each pair of outputs says the same.
+// compare returns an error unless the outputs of each pair are equal.
 func compare(basePath string, pairs []string) error {
 	raw, err := modules.ReadBTF(basePath)
 	if err != nil {
@@ -249,7 +251,7 @@ func compare(basePath string, pairs []string) error {
 		}
 		r, err := base.Compare(outputs[0], outputs[1])
 		if err == nil && !r.Equal() {
-			err = fmt.Errorf("%s and %s do not say the same", pairs[0], pairs[1])
+			err = fmt.Errorf("%s and %s differ", pairs[0], pairs[1])
 		}
 		if err != nil {
 			return err
@@ -258,7 +260,7 @@ func compare(basePath string, pairs []string) error {
 	return nil
 }
 
-// checkIdentity makes sure that threads and batches make no difference.
+// checkIdentity checks that the output does not depend on threads and batches.
 func (b *bench) checkIdentity() error {
 	if _, err := b.batch("-j2", b.some, "batch"); err != nil {
 		return err
@@ -273,7 +275,7 @@ func (b *bench) checkIdentity() error {
 				return err
 			}
 			if got, err := os.ReadFile(b.file("ours")); err != nil || !bytes.Equal(got, want) {
-				return fmt.Errorf("%s: other bytes with %s than in one process with others (%v)", module, jobs, err)
+				return fmt.Errorf("%s: the output with %s differs from that in a batch (%v)", module, jobs, err)
 			}
 		}
 	}

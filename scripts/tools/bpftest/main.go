@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-// Bpftest boots a kernel and lets BPF programs use the BTF of its modules. What is
-// checked is said in init. It exits with status 1 unless all of it holds.
+// Bpftest boots a kernel whose init checks that BPF programs can use the BTF of its modules, and
+// prints the results. Its exit status is 1 if a check fails.
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"fmt"
 	"os"
@@ -34,15 +33,15 @@ func main() {
 	pflag.StringVar(&o.machine.Kernel, "kernel", "", "kernel to boot")
 	pflag.StringVar(&o.init, "init", "", "init to boot it with")
 	pflag.StringVar(&o.programs, "programs", "", "BPF programs, compiled")
-	pflag.StringVar(&o.initramfs, "initramfs", "", "file for what is booted")
-	pflag.StringVar(&o.console, "console", "", "file to keep what the kernel printed in")
-	pflag.BoolVar(&o.withoutModBTF, "no-module-btf", false, "the kernel knows no BTF of modules")
+	pflag.StringVar(&o.initramfs, "initramfs", "", "file to write the initramfs to")
+	pflag.StringVar(&o.console, "console", "", "file for the messages of the kernel")
+	pflag.BoolVar(&o.withoutModBTF, "no-module-btf", false, "the kernel does not support BTF of modules")
 	pflag.StringVar(&o.machine.Program, "qemu", "qemu-system-x86_64", "emulator")
-	pflag.DurationVar(&o.machine.Limit, "limit", 5*time.Minute, "time that the boot may take")
+	pflag.DurationVar(&o.machine.Limit, "limit", 5*time.Minute, "time limit of the boot")
 	pflag.Parse()
 	o.modules = pflag.Args()
 	if o.machine.Kernel == "" || o.init == "" || o.programs == "" || o.initramfs == "" || o.console == "" {
-		fmt.Fprintln(os.Stderr, "usage: bpftest FLAGS MODULE...; each that has no default is needed")
+		fmt.Fprintln(os.Stderr, "usage: bpftest FLAGS MODULE...; flags without a default are required")
 		pflag.PrintDefaults()
 		os.Exit(2)
 	}
@@ -98,34 +97,12 @@ func (o options) writeInitramfs() error {
 	if err != nil {
 		return err
 	}
-	file, err := os.Create(o.initramfs)
-	if err != nil {
+	files := make(map[string][]byte)
+	if files[guest.Programs], err = os.ReadFile(o.programs); err != nil {
 		return err
-	}
-	defer file.Close()
-	buffer := bufio.NewWriter(file)
-	archive := qemu.NewArchive(buffer)
-	for _, directory := range []string{"dev", "proc", "sys", guest.Modules} {
-		archive.Directory(directory)
-	}
-	for _, f := range []struct{ name, path string }{{"init", o.init}, {guest.Programs, o.programs}} {
-		data, err := os.ReadFile(f.path)
-		if err != nil {
-			return err
-		}
-		archive.File(f.name, data)
 	}
 	if o.withoutModBTF {
-		archive.File(guest.NoModuleBTF, nil)
+		files[guest.NoModuleBTF] = nil
 	}
-	var order []byte
-	for _, m := range list {
-		order = fmt.Appendln(order, m.Name)
-		archive.File(guest.Module(m.Name), m.Data)
-	}
-	archive.File(guest.Order, order)
-	if err := archive.Close(); err != nil {
-		return err
-	}
-	return buffer.Flush()
+	return qemu.WriteInitramfs(o.initramfs, o.init, list, files)
 }

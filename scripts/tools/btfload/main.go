@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-// Btfload reads the BTF of vmlinux and the split BTF of modules with a reader that is
-// independent of the encoder, cilium/ebpf, and inflates every type of theirs.
+// Btfload reads all types of vmlinux and of modules with cilium/ebpf, which is independent of the
+// encoder.
 package main
 
 import (
@@ -52,7 +52,7 @@ func run(vmlinux string, paths []string) error {
 	return nil
 }
 
-// inflate counts the types of a spec, declaration tags aside, after reading each in full.
+// inflate reads all types of a spec, and returns their number without declaration tags.
 func inflate(spec *btf.Spec) (int, error) {
 	n := 0
 	for _, err := range spec.All() {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-// Package encoder runs an encoder of split BTF, pahole or another that understands its
-// command line, the way a kernel build does.
+// Package encoder runs pahole, or an encoder with the same command line, as a kernel's build does.
 package encoder
 
 import (
@@ -9,22 +8,22 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+
+	"github.com/Masterminds/semver/v3"
 )
 
-// Flags are what a kernel's build files pass for a module of its own tree, but for -j: scripts/Makefile.btf of 6.12, or of 7.2 for
-// kernels after 6.12; more features may follow. An encoder ignores features that it does not know. The kernel is a version or a
-// series, as scripts/parity names it.
+// Flags returns the flags that a kernel's build files pass for a module of its tree, except -j, with
+// more features. They are those of scripts/Makefile.btf in 6.12, or in 7.2 for kernels after 6.12 and
+// unknown ones. Encoders ignore unknown features. kernel is a version or a series: 6.12.1, 7-cloud.
 func Flags(kernel string, more ...string) []string {
 	features := "encode_force,var,float,enum64,decl_tag,type_tag,optimized_func,consistent_func,decl_tag_kfuncs"
 	flags := []string{"-J", "--btf_features=" + features}
-	major, minor := math.MaxInt, 0
-	_, _ = fmt.Sscanf(kernel, "%d.%d", &major, &minor) // a series may have no minor number
-	if major > 6 || major == 6 && minor > 12 {
+	v, err := semver.NewVersion(kernel)
+	if err != nil || v.Major() > 6 || v.Major() == 6 && v.Minor() > 12 {
 		flags = append(flags, "--btf_features=attributes", "--btf_features=layout")
 	}
 	for _, feature := range more {
@@ -33,12 +32,11 @@ func Flags(kernel string, more ...string) []string {
 	return append(flags, "--lang_exclude=rust")
 }
 
-// Run encodes a module into the file output and leaves the module alone. Flags precede
-// the names of base, output and module. Without a base, "", the module is vmlinux.
+// Run encodes a module into the file output, and does not modify the module. If base is "", the
+// module is vmlinux.
 //
-// Pahole before 1.32 overwrites an output file without truncating it, and may say that
-// all is well without having written one, so the file is removed first and has to be
-// there afterwards.
+// Before 1.32, pahole does not truncate an existing output file, and may succeed without writing
+// one. So Run removes the file first, and fails if it does not exist afterwards.
 func Run(program string, flags []string, base, module, output string) (*os.ProcessState, error) {
 	if err := os.Remove(output); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
@@ -54,7 +52,7 @@ func Run(program string, flags []string, base, module, output string) (*os.Proce
 		return nil, fmt.Errorf("%s %s: %w: %s", filepath.Base(program), module, err, bytes.TrimSpace(message))
 	}
 	if _, err := os.Stat(output); err != nil {
-		return nil, fmt.Errorf("%s %s: wrote nothing: %s", filepath.Base(program), module, bytes.TrimSpace(message))
+		return nil, fmt.Errorf("%s %s: no output written: %s", filepath.Base(program), module, bytes.TrimSpace(message))
 	}
 	return cmd.ProcessState, nil
 }
@@ -62,7 +60,7 @@ func Run(program string, flags []string, base, module, output string) (*os.Proce
 // RunInPlace encodes a module in place.
 func RunInPlace(program string, flags []string, base, module string) error {
 	cmd := exec.Command(program, append(slices.Clone(flags), "--btf_base", base, module)...)
-	cmd.Env = append(os.Environ(), "LLVM_OBJCOPY=objcopy") // what pahole adds sections with
+	cmd.Env = append(os.Environ(), "LLVM_OBJCOPY=objcopy") // pahole uses it to add sections
 	if message, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("%s %s: %w: %s", filepath.Base(program), module, err, bytes.TrimSpace(message))
 	}

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// A kernel that is newer than those that are known gets the flags of the newest.
+// Unknown kernels have the flags of the newest known one.
 func TestFlagsByVersion(t *testing.T) {
 	for kernel, newest := range map[string]bool{
 		"5.10": false, "6.1": false, "6.12": false, "6.12-cloud": false, "6.12.117": false,

@@ -3,56 +3,23 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/kbtf/kbtf/scripts/tools/kerneltest/guest"
 	"github.com/kbtf/kbtf/scripts/tools/modules"
-	"github.com/kbtf/kbtf/scripts/tools/qemu"
 )
 
-// An outcome is what became of a module, and what the kernel said meanwhile.
+// An outcome is the result for a module, with the messages of the kernel while it was loaded.
 type outcome struct {
 	guest.Result
 	messages []string
 }
 
-// initramfs writes what is booted, for init to load the modules in their order.
-func (o options) initramfs(path string, list []*modules.Module) error {
-	init, err := os.ReadFile(o.init)
-	if err != nil {
-		return err
-	}
-	file, err := os.Create(path)
-	if err != nil {
-		return err
-	}
-	defer file.Close()
-	buffer := bufio.NewWriter(file)
-	archive := qemu.NewArchive(buffer)
-	for _, directory := range []string{"dev", "proc", "sys", guest.Modules} {
-		archive.Directory(directory)
-	}
-	archive.File("init", init)
-	var order []byte
-	for _, m := range list {
-		order = fmt.Appendln(order, m.Name)
-		archive.File(filepath.Join(guest.Modules, m.Name+".ko"), m.Data)
-	}
-	archive.File(guest.Order, order)
-	if err := archive.Close(); err != nil {
-		return err
-	}
-	return buffer.Flush()
-}
-
-// boot loads the modules of an initramfs. It returns the console in any case; without an
-// error there is an outcome for each module.
+// boot loads the modules of an initramfs. Also on errors it returns the console. Without an error,
+// the console has an outcome for each module.
 func (o options) boot(initramfs string, modules int) (*console, error) {
 	c := &console{modules: modules}
 	err := o.machine.Boot(initramfs, c)
@@ -60,22 +27,22 @@ func (o options) boot(initramfs string, modules int) (*console, error) {
 	case c.ended && len(c.outcomes) == modules:
 		return c, nil
 	case c.ended:
-		err = errors.New("the test kernel left some out")
+		err = errors.New("the test kernel skipped modules")
 	case err == nil:
 		err = errors.New("the test kernel stopped")
 	}
-	return c, fmt.Errorf("%w, with %d modules tried; its last words:\n%s", err, len(c.outcomes), c.tail(20))
+	return c, fmt.Errorf("%w after %d modules; its last messages:\n%s", err, len(c.outcomes), c.tail(20))
 }
 
-// A console takes in what the test kernel prints.
+// A console collects the output of the test kernel.
 type console struct {
-	modules  int    // that are to be tried
-	vmlinux  string // sum of its BTF
+	modules  int    // number of modules to load
+	vmlinux  string // checksum of its BTF
 	outcomes []outcome
-	ended    bool // all were
+	ended    bool // the test kernel reported the end
 
 	text     []byte
-	read     int      // bytes of text
+	read     int      // number of bytes of text that are parsed
 	messages []string // since the last outcome
 }
 

@@ -11,39 +11,37 @@ import (
 	"github.com/kbtf/kbtf/scripts/tools/modules"
 )
 
-// The outcomes below are those of the modules, one by one.
-
-// unpublished lists what is wrong with the BTF of modules that were loaded: nothing, if
-// the kernel shows each as it stands in the module.
+// unpublished returns the loaded modules whose BTF the kernel does not publish, or not as in the
+// module. list and outcomes are in the same order.
 func unpublished(list []*modules.Module, outcomes []outcome) (faults []string) {
 	for i, o := range outcomes {
 		switch {
 		case !o.Loaded():
 		case o.Sum == "":
-			faults = append(faults, fmt.Sprintf("%s: loaded, but its BTF is not published%s", o.Name, o.said()))
+			faults = append(faults, fmt.Sprintf("%s: loaded, but its BTF is not published%s", o.Name, o.lastMessages()))
 		case o.Sum != guest.Sum(list[i].BTF):
-			faults = append(faults, fmt.Sprintf("%s: what is published is not its BTF", o.Name))
+			faults = append(faults, fmt.Sprintf("%s: the published BTF is not its own", o.Name))
 		}
 	}
 	return faults
 }
 
-// differences lists modules that load with one BTF and not with the other.
+// differences returns the modules that load only with the BTF of one side.
 func differences(reference, outcomes []outcome) (faults []string) {
 	for i, o := range outcomes {
 		switch r := reference[i]; {
 		case r.Loaded() && !o.Loaded():
-			faults = append(faults, fmt.Sprintf("%s: not loaded (%v), but with the BTF that it was shipped with%s", o.Name, o.Errno, o.said()))
+			faults = append(faults,
+				fmt.Sprintf("%s: loads only with its original BTF (%v)%s", o.Name, o.Errno, o.lastMessages()))
 		case !r.Loaded() && o.Loaded():
-			faults = append(faults, fmt.Sprintf("%s: loaded, but not with the BTF that it was shipped with (%v)", o.Name, r.Errno))
+			faults = append(faults, fmt.Sprintf("%s: does not load with its original BTF (%v)", o.Name, r.Errno))
 		}
 	}
 	return faults
 }
 
-// independent picks a few modules for a short boot: such that were loaded, that need no
-// others but these, and that do not refer to types by number (.BTF_ids), since those may
-// fail to load if the numbers are wrong.
+// independent selects a few modules for a short boot: modules that were loaded, that depend only on
+// each other, and that have no .BTF_ids, as wrong type ids there may fail the load.
 func independent(list []*modules.Module, outcomes []outcome) (some []*modules.Module) {
 	picked := make(map[string]bool)
 	for i, m := range list {
@@ -56,8 +54,8 @@ func independent(list []*modules.Module, outcomes []outcome) (some []*modules.Mo
 	return some
 }
 
-// said is what the kernel said while it loaded the module.
-func (o outcome) said() string {
+// lastMessages returns the last messages of the kernel while it loaded the module.
+func (o outcome) lastMessages() string {
 	if len(o.messages) == 0 {
 		return ""
 	}

@@ -16,7 +16,7 @@ import (
 	"github.com/kbtf/kbtf/scripts/tools/modules"
 )
 
-// An encoding makes BTF for modules from their DWARF.
+// An encoding generates BTF for modules from their DWARF.
 type encoding struct {
 	encoder  string // btf-ko
 	base     string // vmlinux, or its raw BTF
@@ -25,10 +25,11 @@ type encoding struct {
 	scratch  string // directory for temporary files
 }
 
-// encode returns m with the encoder's BTF in place of its own.
+// encode returns m with the encoder's BTF instead of its own.
 func (e encoding) encode(m *modules.Module) (*modules.Module, error) {
 	output := filepath.Join(e.scratch, m.Name+".btf")
-	if _, err := encoder.Run(e.encoder, encoder.Flags("6.12"), e.base, filepath.Join(e.debug, m.Path), output); err != nil {
+	debug := filepath.Join(e.debug, m.Path)
+	if _, err := encoder.Run(e.encoder, encoder.Flags("6.12"), e.base, debug, output); err != nil {
 		return nil, err
 	}
 	btf, err := os.ReadFile(output)
@@ -43,7 +44,7 @@ func (e encoding) encode(m *modules.Module) (*modules.Module, error) {
 		return nil, err
 	}
 	if m.BTFIDs {
-		// The ids there are those of the BTF that was replaced.
+		// Its type ids are those of the original BTF.
 		message, err := exec.Command(e.resolver, "-b", e.base, stripped).CombinedOutput()
 		if err != nil || len(message) > 0 {
 			return nil, fmt.Errorf("resolve_btfids %s: %v: %s", m.Path, err, bytes.TrimSpace(message))
@@ -64,7 +65,7 @@ func attach(path string, btf []byte) error {
 	return image.Attach(elfimage.NewSection{Name: ".BTF", Contents: btf})
 }
 
-// withWrongBase returns an encoding against another base than that of the BTF vmlinux.
+// withWrongBase returns an encoding against another base than the BTF of vmlinux.
 func (e encoding) withWrongBase(vmlinux []byte) (encoding, error) {
 	wrong, err := wrongBase(vmlinux)
 	if err != nil {
@@ -74,18 +75,19 @@ func (e encoding) withWrongBase(vmlinux []byte) (encoding, error) {
 	return e, os.WriteFile(e.base, wrong, 0o644)
 }
 
-// wrongBase returns a base that is not the running kernel's: one with a type and a string
-// more. Every own type of a module that is split against it has another id, and every own
-// string another offset. The string is longer than any symbol (KSYM_NAME_LEN), so that at
-// least the last name of each module lies outside of what the kernel has.
+// wrongBase returns a base that is not the kernel's: it has one more type and one more string. In
+// split BTF against it, each type has another id, and each string another offset. The string is
+// longer than any symbol (KSYM_NAME_LEN), so at least the last name of each module is outside the
+// kernel's string section.
 func wrongBase(raw []byte) ([]byte, error) {
-	const headerSize, intSize = 24, 16 // struct btf_header; struct btf_type and what follows it
+	const headerSize, intSize = 24, 16 // struct btf_header; struct btf_type and the encoding of an int
 	le := binary.LittleEndian
 	if len(raw) < headerSize || le.Uint16(raw) != 0xeb9f || le.Uint32(raw[4:]) != headerSize {
 		return nil, fmt.Errorf("not BTF of a little-endian machine with a header of %d bytes", headerSize)
 	}
 	typesSize, stringsAt, stringsSize := le.Uint32(raw[12:]), le.Uint32(raw[16:]), le.Uint32(raw[20:])
-	if le.Uint32(raw[8:]) != 0 || stringsAt != typesSize || uint64(headerSize)+uint64(stringsAt)+uint64(stringsSize) != uint64(len(raw)) {
+	end := uint64(headerSize) + uint64(stringsAt) + uint64(stringsSize)
+	if le.Uint32(raw[8:]) != 0 || stringsAt != typesSize || end != uint64(len(raw)) {
 		return nil, fmt.Errorf("not a header, types and strings without gaps")
 	}
 	name := strings.Repeat("x", 512) + "\x00"

@@ -18,7 +18,9 @@ func TestConsole(t *testing.T) {
 	loaded := guest.Result{Name: "a", Sum: "0123"}
 	unpublished := guest.Result{Name: "b"}
 	failed := guest.Result{Name: "c", Errno: unix.ENODEV}
-	text := "SeaBIOS\r\n[    1.0] early\r\n[    1.5] " + guest.Result{Name: guest.Vmlinux, Sum: "4567"}.String() + "\r\n[    2.0] " + loaded.String() + "\r\n" +
+	vmlinux := guest.Result{Name: guest.Vmlinux, Sum: "4567"}
+	text := "SeaBIOS\r\n[    1.0] early\r\n" +
+		"[    1.5] " + vmlinux.String() + "\r\n[    2.0] " + loaded.String() + "\r\n" +
 		"[    2.1] BPF: Invalid name_offset:7\r\n[    2.2] " + unpublished.String() + "\r\n" +
 		"[    2.3] " + failed.String() + "\r\n[    2.4] " + guest.End + "\r\n"
 	var c console
@@ -45,7 +47,7 @@ func TestConsole(t *testing.T) {
 	}
 }
 
-// A base with one type and one string more is BTF all the same.
+// A wrong base is valid BTF, with one more type and one more string.
 func TestWrongBase(t *testing.T) {
 	builder, err := btf.NewBuilder([]btf.Type{
 		&btf.Typedef{Name: "number", Type: &btf.Int{Name: "int", Size: 4, Encoding: btf.Signed}},

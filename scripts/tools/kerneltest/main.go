@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-// Kerneltest lets a kernel judge the encoder. It encodes all modules of a kernel, puts
-// the BTF into the modules as they are shipped, boots the kernel in an emulator and loads
-// them. It exits with status 1 unless
+// Kerneltest tests the encoder with a kernel. It encodes all modules of the kernel, replaces their
+// BTF, boots the kernel in an emulator and loads them. Its exit status is 1 unless
 //
-//   - the same modules load as with the BTF that they were shipped with,
-//   - each module that loads has its BTF under /sys/kernel/btf, byte for byte,
-//   - the second check fails for modules whose BTF was made for another vmlinux. A kernel
-//     with MODULE_ALLOW_BTF_MISMATCH, as Debian's, loads them but publishes no BTF.
+//   - the same modules load as with their original BTF,
+//   - the BTF of each loaded module is under /sys/kernel/btf, byte for byte,
+//   - the second check fails for modules whose BTF has another vmlinux as its base. Kernels with
+//     MODULE_ALLOW_BTF_MISMATCH, such as Debian's, load them but publish no BTF.
 package main
 
 import (
@@ -50,18 +49,18 @@ func main() {
 		{&o.encoder, "encoder", "encoder under test"},
 		{&o.resolver, "resolver", "resolve_btfids of that kernel"},
 		{&o.scratch, "scratch", "directory for temporary files"},
-		{&o.consoles, "consoles", "directory to keep what the kernel printed in"},
+		{&o.consoles, "consoles", "directory for the messages of the kernel"},
 	}
 	for _, f := range flags {
 		pflag.StringVar(f.value, f.name, "", f.usage)
 	}
 	pflag.StringVar(&o.machine.Program, "qemu", "qemu-system-x86_64", "emulator")
-	pflag.DurationVar(&o.machine.Limit, "limit", 10*time.Minute, "time that one boot may take")
+	pflag.DurationVar(&o.machine.Limit, "limit", 10*time.Minute, "time limit of one boot")
 	pflag.IntVarP(&o.jobs, "jobs", "j", 2, "modules to encode at a time")
 	pflag.Parse()
 	for _, f := range flags {
 		if *f.value == "" || pflag.NArg() > 0 {
-			fmt.Fprintln(os.Stderr, "usage: kerneltest FLAGS; each that has no default is needed")
+			fmt.Fprintln(os.Stderr, "usage: kerneltest FLAGS; flags without a default are required")
 			pflag.PrintDefaults()
 			os.Exit(2)
 		}
@@ -93,10 +92,12 @@ func run(o options) error {
 	if err != nil {
 		return err
 	}
-	faults := slices.Concat(unpublished(shipped, reference), unpublished(encoded, outcomes), differences(reference, outcomes))
+	faults := slices.Concat(unpublished(shipped, reference), unpublished(encoded, outcomes),
+		differences(reference, outcomes))
 	if len(faults) > 0 {
 		const most = 20
-		return fmt.Errorf("%d faults, of which the first are:\n%s", len(faults), strings.Join(faults[:min(most, len(faults))], "\n"))
+		return fmt.Errorf("%d faults; the first are:\n%s",
+			len(faults), strings.Join(faults[:min(most, len(faults))], "\n"))
 	}
 
 	wrong, err := o.withWrongBase(o.vmlinux)
@@ -112,13 +113,13 @@ func run(o options) error {
 		return err
 	}
 	if faults = unpublished(mismatched, outcomes); len(faults) == 0 || len(faults) != len(mismatched) {
-		return fmt.Errorf("BTF for another vmlinux: the check failed for %d of %d modules; it should for all, and there should be some",
+		return fmt.Errorf("BTF for another vmlinux: refused for %d of %d modules instead of all",
 			len(faults), len(mismatched))
 	}
 	return nil
 }
 
-// readModules returns the modules in an order in which they can be loaded.
+// readModules returns the modules in load order.
 func (o options) readModules() ([]*modules.Module, error) {
 	paths, err := modules.Find(o.modules)
 	if err != nil {
@@ -135,7 +136,7 @@ func (o options) readModules() ([]*modules.Module, error) {
 	return modules.LoadOrder(list)
 }
 
-// encodeAll returns the modules with BTF that the encoder made.
+// encodeAll returns the modules with the encoder's BTF.
 func (o options) encodeAll(e encoding, list []*modules.Module) ([]*modules.Module, error) {
 	began, size := time.Now(), 0
 	encoded := make([]*modules.Module, len(list))
@@ -153,10 +154,10 @@ func (o options) encodeAll(e encoding, list []*modules.Module) ([]*modules.Modul
 	return encoded, nil
 }
 
-// load boots the kernel and loads the modules. What the kernel prints is kept.
+// load boots the kernel and loads the modules. It writes the messages of the kernel to a file.
 func (o options) load(what string, list []*modules.Module) ([]outcome, error) {
 	initramfs := filepath.Join(o.scratch, "initramfs")
-	if err := o.initramfs(initramfs, list); err != nil {
+	if err := qemu.WriteInitramfs(initramfs, o.init, list, nil); err != nil {
 		return nil, err
 	}
 	began := time.Now()
@@ -172,7 +173,7 @@ func (o options) load(what string, list []*modules.Module) ([]outcome, error) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	if console.vmlinux != guest.Sum(o.vmlinux) {
-		return nil, fmt.Errorf("%s: its .BTF is not that of %s; get both anew", o.base, o.machine.Kernel)
+		return nil, fmt.Errorf("%s: its .BTF is not that of %s: fetch both again", o.base, o.machine.Kernel)
 	}
 	loaded, published := 0, 0
 	for _, o := range console.outcomes {

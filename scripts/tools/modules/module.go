@@ -13,14 +13,14 @@ import (
 	"strings"
 )
 
-// A Module as it is booted: neither compressed nor signed.
+// A Module is a kernel module, neither compressed nor signed.
 type Module struct {
 	Name    string   // below /sys/module and /sys/kernel/btf
 	Path    string   // of its .ko, relative to the directory of modules
 	Depends []string // names of modules
 	Data    []byte   // the file
 	BTF     []byte   // its .BTF, nil if it has none
-	BTFIDs  bool     // it has .BTF_ids: type ids that resolve_btfids put there
+	BTFIDs  bool     // it has .BTF_ids: type ids that resolve_btfids writes
 }
 
 // Read reads a module, which may be compressed and signed.
@@ -45,7 +45,7 @@ func Read(directory, path string) (*Module, error) {
 	return m, nil
 }
 
-// parse fills in what the file itself says about the module.
+// parse sets the fields from the contents of the file.
 func (m *Module) parse() error {
 	file, err := elf.NewFile(bytes.NewReader(m.Data))
 	if err != nil {
@@ -60,8 +60,9 @@ func (m *Module) parse() error {
 		case "name":
 			m.Name = value
 		case "depends":
-			// File names, where a dash may stand for an underscore.
-			m.Depends = strings.FieldsFunc(strings.ReplaceAll(value, "-", "_"), func(r rune) bool { return r == ',' })
+			// File names, which may have a dash in place of an underscore.
+			value = strings.ReplaceAll(value, "-", "_")
+			m.Depends = strings.FieldsFunc(value, func(r rune) bool { return r == ',' })
 		}
 	}
 	if m.Name == "" {
@@ -74,9 +75,8 @@ func (m *Module) parse() error {
 	return err
 }
 
-// unsigned returns a module's file without the signature that may be appended to it: the
-// names of signer and key, the signature, a struct module_signature and a line
-// (include/linux/module_signature.h).
+// unsigned returns a module's file without its signature, if it has one: the names of signer and key,
+// the signature, a struct module_signature and a line (include/linux/module_signature.h).
 func unsigned(data []byte) ([]byte, error) {
 	rest, signed := bytes.CutSuffix(data, []byte("~Module signature appended~\n"))
 	if !signed {
@@ -94,8 +94,8 @@ func unsigned(data []byte) ([]byte, error) {
 	return rest[:uint64(len(rest))-length], nil
 }
 
-// LoadOrder sorts modules so that each comes after those that it depends on, and
-// otherwise leaves them as they are.
+// LoadOrder sorts modules so that each follows the modules that it depends on. Otherwise it keeps
+// their order.
 func LoadOrder(list []*Module) ([]*Module, error) {
 	byName := make(map[string]*Module)
 	for _, m := range list {
@@ -116,7 +116,7 @@ func LoadOrder(list []*Module) ([]*Module, error) {
 		for _, name := range m.Depends {
 			needed, ok := byName[name]
 			if !ok {
-				return fmt.Errorf("%s: depends on %s, which is not there", m.Name, name)
+				return fmt.Errorf("%s: depends on unknown module %s", m.Name, name)
 			}
 			if err := visit(needed); err != nil {
 				return err

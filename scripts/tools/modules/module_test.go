@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-func TestSignatureIsRemoved(t *testing.T) {
+func TestUnsigned(t *testing.T) {
 	const end = "~Module signature appended~\n"
 	header := func(signer, key, signature byte) string {
 		return string([]byte{0, 0, 2, signer, key, 0, 0, 0, 0, 0, 0, signature})
@@ -32,7 +32,7 @@ func TestLoadOrder(t *testing.T) {
 		{modules: "a:c b c", want: "c a b"},
 		{modules: "a:b,c b:d c:d d", want: "d b c a"},
 		{modules: "a:b b:a", err: "a: depends on itself"},
-		{modules: "a:b", err: "a: depends on b, which is not there"},
+		{modules: "a:b", err: "a: depends on unknown module b"},
 	} {
 		var modules []*Module
 		for field := range strings.FieldsSeq(test.modules) {

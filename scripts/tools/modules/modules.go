@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-// Package modules is what the tools that go over all modules of a kernel have in common.
+// Package modules reads the modules of a kernel.
 package modules
 
 import (
@@ -16,8 +16,8 @@ import (
 	"sync/atomic"
 )
 
-// Find returns the paths of the modules below a directory, compressed ones too, relative to
-// it and in byte order.
+// Find returns the paths of the modules below a directory, also compressed ones. Paths are relative
+// to the directory and in byte order.
 func Find(directory string) ([]string, error) {
 	var paths []string
 	err := filepath.WalkDir(directory, func(path string, d fs.DirEntry, err error) error {
@@ -34,7 +34,7 @@ func Find(directory string) ([]string, error) {
 	return paths, err
 }
 
-// ReadBTF returns the contents of an ELF file's .BTF, or the file if it is not ELF.
+// ReadBTF returns the contents of an ELF file's .BTF, or of the file if it is not ELF.
 func ReadBTF(path string) ([]byte, error) {
 	file, err := elf.Open(path)
 	if err != nil {
@@ -52,7 +52,7 @@ func ReadBTF(path string) ([]byte, error) {
 	return btf, nil
 }
 
-// Section returns the contents of a section that has to be there.
+// Section returns the contents of a section, and an error if it does not exist.
 func Section(file *elf.File, name string) ([]byte, error) {
 	section := file.Section(name)
 	if section == nil {
@@ -61,8 +61,7 @@ func Section(file *elf.File, name string) ([]byte, error) {
 	return section.Data()
 }
 
-// InParallel calls do for each of n items, some at a time, until one fails, and shows how
-// far it is.
+// InParallel calls do for each of n items, jobs at a time, until one fails. It shows the progress.
 func InParallel(jobs, n int, do func(i int) error) error {
 	var next, done atomic.Int64
 	var wg sync.WaitGroup
@@ -82,7 +81,7 @@ func InParallel(jobs, n int, do func(i int) error) error {
 	return errors.Join(errs...)
 }
 
-// Progress shows how far it is, on a terminal only.
+// Progress shows the progress on stderr if that is a terminal.
 func Progress(done, total int) {
 	if info, err := os.Stderr.Stat(); err != nil || info.Mode()&os.ModeCharDevice == 0 {
 		return

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-// Mutate damages modules and bases in many ways and encodes what results: no panic, no endless loop, no memory without bound, and
-// what is encoded is valid.
+// Mutate encodes damaged modules, and modules with damaged bases. It checks that time and memory are
+// limited, that the encoder does not panic, and that its output is valid.
 package main
 
 import (
@@ -24,16 +24,16 @@ import (
 	"github.com/kbtf/kbtf/scripts/tools/modules"
 )
 
-// The bounds that a damaged file has to keep to.
+// Limits for a damaged file.
 const (
 	mostTime   = 10 * time.Second
-	mostMemory = 1 << 30 // bytes of heap, of all threads together
+	mostMemory = 1 << 30 // bytes of heap of all jobs
 )
 
-// A campaign is many mutations of some files.
+// A campaign has the inputs and the results of all mutations.
 type campaign struct {
 	base    *btf.Base      // for modules
-	whole   *btfverify.BTF // the same
+	whole   *btfverify.BTF // the same base
 	kernel  *btfverify.Kernel
 	modules []target
 	bases   []target
@@ -54,12 +54,12 @@ type target struct {
 
 func main() {
 	base := flag.String("base", "", "vmlinux, or another base")
-	directory := flag.String("modules", "", "the modules of that kernel")
-	kernel := flag.String("kernel", "6.1", "whose rules hold")
-	count := flag.Int("count", 20000, "how many mutations")
-	number := flag.Int("targets", 10, "of how many modules, small ones")
-	seed := flag.Uint64("seed", 1, "for other mutations")
-	jobs := flag.Int("jobs", 2, "at a time")
+	directory := flag.String("modules", "", "directory of the modules of that kernel")
+	kernel := flag.String("kernel", "6.1", "kernel version whose rules BTF is verified by")
+	count := flag.Int("count", 20000, "number of mutations")
+	number := flag.Int("targets", 10, "number of modules")
+	seed := flag.Uint64("seed", 1, "seed of the mutations")
+	jobs := flag.Int("jobs", 2, "mutations at a time")
 	flag.Parse()
 	if err := run(*base, *directory, *kernel, *count, *number, *seed, *jobs); err != nil {
 		fmt.Fprintf(os.Stderr, "mutate: %v\n", err)
@@ -97,11 +97,13 @@ func run(basePath, directory, kernel string, count, number int, seed uint64, job
 	if err != nil {
 		return err
 	}
-	fmt.Printf("%d mutations of %d modules and %d bases in %.0f s, seed %d\n", count, len(c.modules), len(c.bases), time.Since(began).Seconds(), seed)
+	fmt.Printf("%d mutations of %d modules and %d bases in %.0f s, seed %d\n",
+		count, len(c.modules), len(c.bases), time.Since(began).Seconds(), seed)
 	for _, what := range slices.Sorted(maps.Keys(c.outcome)) {
 		fmt.Printf("  %6d  %s\n", c.outcome[what], what)
 	}
-	fmt.Printf("slowest %v (at most %v), heap %d MiB (at most %d)\n", c.slowest.Round(time.Millisecond), mostTime, memory>>20, mostMemory>>20)
+	fmt.Printf("slowest %v (at most %v), heap %d MiB (at most %d)\n",
+		c.slowest.Round(time.Millisecond), mostTime, memory>>20, mostMemory>>20)
 	if memory > mostMemory {
 		c.failed++
 	}
@@ -111,13 +113,13 @@ func run(basePath, directory, kernel string, count, number int, seed uint64, job
 	return nil
 }
 
-// findTargets takes modules of small and medium size, evenly, and two bases: the one given and a small one made of it.
+// findTargets selects modules of at most 1 MiB at even distances, and generates two small bases.
 func (c *campaign) findTargets(directory string, number int) error {
 	paths, err := modules.Find(directory)
 	if err != nil {
 		return err
 	}
-	const largest = 1 << 20 // bytes: damage is found by trying often
+	const largest = 1 << 20 // bytes: small files allow more mutations
 	for i := 0; len(c.modules) < number && i < len(paths); i += max(len(paths)/(4*number), 1) {
 		path := filepath.Join(directory, paths[i])
 		st, err := os.Stat(path)
@@ -136,7 +138,7 @@ func (c *campaign) findTargets(directory string, number int) error {
 	if len(c.modules) == 0 {
 		return fmt.Errorf("%s: no small modules", directory)
 	}
-	// A base of its own for each of two modules: small enough to be read often.
+	// The BTF of a module without a base is a small base.
 	for _, t := range c.modules[:min(2, len(c.modules))] {
 		blob, err := encodeBytes(t.path, t.file, encode.NoBase())
 		if err != nil {
@@ -168,7 +170,7 @@ func encodeBytes(path string, file []byte, base *btf.Base) ([]byte, error) {
 	return encode.File(img, base, encode.Options{Dialect: base.Dialect, Threads: 1})
 }
 
-// one makes the ith mutation: each fifth is of a base.
+// one runs the ith mutation. Every fifth is of a base.
 func (c *campaign) one(i int) error {
 	r := rand.New(rand.NewPCG(c.seed, uint64(i)))
 	module := c.modules[r.IntN(len(c.modules))]
@@ -190,7 +192,7 @@ func (c *campaign) one(i int) error {
 	select {
 	case outcome = <-done:
 	case <-time.After(mostTime):
-		outcome = "FAILED: takes too long"
+		outcome = "FAILED: time limit"
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -209,9 +211,9 @@ func (c *campaign) tryModule(path string, file []byte) string {
 		return failure("module", err)
 	}
 	if _, problems := btfverify.Verify(blob, c.whole, c.kernel); len(problems) > 0 {
-		return fmt.Sprintf("FAILED: module encoded, but not valid: %v", problems[0])
+		return fmt.Sprintf("FAILED: module encoded, not valid: %v", problems[0])
 	}
-	return "module: encoded, and valid"
+	return "module: encoded, valid"
 }
 
 func (c *campaign) tryBase(module target, raw []byte) string {
@@ -229,12 +231,12 @@ func (c *campaign) tryBase(module target, raw []byte) string {
 	}
 	whole, problems := btfverify.Verify(raw, nil, c.kernel)
 	if len(problems) > 0 {
-		return "base: not valid, which encoding need not notice"
+		return "base: not valid, and encoded"
 	}
 	if _, problems := btfverify.Verify(encoded, whole, c.kernel); len(problems) > 0 {
-		return fmt.Sprintf("FAILED: encoded against a valid base, but not valid: %v", problems[0])
+		return fmt.Sprintf("FAILED: encoded against a valid base, not valid: %v", problems[0])
 	}
-	return "base: encoded, and valid"
+	return "base: encoded, valid"
 }
 
 func failure(of string, err error) string {
@@ -244,7 +246,7 @@ func failure(of string, err error) string {
 	return of + ": refused"
 }
 
-// watchMemory gives the largest heap that it sees.
+// watchMemory samples the size of the heap until stop is closed, and returns the maximum.
 func watchMemory(stop chan struct{}) (most uint64) {
 	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
 	for {

@@ -37,14 +37,15 @@ var mutations = []mutation{
 		}
 		return f
 	}},
-	{"word", func(f []byte, in span, r *rand.Rand) []byte { // a number, small or large, where numbers stand
+	{"word", func(f []byte, in span, r *rand.Rand) []byte { // an aligned number, small or large
 		at := in.pick(r) &^ 3
 		if at+8 <= len(f) {
-			binary.LittleEndian.PutUint32(f[at:], []uint32{0, 1, 0x7fffffff, 0x80000000, 0xffffffff, uint32(len(f)), r.Uint32()}[r.IntN(7)])
+			numbers := []uint32{0, 1, 0x7fffffff, 0x80000000, 0xffffffff, uint32(len(f)), r.Uint32()}
+			binary.LittleEndian.PutUint32(f[at:], numbers[r.IntN(len(numbers))])
 		}
 		return f
 	}},
-	{"copy", func(f []byte, in span, r *rand.Rand) []byte { // what is right elsewhere
+	{"copy", func(f []byte, in span, r *rand.Rand) []byte { // valid data from another place
 		from := in.pick(r)
 		copy(f[in.pick(r):in.to], f[from:min(in.to, from+1+r.IntN(64))])
 		return f
@@ -54,7 +55,7 @@ var mutations = []mutation{
 		clear(f[at:min(in.to, at+1+r.IntN(256))])
 		return f
 	}},
-	{"shift", func(f []byte, in span, r *rand.Rand) []byte { // one more byte, or one less
+	{"shift", func(f []byte, in span, r *rand.Rand) []byte { // one byte more or less
 		at := in.pick(r)
 		if r.IntN(2) == 0 {
 			copy(f[at:in.to], f[min(at+1, in.to):in.to])
@@ -68,7 +69,7 @@ var mutations = []mutation{
 
 func (s span) pick(r *rand.Rand) int { return s.from + r.IntN(max(s.to-s.from, 1)) }
 
-// partsOf lists the parts of a file that are worth damaging: its headers, and the sections that are read.
+// partsOf returns the parts of a file that the encoder reads: its headers and sections.
 func partsOf(path string, file []byte) (list []span, err error) {
 	if !elfimage.IsELF(file) { // raw BTF
 		return []span{{0, min(64, len(file))}, {0, len(file)}}, nil
@@ -78,20 +79,20 @@ func partsOf(path string, file []byte) (list []span, err error) {
 		return nil, err
 	}
 	list = []span{{0, 64}}
-	for _, name := range []string{".debug_info", ".debug_abbrev", ".debug_str", ".debug_loclists", ".rela.debug_info", ".rela.debug_loclists",
-		".symtab", ".strtab", ".shstrtab", ".BTF_ids", ".BTF"} {
+	for _, name := range []string{".debug_info", ".debug_abbrev", ".debug_str", ".debug_loclists",
+		".rela.debug_info", ".rela.debug_loclists", ".symtab", ".strtab", ".shstrtab", ".BTF_ids", ".BTF"} {
 		if s := img.Section(name); s != nil && s.Size > 0 {
 			list = append(list, span{int(s.Offset), int(s.Offset + s.Size)})
 		}
 	}
 	if len(list) < 2 {
-		return nil, fmt.Errorf("%s: no sections that are read", path)
+		return nil, fmt.Errorf("%s: no section that the encoder reads", path)
 	}
 	headers := int(binary.LittleEndian.Uint64(file[40:]))
 	return append(list, span{headers, min(len(file), headers+64*len(img.Sections))}), nil
 }
 
-// mutate damages a copy of a file in one to four places, and says how.
+// mutate damages a copy of a file in one to four places, and describes the damage.
 func mutate(file []byte, parts []span, r *rand.Rand) (damaged []byte, what string) {
 	damaged = append([]byte(nil), file...)
 	for range 1 + r.IntN(4) {

@@ -3,19 +3,20 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
 	"slices"
 	"strings"
 
+	"github.com/Masterminds/semver/v3"
+
 	"github.com/kbtf/kbtf/internal/btfdiff"
 )
 
-// causes are the deviations of docs/deviations.md that can show in a comparison. Each removes from
-// the differences what it explains, and decides that by what it computes from the module and from
-// the two outputs, not by names of kernels, modules or types.
+// causes are the deviations of docs/deviations.md that a comparison can show. Each removes the
+// differences that it explains. It computes them from the module and the two outputs: it has no
+// list of kernels, modules or types.
 //
-// A new one needs a section on that page and a test of what it explains and what not.
+// A new one needs a section in that page, and a test of differences that it explains and others.
 var causes = []struct {
 	name    string
 	explain func(*differences) error
@@ -26,10 +27,10 @@ var causes = []struct {
 	{"D4", repeatedTypes},
 }
 
-// differences are what is left to explain of one module.
+// differences are those of one module that are not explained yet.
 type differences struct {
-	file    string // ELF file that was encoded
-	release release
+	file   string          // ELF file that was encoded
+	oracle *semver.Version // version of pahole
 	// As in outcome.
 	compared, plain compared
 	distilled       []btfdiff.Distilled
@@ -37,7 +38,7 @@ type differences struct {
 	onlyOracle, onlyEncoder []btfdiff.Class
 }
 
-// A deviation is one that explains differences, and how many.
+// A deviation explains a number of differences.
 type deviation struct {
 	name  string
 	count int
@@ -51,12 +52,12 @@ func join(list []deviation) string {
 	return strings.Join(parts, ", ")
 }
 
-// explain returns the deviations that explain all that differs in a module, none if something is
-// left.
+// explain returns the deviations that explain the differences of a module, and none unless they
+// explain all.
 func (c *comparison) explain(out *outcome) ([]deviation, error) {
 	d := &differences{
 		file:        c.file(out.path),
-		release:     c.release,
+		oracle:      c.oracleVersion,
 		compared:    out.compared,
 		plain:       out.plain,
 		distilled:   out.distilled,
@@ -89,13 +90,13 @@ func (d *differences) explain() ([]deviation, error) {
 
 func (d *differences) left() int { return len(d.onlyOracle) + len(d.onlyEncoder) }
 
-// without returns the classes that are not explained; the slice it gets stays as it is.
+// without returns the classes that are not explained. It does not modify classes.
 func without(classes []btfdiff.Class, explained func(btfdiff.Class) bool) []btfdiff.Class {
 	return slices.DeleteFunc(slices.Clone(classes), explained)
 }
 
-// removeApart removes what does not differ any more if references to the tags count by name only,
-// and of what still does, what is explained.
+// removeApart removes the classes that are equal if references to the tags compare by name only,
+// and of the others those that are explained.
 func (d *differences) removeApart(tags btfdiff.Tags, explained func(btfdiff.Class) bool) error {
 	base, err := d.compared.base.Apart(tags)
 	if err != nil {
@@ -115,20 +116,4 @@ func (d *differences) removeApart(tags btfdiff.Tags, explained func(btfdiff.Clas
 	d.onlyOracle = without(d.onlyOracle, result.OnlyA)
 	d.onlyEncoder = without(d.onlyEncoder, result.OnlyB)
 	return nil
-}
-
-// A release is the version of pahole.
-type release struct{ major, minor int }
-
-// parseRelease reads what pahole --version prints.
-func parseRelease(version []byte) (r release, err error) {
-	version = bytes.TrimSpace(version)
-	if _, err := fmt.Sscanf(string(version), "v%d.%d", &r.major, &r.minor); err != nil {
-		return r, fmt.Errorf("%q is no version of pahole", version)
-	}
-	return r, nil
-}
-
-func (r release) before(major, minor int) bool {
-	return r.major < major || r.major == major && r.minor < minor
 }

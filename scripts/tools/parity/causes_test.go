@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/Masterminds/semver/v3"
 	cilium "github.com/cilium/ebpf/btf"
 	"github.com/google/go-cmp/cmp"
 
@@ -24,10 +25,10 @@ import (
 	"github.com/kbtf/kbtf/internal/encode"
 )
 
-// The tests compile C of their own. What pahole would make of it is what our encoder makes of C that
-// says what pahole takes it to say.
+// The tests compile C of their own. pahole's output is our encoder's output for other C, whose types
+// are those that pahole would emit.
 
-// link compiles units and links them as a module; script, if any, is the linker's.
+// link compiles units and links them as a module. script is a linker script, or empty.
 func link(t *testing.T, script string, units ...string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -54,7 +55,7 @@ func write(t *testing.T, path, text string) {
 	}
 }
 
-// encoded encodes a file over raw base BTF, or on its own.
+// encoded encodes a file against raw base BTF, or without a base.
 func encoded(t *testing.T, path string, rawBase []byte, rules encode.Rules) []byte {
 	t.Helper()
 	base := encode.NoBase()
@@ -86,6 +87,8 @@ func parsed(t *testing.T, rawBase []byte) *btf.Base {
 	return base
 }
 
+func pahole(version string) *semver.Version { return semver.MustParse(version) }
+
 // compare returns the differences of two encodings of a file.
 func compare(t *testing.T, file string, rawBase, oracle, encoder []byte) *differences {
 	t.Helper()
@@ -101,12 +104,12 @@ func compare(t *testing.T, file string, rawBase, oracle, encoder []byte) *differ
 		t.Fatal(err)
 	}
 	both := compared{base, oracle, encoder}
-	return &differences{file: file, release: release{1, 32}, compared: both, plain: both,
+	return &differences{file: file, oracle: pahole("1.32"), compared: both, plain: both,
 		onlyOracle: result.OnlyA, onlyEncoder: result.OnlyB}
 }
 
-// check explains differences; want is what explains them, and what is left: "KIND NAME", the
-// oracle's with - and the encoder's with +.
+// check explains differences. want is a list of deviations, such as "D1 ×4", and of the classes that
+// they do not explain: "-KIND NAME" of the oracle, "+KIND NAME" of the encoder.
 func check(t *testing.T, name string, d *differences, want ...string) {
 	t.Helper()
 	if d.left() == 0 {
@@ -136,7 +139,7 @@ func TestShadowedVariables(t *testing.T) {
 		source = `#define PERCPU __attribute__((section(".data..percpu")))
 			PERCPU int near = 1; PERCPU char between[0x8000] = {1}; PERCPU int far = 1;
 			int use(void) { return near + far + between[1]; }`
-		// Variables of such names are in the file, but not in BTF.
+		// Variables with such names are in the file, but not in BTF.
 		hide  = "#define %s __UNIQUE_ID_%s\n"
 		start = "SECTIONS { .text 0 : { *(.text) } "
 		data  = ".data..percpu 0 : { *(.data..percpu) } "
@@ -148,23 +151,23 @@ func TestShadowedVariables(t *testing.T) {
 		}
 		return text + source
 	}
-	// A section that is not loaded, as the debugging sections are, of size bytes.
+	// A section of size bytes that is not loaded, like the debugging sections.
 	other := func(size string) string {
 		return `asm(".section .other,\"\",@progbits; .zero ` + size + `; .previous");`
 	}
 	const behind, before = start + ".other 0 : { *(.other) } " + data + "}", start + data + ".other 0 : { *(.other) } }"
 	for _, test := range []struct {
 		name, script, size string
-		lacks              []string // what the oracle does not have
+		lacks              []string // variables that the oracle does not have
 		want               []string
 	}{
-		{"behind a section that covers all", behind, "0x20000", []string{"near", "between", "far"}, []string{"D1 ×4"}},
-		{"before it", before, "0x20000", []string{"near", "between", "far"},
+		{"after a section that covers all", behind, "0x20000", []string{"near", "between", "far"}, []string{"D1 ×4"}},
+		{"before that section", before, "0x20000", []string{"near", "between", "far"},
 			[]string{"+VAR near", "+VAR between", "+VAR far", "+DATASEC .data..percpu"}},
-		{"behind a section that ends before 0x10000", behind, "0x8000", []string{"far"},
+		{"after a section that ends before 0x10000", behind, "0x8000", []string{"far"},
 			[]string{"-DATASEC .data..percpu", "+VAR far", "+DATASEC .data..percpu"}},
-		{"the one that is covered", behind, "0x14000", []string{"near", "between"}, []string{"D1 ×4"}},
-		{"the one that is not", behind, "0x14000", []string{"far"},
+		{"the variables that are covered", behind, "0x14000", []string{"near", "between"}, []string{"D1 ×4"}},
+		{"the variable that is not", behind, "0x14000", []string{"far"},
 			[]string{"-DATASEC .data..percpu", "+VAR far", "+DATASEC .data..percpu"}},
 		{"both", behind, "0x14000", []string{"near", "far"},
 			[]string{"D1 ×1", "-DATASEC .data..percpu", "+VAR far", "+DATASEC .data..percpu"}},
@@ -176,7 +179,7 @@ func TestShadowedVariables(t *testing.T) {
 }
 
 func TestLastFunction(t *testing.T) {
-	// A unit with the function zz, not at the start of its section: an address of 0 would not count.
+	// A unit with the function zz, not at the start of its section: an address of 0 does not count.
 	unit := func(number, parameter, attributes, more string) string {
 		return strings.NewReplacer("NUMBER", number, "PARAMETER", parameter, "ATTRIBUTES", attributes).Replace(`
 			int beforeNUMBER(void) { return 1; }
@@ -189,24 +192,24 @@ func TestLastFunction(t *testing.T) {
 	two := func(parameter, more string) string {
 		return link(t, "", unit("1", parameter, alone, ""), unit("2", parameter, alone, more))
 	}
-	old, last, own, notLast := release{1, 30}, two("char *", ""), two("long", ""), two("char *", after)
+	last, own, notLast := two("char *", ""), two("long", ""), two("char *", after)
 	one := link(t, "", unit("1", "char *", alone, ""))
 	inline := link(t, "", unit("1", "char *", inlined, ""))
 	for _, test := range []struct {
 		name          string
 		file, encoder string
-		release       release
+		pahole        string
 		want          []string
 	}{
-		{"last", last, last, release{1, 32}, []string{"D2 ×1"}},
-		{"with a prototype of its own", own, own, release{2, 0}, []string{"D2 ×2"}},
-		{"not last", notLast, notLast, release{1, 32}, []string{"-FUNC zz"}},
-		{"an older pahole", last, last, old, []string{"-FUNC zz"}},
-		{"one address", one, inline, release{1, 32}, []string{"-FUNC zz"}},
+		{"last", last, last, "1.32", []string{"D2 ×1"}},
+		{"with its own prototype", own, own, "2.0", []string{"D2 ×2"}},
+		{"not last", notLast, notLast, "1.32", []string{"-FUNC zz"}},
+		{"an older pahole", last, last, "1.30", []string{"-FUNC zz"}},
+		{"one address", one, inline, "1.32", []string{"-FUNC zz"}},
 	} {
 		oracle := encoded(t, test.file, nil, encode.Rules130)
 		d := compare(t, test.file, nil, oracle, encoded(t, test.encoder, nil, encode.Rules132))
-		d.release = test.release
+		d.oracle = pahole(test.pahole)
 		check(t, test.name, d, test.want...)
 	}
 }
@@ -214,7 +217,8 @@ func TestLastFunction(t *testing.T) {
 func TestDisputedTags(t *testing.T) {
 	const declared, one, another = "struct chip", "struct chip { int first; }", "struct chip { long second; }"
 	unit := func(function, chip string) string {
-		return chip + "; struct device { struct chip *chip; }; int " + function + "(struct device *d) { return d != 0; }\n"
+		return chip + "; struct device { struct chip *chip; }; " +
+			"int " + function + "(struct device *d) { return d != 0; }\n"
 	}
 	const apart = "struct other { long a; }; int apart(struct other *o) { return o != 0; }"
 	user, first, second := unit("user", declared)+apart, unit("one", one), unit("two", another)
@@ -223,18 +227,19 @@ func TestDisputedTags(t *testing.T) {
 		encoder, oracle []string
 		want            []string
 	}{
-		{"what a declaration means", []string{user, first, second}, []string{user, second, first}, []string{"D3 ×2"}},
-		{"and a struct that does not lead to it", []string{user, first, second},
+		{"the definition of a declared tag", []string{user, first, second},
+			[]string{user, second, first}, []string{"D3 ×2"}},
+		{"and a struct that does not refer to it", []string{user, first, second},
 			[]string{strings.Replace(user, "long a", "int b", 1), second, first},
 			[]string{"D3 ×2", "-STRUCT other", "-PTR ", "-FUNC_PROTO ", "-FUNC apart",
 				"+STRUCT other", "+PTR ", "+FUNC_PROTO ", "+FUNC apart"}},
-		{"a struct that leads to it has another member", []string{user, first, second},
+		{"a struct that refers to it has another member", []string{user, first, second},
 			[]string{strings.Replace(user, "*chip;", "*chip; int more;", 1), second, first},
 			[]string{"-STRUCT device", "-PTR ", "-FUNC_PROTO ", "-FUNC user", "+FUNC user"}},
-		{"one definition, which one side does not have", []string{user, first}, []string{user, unit("one", declared)},
+		{"one definition, which one side lacks", []string{user, first}, []string{user, unit("one", declared)},
 			[]string{"-STRUCT device", "-PTR ", "-PTR ", "-FWD chip", "-FUNC_PROTO ", "-FUNC one", "-FUNC user",
 				"+STRUCT device", "+PTR ", "+PTR ", "+STRUCT chip", "+FUNC_PROTO ", "+FUNC one", "+FUNC user"}},
-		{"two definitions, of which one side has one", []string{user, first, second},
+		{"two definitions, and one side has one", []string{user, first, second},
 			[]string{user, second, unit("one", another)},
 			[]string{"-FUNC one", "-FUNC user", "+STRUCT device", "+PTR ", "+PTR ", "+STRUCT chip",
 				"+FUNC_PROTO ", "+FUNC one", "+FUNC user"}},
@@ -245,8 +250,8 @@ func TestDisputedTags(t *testing.T) {
 	}
 }
 
-// A module has a definition of its own of what the base defines otherwise: pahole takes a task of a
-// file that only declares the class for one with the module's.
+// The module and the base define a class differently. In a unit that only declares the class, pahole
+// uses the module's definition.
 func TestDisputedWithBase(t *testing.T) {
 	const task = "; struct task { struct class *class; }; "
 	const run = "struct class { int base; }" + task + "int run(struct task *t) { return t != 0; }"
@@ -258,10 +263,12 @@ func TestDisputedWithBase(t *testing.T) {
 		encoder, oracle []string
 		want            []string
 	}{
-		{"the module's and the base's", []string{own, "struct class" + task + user}, []string{own + user}, []string{"D3 ×4"}},
-		{"the base's alone", []string{"struct class" + task + user}, []string{"struct class { long own; }" + task + user},
-			[]string{"-STRUCT class", "-INT long int", "-STRUCT task", "-PTR ", "-PTR ", "-FUNC_PROTO ", "-FUNC user",
-				"+FUNC_PROTO ", "+FUNC user"}},
+		{"the module's and the base's", []string{own, "struct class" + task + user}, []string{own + user},
+			[]string{"D3 ×4"}},
+		{"only the base's", []string{"struct class" + task + user},
+			[]string{"struct class { long own; }" + task + user},
+			[]string{"-STRUCT class", "-INT long int", "-STRUCT task", "-PTR ", "-PTR ", "-FUNC_PROTO ",
+				"-FUNC user", "+FUNC_PROTO ", "+FUNC user"}},
 	} {
 		file := link(t, "", test.encoder...)
 		oracle := encoded(t, link(t, "", test.oracle...), base, encode.Rules132)
@@ -284,8 +291,9 @@ func TestRepeatedTypes(t *testing.T) {
 		want            []string
 	}{
 		{"a type of the base", repeated(t, base, plain), plain, []string{"D4 ×3"}},
-		{"and another member", repeated(t, base, more), plain, []string{"-PTR ", "-STRUCT part", "-STRUCT own", "-PTR ",
-			"-FUNC_PROTO ", "-FUNC f", "-STRUCT whole", "+STRUCT own", "+PTR ", "+FUNC_PROTO ", "+FUNC f"}},
+		{"and another member", repeated(t, base, more), plain,
+			[]string{"-PTR ", "-STRUCT part", "-STRUCT own", "-PTR ", "-FUNC_PROTO ", "-FUNC f", "-STRUCT whole",
+				"+STRUCT own", "+PTR ", "+FUNC_PROTO ", "+FUNC f"}},
 		{"another member alone", more, plain, []string{"-STRUCT own", "-PTR ", "-FUNC_PROTO ", "-FUNC f",
 			"+STRUCT own", "+PTR ", "+FUNC_PROTO ", "+FUNC f"}},
 		{"by the wrong side", plain, repeated(t, base, plain), []string{"+STRUCT part", "+STRUCT whole", "+PTR "}},
@@ -308,7 +316,7 @@ func TestRepeatedTypes(t *testing.T) {
 	}
 }
 
-// repeated returns a split with the base's struct whole once more.
+// repeated returns split BTF with a duplicate of the base's struct whole.
 func repeated(t *testing.T, base, split []byte) []byte {
 	t.Helper()
 	le := binary.LittleEndian
@@ -353,7 +361,7 @@ func repeated(t *testing.T, base, split []byte) []byte {
 	return longer
 }
 
-// The page has a section for each cause, and the tests that it names exist.
+// docs/deviations.md has a section for each cause, and the tests that it names exist.
 func TestPage(t *testing.T) {
 	text, err := os.ReadFile("../../../docs/deviations.md")
 	if err != nil {
@@ -380,11 +388,11 @@ func TestPage(t *testing.T) {
 	}
 	named := regexp.MustCompile("`(Test[A-Za-z]+)`").FindAllSubmatch(text, -1)
 	if len(named) == 0 {
-		t.Error("the page names no test")
+		t.Error("no test is named")
 	}
 	for _, match := range named {
 		if !strings.Contains(tests.String(), "func "+string(match[1])+"(") {
-			t.Errorf("there is no %s", match[1])
+			t.Errorf("no test %s", match[1])
 		}
 	}
 	for _, match := range regexp.MustCompile(`[a-z-]+\.txtar`).FindAllString(string(text), -1) {

@@ -7,9 +7,9 @@ import (
 	"github.com/kbtf/kbtf/internal/btfraw"
 )
 
-// disputedTags is D3: units define a tag in several ways, and nothing says what a declaration
-// means. It explains what differs only in what such a tag stands for, and its declaration. A
-// definition that one side does not have, and what differs by itself, it does not.
+// disputedTags is D3: if units define a tag differently, a declaration can refer to any of the
+// definitions. It explains types that differ only in the definition of such a tag, and declarations
+// of it. It does not explain a definition that one side lacks, or any other difference.
 func disputedTags(d *differences) error {
 	tags, err := d.disputed()
 	if err != nil || len(tags) == 0 {
@@ -18,7 +18,7 @@ func disputedTags(d *differences) error {
 	return d.removeApart(tags, func(class btfdiff.Class) bool { return class.Kind == btfraw.Fwd && tags.Has(class) })
 }
 
-// disputed returns the tags that both sides define in several ways, a distilled base left aside.
+// disputed returns the tags with several definitions on both sides, without a distilled base.
 func (d *differences) disputed() (btfdiff.Tags, error) {
 	return d.plain.base.Disputed(d.plain.oracle, d.plain.encoder)
 }

@@ -3,8 +3,8 @@
 package main
 
 import (
+	"bytes"
 	"debug/elf"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -14,11 +14,12 @@ import (
 	"github.com/kbtf/kbtf/internal/btfdiff"
 	"github.com/kbtf/kbtf/internal/btfverify"
 	"github.com/kbtf/kbtf/scripts/tools/encoder"
+	"github.com/kbtf/kbtf/scripts/tools/modules"
 )
 
-// compareDistilled replaces the result of a comparison by that of what both encoders put into the module when they are asked for a
-// distilled base. That has to be the same, .BTF and .BTF.base taken together, and so has .BTF.base alone: it is what a kernel
-// looks for.
+// compareDistilled replaces the result of a comparison by that of the two outputs with a distilled
+// base: .BTF and .BTF.base joined, and if these are equal, .BTF.base, which the kernel looks up in
+// vmlinux.
 func (c *comparison) compareDistilled(path string, out *outcome) error {
 	kept, err := c.keptOutput(path, ".distilled.ko", func(output string) error {
 		return c.encodeInPlace(c.options.oracle, c.flags(), path, output)
@@ -71,7 +72,7 @@ func (c *comparison) compareDistilled(path string, out *outcome) error {
 	return nil
 }
 
-// encodeInPlace encodes a copy of a module that has lost its BTF, and leaves of it what the comparison needs.
+// encodeInPlace encodes a copy of a module without BTF, and writes its .BTF and .BTF.base to output.
 func (c *comparison) encodeInPlace(program string, flags []string, path, output string) error {
 	module := filepath.Join(c.modules, path)
 	copied := output + ".whole"
@@ -82,28 +83,25 @@ func (c *comparison) encodeInPlace(program string, flags []string, path, output 
 	if err := os.Chmod(copied, 0o644); err != nil {
 		return err
 	}
-	if err := encoder.RunInPlace(program, append(flags, "--btf_features=distilled_base"), c.options.base, copied); err != nil {
+	flags = append(flags, "--btf_features=distilled_base")
+	if err := encoder.RunInPlace(program, flags, c.options.base, copied); err != nil {
 		return err
 	}
-	message, err := exec.Command("objcopy", "--only-section=.BTF", "--only-section=.BTF.base", copied, output).CombinedOutput()
-	if err != nil {
+	extract := exec.Command("objcopy", "--only-section=.BTF", "--only-section=.BTF.base", copied, output)
+	if message, err := extract.CombinedOutput(); err != nil {
 		return fmt.Errorf("objcopy: %w: %s", err, message)
 	}
 	return nil
 }
 
-// sections gives .BTF and .BTF.base of an ELF file.
+// sections returns .BTF and .BTF.base of an ELF file.
 func sections(image []byte) (split, base []byte, err error) {
-	file, err := elf.NewFile(strings.NewReader(string(image)))
+	file, err := elf.NewFile(bytes.NewReader(image))
 	if err != nil {
 		return nil, nil, err
 	}
-	splitSection, baseSection := file.Section(".BTF"), file.Section(".BTF.base")
-	if splitSection == nil || baseSection == nil {
-		return nil, nil, errors.New("no .BTF, or no .BTF.base, in what was encoded")
-	}
-	if split, err = splitSection.Data(); err == nil {
-		base, err = baseSection.Data()
+	if split, err = modules.Section(file, ".BTF"); err == nil {
+		base, err = modules.Section(file, ".BTF.base")
 	}
 	return split, base, err
 }

@@ -6,15 +6,17 @@ import (
 	"debug/elf"
 	"strings"
 
+	"github.com/Masterminds/semver/v3"
+
 	"github.com/kbtf/kbtf/internal/btfdiff"
 	"github.com/kbtf/kbtf/internal/btfraw"
 )
 
-// lastFunction is D2: from 1.31 on pahole leaves out functions whose name has several addresses,
-// but never looks at the last name of its table. It explains that FUNC, and a FUNC_PROTO that is
-// there for it alone.
+// lastFunction is D2: since 1.31 pahole leaves out functions whose name has several addresses, but
+// does not check the last name of its table. It explains that FUNC, and its FUNC_PROTO if no other
+// type refers to it.
 func lastFunction(d *differences) error {
-	if d.release.before(1, 31) {
+	if d.oracle.LessThan(semver.New(1, 31, 0, "", "")) {
 		return nil
 	}
 	file, err := elf.Open(d.file)
@@ -49,8 +51,8 @@ func lastFunction(d *differences) error {
 }
 
 // lastName returns the last name of a function in byte order, and whether its symbols have several
-// addresses. As in pahole's table a name ends at its first dot, parts that were split off do not
-// count, and an address of 0 is none until another one has come.
+// addresses. As in pahole, a name ends at its first dot, parts that the compiler split off do not
+// count, and an address of 0 counts only after another address.
 func lastName(symbols []elf.Symbol) (last string, several bool) {
 	var address uint64
 	for _, symbol := range symbols {

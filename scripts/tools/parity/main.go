@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-// Parity encodes kernel modules with two encoders, an oracle and the one under test, and
-// reports for how many of them both say the same, and whether the kernel takes it. What "the same" means is defined in
-// package btfdiff. It exits with status 1 if an encoder failed, if fewer modules than
-// asked for are equal, if a module differs and no deviation explains it (see causes.go),
-// and if the encoder under test says a thing twice or takes more bytes.
+// Parity encodes kernel modules with two encoders, an oracle and the one under test, and reports
+// how many are equal, as package btfdiff defines it. Its exit status is 1 if an encoder failed, if
+// its output is not valid, if fewer modules are equal than requested, if no deviation explains a
+// difference (see causes.go), or if the encoder under test has duplicate types or more bytes.
 package main
 
 import (
@@ -16,10 +15,12 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/Masterminds/semver/v3"
 	"github.com/spf13/pflag"
 
 	"github.com/kbtf/kbtf/internal/btfdiff"
 	"github.com/kbtf/kbtf/internal/btfverify"
+	"github.com/kbtf/kbtf/probe"
 	"github.com/kbtf/kbtf/scripts/tools/encoder"
 	"github.com/kbtf/kbtf/scripts/tools/modules"
 )
@@ -44,24 +45,26 @@ func main() {
 	var o options
 	pflag.StringVar(&o.base, "base", "", "vmlinux, or its raw BTF")
 	pflag.StringVar(&o.modules, "modules", "", "directory to look for *.ko in")
-	pflag.StringVar(&o.kernel, "kernel", "6.12", "version of the kernel, which says what flags its build files pass")
-	pflag.StringSliceVar(&o.features, "feature", nil, "ask both encoders for a feature that the kernel's build files do not ask for")
+	pflag.StringVar(&o.kernel, "kernel", "6.12", "version of the kernel, for the flags of its build files")
+	pflag.StringSliceVar(&o.features, "feature", nil, "another feature to request from both encoders")
 	pflag.StringVar(&o.oracle, "oracle", "", "encoder to compare with")
 	pflag.StringVar(&o.encoder, "encoder", "", "encoder under test")
 	pflag.StringSliceVar(&o.encoderFlags, "encoder-flags", nil, "flags for the encoder under test only")
-	pflag.StringVar(&o.cache, "cache", "", "directory to keep the oracle's outputs in")
-	pflag.StringVar(&o.versions, "versions", "", "names of the packages of kernel and oracle; its outputs are kept by them")
-	pflag.IntVar(&o.every, "every", 1, "take every Nth module in byte order of the paths, the first included")
-	pflag.StringVar(&o.only, "only", "", "take only modules whose path contains this")
+	pflag.StringVar(&o.cache, "cache", "", "directory for the oracle's outputs, which later runs reuse")
+	pflag.StringVar(&o.versions, "versions", "", "packages of kernel and oracle, the key of the oracle's outputs")
+	pflag.IntVar(&o.every, "every", 1, "compare every Nth module by path, from the first on")
+	pflag.StringVar(&o.only, "only", "", "compare only modules whose path contains this")
 	pflag.IntVarP(&o.jobs, "jobs", "j", 2, "modules to encode at a time")
-	pflag.Float64Var(&o.minEqual, "min-equal", 0, "fail if less than this percentage of modules is equal")
-	pflag.BoolVar(&o.distilled, "distilled", false, "compare what is put into modules that bring their own base (.BTF.base)")
-	pflag.BoolVar(&o.vmlinux, "vmlinux", false, "compare what is made of the base itself, on its own")
-	pflag.BoolVar(&o.list, "list", false, "list each module that differs, and how")
-	pflag.IntVar(&o.details, "details", 20, "with --list, differences to show per module and side; 0 for all")
+	pflag.Float64Var(&o.minEqual, "min-equal", 0, "fail if a smaller percentage of the modules is equal")
+	pflag.BoolVar(&o.distilled, "distilled", false, "compare BTF with a distilled base (.BTF.base)")
+	pflag.BoolVar(&o.vmlinux, "vmlinux", false, "compare the BTF of vmlinux instead of that of modules")
+	pflag.BoolVar(&o.list, "list", false, "list the differences of each module")
+	pflag.IntVar(&o.details, "details", 20, "with --list, number of differences per module and side; 0 for all")
 	pflag.Parse()
-	if o.base == "" || o.modules == "" || o.oracle == "" || o.encoder == "" || o.cache == "" || o.every < 1 || pflag.NArg() > 0 {
-		fmt.Fprintln(os.Stderr, "usage: parity --base VMLINUX --modules DIR --oracle PAHOLE --encoder BTF-KO --cache DIR [flags]")
+	missing := o.base == "" || o.modules == "" || o.oracle == "" || o.encoder == "" || o.cache == ""
+	if missing || o.every < 1 || pflag.NArg() > 0 {
+		fmt.Fprintln(os.Stderr, "usage: parity --base VMLINUX --modules DIR --oracle PAHOLE --encoder BTF-KO "+
+			"--cache DIR [flags]")
 		pflag.PrintDefaults()
 		os.Exit(2)
 	}
@@ -90,10 +93,11 @@ func run(o options) error {
 	if err != nil {
 		return fmt.Errorf("%s --version: %w", o.oracle, err)
 	}
-	c := comparison{options: o, base: base, kept: oracleDir(o, version)}
-	if c.release, err = parseRelease(version); err != nil {
-		return err
+	parsed, err := probe.ParseVersion(string(version))
+	if err != nil {
+		return fmt.Errorf("%s --version: %w", o.oracle, err)
 	}
+	c := comparison{options: o, base: base, kept: oracleDir(o, version), oracleVersion: parsed.Number}
 	if err := c.prepareVerification(raw); err != nil {
 		return err
 	}
@@ -103,7 +107,7 @@ func run(o options) error {
 	defer os.RemoveAll(c.scratch)
 
 	outcomes := make([]outcome, len(paths))
-	// What goes wrong with one module is its outcome.
+	// A failure is the outcome of one module, and does not stop the others.
 	err = modules.InParallel(o.jobs, len(paths), func(i int) error {
 		outcomes[i] = c.module(paths[i])
 		return nil
@@ -125,16 +129,16 @@ func run(o options) error {
 	return nil
 }
 
-// plain says whether what is encoded is what a kernel's build asks for.
+// plain reports whether the features are those of a kernel's build.
 func (o *options) plain() bool { return !o.distilled && len(o.features) == 0 }
 
-// flags are what both encoders get.
+// flags are those for both encoders.
 func (o *options) flags() []string { return encoder.Flags(o.kernel, o.features...) }
 
-// ourFlags are what the encoder under test gets.
+// ourFlags are those for the encoder under test.
 func (o *options) ourFlags() []string { return append(o.flags(), o.encoderFlags...) }
 
-// findModules returns the paths, relative to o.modules, of those that were asked for.
+// findModules returns the paths of the selected modules, relative to o.modules.
 func findModules(o options) ([]string, error) {
 	all, err := modules.Find(o.modules)
 	if err != nil {
@@ -152,41 +156,41 @@ func findModules(o options) ([]string, error) {
 	return paths, nil
 }
 
-// oracleDir is where the oracle's outputs are kept: in a directory whose name says
-// all that they depend on.
+// oracleDir returns the directory for the oracle's outputs. Its name has all that they depend on.
 func oracleDir(o options, version []byte) string {
 	flags := sha256.Sum256([]byte(strings.Join(o.flags(), "\n")))
-	return filepath.Join(o.cache, fmt.Sprintf("%s-%s-%x", strings.ReplaceAll(o.versions, " ", "-"), bytes.TrimSpace(version), flags[:4]))
+	packages := strings.ReplaceAll(o.versions, " ", "-")
+	return filepath.Join(o.cache, fmt.Sprintf("%s-%s-%x", packages, bytes.TrimSpace(version), flags[:4]))
 }
 
-// An outcome is what became of one module.
+// An outcome is the result of comparing one module.
 type outcome struct {
 	path       string
 	err        error
 	result     *btfdiff.Result // of the oracle (A) and the encoder (B)
-	deviations []deviation     // that explain all that differs; none if something remains
-	// What result is about, and what the two wrote without a distilled base: the same unless one was
-	// asked for. Not kept if both say the same.
+	deviations []deviation     // that explain all differences; none if some remain
+	// The outputs that result compares, and those without a distilled base: the same unless a
+	// distilled base was requested. Not kept if they are equal.
 	compared, plain           compared
-	distilled                 []btfdiff.Distilled // of the oracle and the encoder, if asked for
+	distilled                 []btfdiff.Distilled // of the oracle and the encoder, if requested
 	oracleBytes, encoderBytes int
 }
 
-// compared is what the oracle and the encoder made of one module, over a base.
+// compared is the output of the oracle and the encoder for one module, with its base.
 type compared struct {
 	base            *btfdiff.Base
 	oracle, encoder []byte
 }
 
-// A comparison is what modules are compared with and where.
+// A comparison has the inputs that all modules share.
 type comparison struct {
 	options
-	base    *btfdiff.Base
-	release release // of the oracle
-	kernel  *btfverify.Kernel
-	whole   *btfverify.BTF // the base
-	kept    string         // directory for the oracle's outputs
-	scratch string         // directory for temporary files
+	base          *btfdiff.Base
+	oracleVersion *semver.Version
+	kernel        *btfverify.Kernel
+	whole         *btfverify.BTF // the base
+	kept          string         // directory for the oracle's outputs
+	scratch       string         // directory for temporary files
 }
 
 func (c *comparison) module(path string) outcome {
@@ -229,9 +233,9 @@ func (c *comparison) compare(path string, out *outcome) error {
 	return err
 }
 
-// prepareVerification chooses whose rules what is encoded has to follow: those of the kernel that it is for.
+// prepareVerification selects the rules of the kernel that the modules are for.
 func (c *comparison) prepareVerification(base []byte) error {
-	version := "" // the newest, which also reads distilled bases
+	version := "" // the newest: distilled bases are verified as it reads them
 	for _, k := range btfverify.Kernels {
 		if number, _, _ := strings.Cut(c.options.kernel, "-"); number == k.Version && !c.distilled {
 			version = number
@@ -251,7 +255,7 @@ func (c *comparison) prepareVerification(base []byte) error {
 	return nil
 }
 
-// keptOutput gives what the oracle wrote for a module, now or in an earlier run.
+// keptOutput returns the oracle's output for a module. It encodes the module unless an earlier run did.
 func (c *comparison) keptOutput(path, suffix string, encode func(output string) error) ([]byte, error) {
 	kept := filepath.Join(c.kept, path+suffix)
 	if raw, err := os.ReadFile(kept); err == nil {
@@ -270,8 +274,7 @@ func (c *comparison) keptOutput(path, suffix string, encode func(output string) 
 	return os.ReadFile(kept)
 }
 
-// encode runs an encoder. Modules are encoded in parallel here, so the encoder is not asked
-// for threads of its own.
+// encode runs an encoder, with one thread: modules are encoded in parallel.
 func (c *comparison) encode(program string, flags []string, path, output string) error {
 	base := c.options.base
 	if c.vmlinux {
@@ -281,7 +284,7 @@ func (c *comparison) encode(program string, flags []string, path, output string)
 	return err
 }
 
-// file is where the ELF file of an outcome is.
+// file returns the path of a module, or of vmlinux.
 func (c *comparison) file(path string) string {
 	if c.vmlinux {
 		return c.options.base

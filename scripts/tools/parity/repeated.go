@@ -2,9 +2,9 @@
 
 package main
 
-// repeatedTypes is D4 with a distilled base: what pahole repeats of vmlinux has no base there that
-// would have it, and stays, with what it leads to. It explains all that is left, if pahole repeats
-// types and btf-ko none, and if nothing differs once a kernel has relocated both to vmlinux.
+// repeatedTypes is D4 with a distilled base: types of vmlinux that pahole duplicates remain in the
+// module, with the types that they refer to. It explains all differences if pahole duplicates types
+// and btf-ko does not, and if both are equal after a kernel has relocated them to vmlinux.
 func repeatedTypes(d *differences) error {
 	if d.distilled == nil {
 		return nil
@@ -22,7 +22,7 @@ func repeatedTypes(d *differences) error {
 	if err != nil {
 		return err
 	}
-	if len(tags) > 0 { // D3 is not to be seen here
+	if len(tags) > 0 { // differences of D3 do not count here
 		if base, err = base.Apart(tags); err != nil {
 			return err
 		}

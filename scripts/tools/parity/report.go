@@ -12,7 +12,7 @@ import (
 	"github.com/kbtf/kbtf/internal/btfraw"
 )
 
-// A total adds up one side's modules.
+// A total is the sum of one side's modules.
 type total struct {
 	name                                string
 	types, redundant, incomplete, bytes int
@@ -37,7 +37,7 @@ func newTotal(name string) *total {
 	return &total{name: name, only: make(map[btfraw.Kind]int), causes: make(map[string]int)}
 }
 
-// report prints what came out and returns an error if that is not good enough.
+// report prints the results, and returns an error if they are not good enough.
 func report(o options, oracleName, encoderName string, outcomes []outcome) error {
 	oracle, encoder := newTotal(oracleName), newTotal(encoderName)
 	var equal, explained, different, failed int
@@ -67,10 +67,13 @@ func report(o options, oracleName, encoderName string, outcomes []outcome) error
 	}
 
 	percent := 100 * float64(equal) / float64(len(outcomes))
-	fmt.Printf("%d modules: %d equal (%.2f %%), %d explained, %d different, %d failed\n\n", len(outcomes), equal, percent, explained, different, failed)
-	fmt.Printf("%-12s %12s %12s %12s %12s\n", "", "types", "redundant", "incomplete", "bytes")
+	fmt.Printf("%d modules: %d equal (%.2f %%), %d explained, %d different, %d failed\n\n",
+		len(outcomes), equal, percent, explained, different, failed)
+	const row = "%-12s %12s %12s %12s %12s\n"
+	fmt.Printf(row, "", "types", "redundant", "incomplete", "bytes")
 	for _, t := range []*total{oracle, encoder} {
-		fmt.Printf("%-12s %12s %12s %12s %12s\n", t.name, thousands(t.types), thousands(t.redundant), thousands(t.incomplete), thousands(t.bytes))
+		fmt.Printf(row, t.name, thousands(t.types), thousands(t.redundant), thousands(t.incomplete),
+			thousands(t.bytes))
 	}
 	if explained+different > 0 {
 		fmt.Printf("\nclasses only in  %12s %12s\n", oracle.name, encoder.name)
@@ -92,22 +95,22 @@ func report(o options, oracleName, encoderName string, outcomes []outcome) error
 	}
 	switch {
 	case failed > 0:
-		return fmt.Errorf("%d modules could not be compared", failed)
+		return fmt.Errorf("%d modules failed", failed)
 	case percent < o.minEqual:
-		return fmt.Errorf("%.1f %% of the modules are equal; at least %.1f %% should be", percent, o.minEqual)
+		return fmt.Errorf("%.1f %% of the modules are equal, less than %.1f %%", percent, o.minEqual)
 	case different > 0:
-		return fmt.Errorf("%d modules differ, and no deviation explains it", different)
+		return fmt.Errorf("%d modules differ, and no deviation explains the differences", different)
 	case encoder.redundant > 0 && o.plain():
-		return fmt.Errorf("%s says %d types twice", encoder.name, encoder.redundant)
+		return fmt.Errorf("%s: %d duplicate types", encoder.name, encoder.redundant)
 	case encoder.incomplete > 0:
-		return fmt.Errorf("%s leaves %d types incomplete that the module defines", encoder.name, encoder.incomplete)
+		return fmt.Errorf("%s: %d types that the module defines are incomplete", encoder.name, encoder.incomplete)
 	case encoder.bytes > oracle.bytes && o.plain() && !o.vmlinux:
-		return fmt.Errorf("%s takes %d bytes more than %s", encoder.name, encoder.bytes-oracle.bytes, oracle.name)
+		return fmt.Errorf("%s: %d bytes more than %s", encoder.name, encoder.bytes-oracle.bytes, oracle.name)
 	}
 	return nil
 }
 
-// printCauses shows the differences that occur in the most modules.
+// printCauses prints the differences that occur in the most modules.
 func printCauses(t *total) {
 	type cause struct {
 		description string
@@ -128,9 +131,10 @@ func printCauses(t *total) {
 	}
 }
 
-// list prints how one module differs, causes before consequences.
+// list prints the differences of one module, causes before consequences.
 func list(o options, out *outcome, oracle, encoder string) {
-	fmt.Printf("%s: only in %s %d, only in %s %d\n", out.path, oracle, len(out.result.OnlyA), encoder, len(out.result.OnlyB))
+	fmt.Printf("%s: only in %s %d, only in %s %d\n",
+		out.path, oracle, len(out.result.OnlyA), encoder, len(out.result.OnlyB))
 	for _, side := range []struct {
 		sign string
 		only []btfdiff.Class
@@ -167,7 +171,7 @@ func shorten(s string, limit int) string {
 	return s[:limit] + "..."
 }
 
-// thousands writes a number with commas.
+// thousands formats a number with commas.
 func thousands(n int) string {
 	s := strconv.Itoa(n)
 	for i := len(s) - 3; i > 0; i -= 3 {

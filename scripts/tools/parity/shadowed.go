@@ -9,9 +9,9 @@ import (
 	"github.com/kbtf/kbtf/internal/btfraw"
 )
 
-// shadowedVariables is D1: pahole finds a variable's section by its address, and sections that are
-// not loaded lie at address 0. It explains VARs that only the encoder has if the symbol table has
-// them where another section shadows them, and DATASECs that differ by such variables only.
+// shadowedVariables is D1: pahole looks up a variable's section by its address, and sections that
+// are not loaded have address 0. It explains VARs that only the encoder has if another section
+// shadows them, and DATASECs that differ only by such variables.
 func shadowedVariables(d *differences) error {
 	file, err := elf.Open(d.file)
 	if err != nil {
@@ -40,8 +40,8 @@ func shadowedVariables(d *differences) error {
 	for _, v := range theirs {
 		onOneSide[v]--
 	}
-	moved := make(map[btfdiff.Variable]bool) // where pahole takes the shadowed ones to be
-	hidden := make(map[string]bool)          // by name: all variables of it are shadowed
+	moved := make(map[btfdiff.Variable]bool) // shadowed variables as pahole places them
+	hidden := make(map[string]bool)          // by name: all variables of that name are shadowed
 	for _, v := range ours {
 		s, ok := shadows[placeOf(v)]
 		and(hidden, v.Name, ok)
@@ -49,7 +49,7 @@ func shadowedVariables(d *differences) error {
 			moved[btfdiff.Variable{Section: s.section, Name: v.Name, Offset: s.offset, Size: v.Size}] = true
 		}
 	}
-	explained := make(map[string]bool) // by DATASEC
+	explained := make(map[string]bool) // by name of the DATASEC
 	for v, side := range onOneSide {
 		if _, ok := shadows[placeOf(v)]; side != 0 {
 			and(explained, v.Section, side > 0 && ok || side < 0 && moved[v])
@@ -65,7 +65,7 @@ func shadowedVariables(d *differences) error {
 	return nil
 }
 
-// and keeps in a map whether all values of a key are true.
+// and sets all[key] to whether all values of that key are true.
 func and(all map[string]bool, key string, value bool) {
 	if before, ok := all[key]; ok {
 		value = value && before
@@ -73,7 +73,7 @@ func and(all map[string]bool, key string, value bool) {
 	all[key] = value
 }
 
-// A place is where the symbol table has a variable.
+// A place is a variable in the symbol table.
 type place struct {
 	section, name string
 	offset        uint32
@@ -81,15 +81,15 @@ type place struct {
 
 func placeOf(v btfdiff.Variable) place { return place{v.Section, v.Name, v.Offset} }
 
-// A shadow is where pahole takes a variable to be.
+// A shadow is the place of a variable according to pahole.
 type shadow struct {
 	section string
 	offset  uint32
 }
 
-// shadows returns the variables of a relocatable file whose address lies in a section that comes
-// before their own. Loaded sections are laid out from 0x10000 on, the others lie at 0; of the
-// sections with contents that contain an address the first one counts.
+// shadows returns the variables of a relocatable file whose address is in a section before their
+// own. Loaded sections are placed from 0x10000 on, the others at 0. pahole uses the first section
+// with contents that has the address.
 func shadows(file *elf.File) (map[place]shadow, error) {
 	addresses := make([]uint64, len(file.Sections))
 	next := uint64(0x10000)

@@ -8,15 +8,15 @@ import (
 )
 
 // An Archive writes an initramfs in the "newc" format of
-// Documentation/driver-api/early-userspace/buffer-format.rst. What is left out: links,
-// devices, owners and times. The first error is kept and returned by Close.
+// Documentation/driver-api/early-userspace/buffer-format.rst, without links, devices, owners and
+// times. Close returns the first error.
 type Archive struct {
 	w     io.Writer
 	inode int
 	err   error
 }
 
-// NewArchive begins an archive.
+// NewArchive returns an empty archive.
 func NewArchive(w io.Writer) *Archive { return &Archive{w: w} }
 
 const (
@@ -24,10 +24,10 @@ const (
 	cpioFile      = 0o100755
 )
 
-// Directory adds a directory, for those below it to come after it.
+// Directory adds a directory. Its files follow it.
 func (c *Archive) Directory(name string) { c.entry(name, cpioDirectory, nil) }
 
-// File adds a file, which may be executed.
+// File adds an executable file.
 func (c *Archive) File(name string, data []byte) { c.entry(name, cpioFile, data) }
 
 // Close ends the archive.
@@ -46,7 +46,7 @@ func (c *Archive) entry(name string, mode int, data []byte) {
 	c.padded(data)
 }
 
-// padded writes data and fills up to a multiple of 4 bytes, where each part begins.
+// padded writes data, padded with zeros to a multiple of 4 bytes.
 func (c *Archive) padded(data []byte) {
 	for _, part := range [][]byte{data, make([]byte, -len(data)&3)} {
 		if c.err == nil {

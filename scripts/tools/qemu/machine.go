@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-// Package qemu boots kernels with an initramfs made here.
+// Package qemu writes initramfs archives and boots kernels with them.
 package qemu
 
 import (
@@ -18,14 +18,14 @@ type Machine struct {
 	Limit   time.Duration
 }
 
-// args are those of qemu. Nothing is taken from the host, neither KVM nor devices, as
-// the same has to come out wherever this runs.
+// args returns qemu's arguments. Results must not depend on the host, so they use neither KVM nor
+// devices of the host.
 func (m Machine) args(initramfs string) []string {
 	return []string{
 		"-accel", "tcg", "-machine", "q35", "-cpu", "max", "-smp", "1", "-m", "2G",
 		"-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-serial", "stdio",
 		"-kernel", m.Kernel, "-initrd", initramfs,
-		// Shown are warnings and what init writes to the kernel's log.
+		// The console has warnings and the lines that init writes to the kernel's log.
 		"-append", "console=ttyS0 loglevel=5 log_buf_len=16M printk.devkmsg=on panic=-1",
 	}
 }
@@ -39,7 +39,7 @@ func (m Machine) Boot(initramfs string, console io.Writer) error {
 	err := qemu.Run()
 	switch {
 	case ctx.Err() != nil:
-		return fmt.Errorf("the test kernel is not done after %v", m.Limit)
+		return fmt.Errorf("the test kernel is still running after %v", m.Limit)
 	case err != nil:
 		return fmt.Errorf("%s: %w", m.Program, err)
 	}

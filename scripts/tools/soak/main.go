@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-// Soak encodes all modules of a kernel again and again in one process: memory and open files stay what they are.
+// Soak encodes all modules of a kernel several times in one process, and checks that memory, open
+// files and the output do not change.
 package main
 
 import (
@@ -20,26 +21,26 @@ import (
 	"github.com/kbtf/kbtf/scripts/tools/modules"
 )
 
-// A round is what was seen after encoding all modules once.
+// A round is the state after encoding all modules once.
 type round struct {
-	heap    uint64 // in use after a collection, bytes
-	mapped  uint64 // taken from the system and not given back, bytes
-	files   int    // open
+	heap    uint64 // bytes in use after a garbage collection
+	mapped  uint64 // bytes allocated from the system
+	files   int    // number of open files
 	outputs uint64 // a hash of all outputs
 }
 
-// most is by how much memory may exceed what the first rounds took, which fill what is kept. A single round may exceed it: the runtime
-// gives memory back when it sees fit.
+// The last rounds may use more memory than the first rounds, which fill caches, by the fraction most.
+// Single rounds do not count, as the runtime returns memory to the system with a delay.
 const (
 	most     = 0.05
-	together = 3 // rounds at the beginning, and at the end
+	together = 3 // number of first and last rounds
 )
 
 func main() {
 	base := flag.String("base", "", "vmlinux")
-	directory := flag.String("modules", "", "the modules of that kernel")
-	rounds := flag.Int("rounds", 10, "how often")
-	every := flag.Int("every", 1, "only each Nth module")
+	directory := flag.String("modules", "", "directory of the modules of that kernel")
+	rounds := flag.Int("rounds", 10, "number of rounds")
+	every := flag.Int("every", 1, "encode every Nth module")
 	flag.Parse()
 	if err := soak(*base, *directory, *rounds, *every); err != nil {
 		fmt.Fprintf(os.Stderr, "soak: %v\n", err)
@@ -60,7 +61,8 @@ func soak(basePath, directory string, rounds, every int) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("%d modules, %d times\n%8s %10s %10s %6s %9s\n", len(chosen), rounds, "round", "heap MiB", "taken MiB", "files", "time")
+	fmt.Printf("%d modules, %d times\n", len(chosen), rounds)
+	fmt.Printf("%8s %10s %10s %6s %9s\n", "round", "heap MiB", "total MiB", "files", "time")
 	var seen []round
 	for i := range rounds {
 		began := time.Now()
@@ -69,21 +71,26 @@ func soak(basePath, directory string, rounds, every int) error {
 			return err
 		}
 		seen = append(seen, r)
-		fmt.Printf("%8d %10.1f %10.1f %6d %7.1f s\n", i+1, float64(r.heap)/(1<<20), float64(r.mapped)/(1<<20), r.files, time.Since(began).Seconds())
+		const mib = 1 << 20
+		fmt.Printf("%8d %10.1f %10.1f %6d %7.1f s\n",
+			i+1, float64(r.heap)/mib, float64(r.mapped)/mib, r.files, time.Since(began).Seconds())
 		if r.outputs != seen[0].outputs {
-			return fmt.Errorf("round %d: other output than in the first", i+1)
+			return fmt.Errorf("round %d: the output differs from the first", i+1)
 		}
 		if r.files != seen[0].files {
-			return fmt.Errorf("round %d: %d files are open, not %d", i+1, r.files, seen[0].files)
+			return fmt.Errorf("round %d: %d open files, %d in the first", i+1, r.files, seen[0].files)
 		}
 	}
-	if grew(seen, func(r round) uint64 { return r.heap }) || grew(seen, func(r round) uint64 { return r.mapped }) {
-		return fmt.Errorf("the last %d rounds: more than %.0f %% above the first %d", together, 100*most, together)
+	heap := func(r round) uint64 { return r.heap }
+	mapped := func(r round) uint64 { return r.mapped }
+	if grew(seen, heap) || grew(seen, mapped) {
+		return fmt.Errorf("memory grew: the last %d rounds use over %.0f %% more than the first %d",
+			together, 100*most, together)
 	}
 	return nil
 }
 
-// grew tells whether all of the last rounds took more memory than any of the first ones.
+// grew reports whether all of the last rounds used more memory than the first rounds may.
 func grew(seen []round, memory func(round) uint64) bool {
 	n := min(together, len(seen)/2)
 	if n == 0 {
@@ -117,7 +124,7 @@ func encodeAll(paths []string, base *btf.Base) (r round, err error) {
 	for i, s := range sums {
 		r.outputs = r.outputs*31 + s + uint64(i)
 	}
-	// Twice: what pools keep survives one collection.
+	// Two collections: the contents of a sync.Pool survive one.
 	runtime.GC()
 	debug.FreeOSMemory()
 	var m runtime.MemStats

@@ -1,31 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-// Package guest is what bpftest and the init of its kernel agree on: where things are in
-// the initramfs, and the lines that are reported on the console.
+// Package guest defines the files that bpftest and its init share, and the lines on the console.
 package guest
 
 import "strings"
 
 // Paths are relative to the root, where init starts.
 const (
-	Order       = "order"         // names of modules, one a line, each after those that it depends on
-	Modules     = "modules"       // directory of NAME.ko
 	Programs    = "attach.o"      // BPF programs
-	NoModuleBTF = "no-module-btf" // there if the kernel knows no BTF of modules
+	NoModuleBTF = "no-module-btf" // exists if the kernel does not support BTF of modules
 
-	Published = "/sys/kernel/btf" // where the kernel shows BTF
+	Published = "/sys/kernel/btf" // the kernel's directory of BTF
 )
 
-// Module is the path of a module.
-func Module(name string) string { return Modules + "/" + name + ".ko" }
-
-// A Result is what came out of a check.
+// A Result is the outcome of a check.
 type Result struct {
 	What    string
-	Failure string // empty if all is well
+	Failure string // empty if the check passed
 }
 
-// End is reported after all others.
+// End is the last result.
 var End = Result{What: "end"}
 
 const prefix, failed = "bpftest: ", " FAILED: "
@@ -37,7 +31,7 @@ func (r Result) String() string {
 	return prefix + r.What
 }
 
-// Parse finds a result in a line of the console, where the time stands before it.
+// Parse parses a line of the console, which may begin with a time.
 func Parse(line string) (r Result, ok bool) {
 	_, text, ok := strings.Cut(strings.TrimSpace(line), prefix)
 	r.What, r.Failure, _ = strings.Cut(text, failed)

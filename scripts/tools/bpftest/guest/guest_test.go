@@ -4,7 +4,7 @@ package guest
 
 import "testing"
 
-func TestResultIsFoundOnTheConsole(t *testing.T) {
+func TestParse(t *testing.T) {
 	for _, want := range []Result{{What: "tun: loads"}, {What: "tun: loads", Failure: "exec format error"}, End} {
 		if got, ok := Parse("[    2.5] " + want.String() + "\r\n"); !ok || got != want {
 			t.Errorf("got %v, %v; want %v", got, ok, want)

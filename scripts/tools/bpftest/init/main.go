@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-// Init is the only process of bpftest's kernel. It loads the modules of the initramfs,
-// reads their BTF from the kernel, attaches BPF programs to functions of modules, makes
-// those run, and reports what it found about each.
+// Init is the only process of bpftest's kernel. It loads the modules of the initramfs, reads their
+// BTF from the kernel, attaches BPF programs to their functions, runs the programs, and reports
+// each result.
 package main
 
 import (
@@ -29,7 +29,7 @@ func main() {
 	if err := run(); err != nil {
 		fmt.Println("init:", err)
 	}
-	// Not every kernel can turn the machine off; the emulator stops at a restart.
+	// Some kernels cannot turn the machine off. The emulator exits at a restart.
 	fmt.Println("init: restart:", unix.Reboot(unix.LINUX_REBOOT_CMD_RESTART))
 }
 
@@ -38,7 +38,7 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	report := func(r guest.Result) { _ = log.Report(r) } // the host misses what was not written
+	report := func(r guest.Result) { _ = log.Report(r) } // the host notices missing results
 	check := func(what string, err error) {
 		r := guest.Result{What: what}
 		if err != nil {
@@ -47,17 +47,16 @@ func run() error {
 		report(r)
 	}
 
-	order, err := os.ReadFile(guest.Order)
+	names, err := machine.ModuleNames()
 	if err != nil {
 		return err
 	}
-	names := strings.Fields(string(order))
 	_, err = os.Stat(guest.NoModuleBTF)
 	moduleBTF := err != nil
 
 	check("vmlinux: its BTF is read from the kernel", readable("vmlinux", btf.LoadKernelSpec))
 	for _, name := range names {
-		check(name+": loads", load(name))
+		check(name+": loads", machine.Load(name))
 	}
 	if !moduleBTF {
 		check("the kernel has no BTF of modules", noModuleBTF())
@@ -65,11 +64,12 @@ func run() error {
 		return nil
 	}
 	for _, name := range names {
-		check(name+": its BTF is read from the kernel", readable(name, func() (*btf.Spec, error) { return btf.LoadKernelModuleSpec(name) }))
-		check(name+": the kernel has its BTF as it is in the module", published(name))
+		fromKernel := func() (*btf.Spec, error) { return btf.LoadKernelModuleSpec(name) }
+		check(name+": its BTF is read from the kernel", readable(name, fromKernel))
+		check(name+": the kernel has the BTF of the module", published(name))
 	}
 	check("each module's BTF has an id", haveIDs(names))
-	// Before 5.11 maps count as locked memory. The package rlimit would look for /proc before there is one.
+	// Before 5.11, maps count as locked memory. Package rlimit needs /proc before it is mounted.
 	unlimited := unix.Rlimit{Cur: unix.RLIM_INFINITY, Max: unix.RLIM_INFINITY}
 	if err := unix.Setrlimit(unix.RLIMIT_MEMLOCK, &unlimited); err != nil {
 		return fmt.Errorf("lifting the limit of locked memory: %w", err)
@@ -84,16 +84,7 @@ func run() error {
 	return nil
 }
 
-func load(name string) error {
-	module, err := os.Open(guest.Module(name))
-	if err != nil {
-		return err
-	}
-	defer module.Close()
-	return unix.FinitModule(int(module.Fd()), "", 0)
-}
-
-// readable inflates all types of a spec.
+// readable reads all types of a spec.
 func readable(name string, get func() (*btf.Spec, error)) error {
 	if _, err := os.Stat(filepath.Join(guest.Published, name)); err != nil {
 		return err
@@ -115,13 +106,14 @@ func readable(name string, get func() (*btf.Spec, error)) error {
 	return nil
 }
 
-// published compares what the kernel shows with the module's .BTF. With a .BTF.base the kernel replaces the ids in it.
+// published compares the kernel's BTF of a module with its .BTF. With .BTF.base, the kernel changes
+// the type ids.
 func published(name string) error {
 	shown, err := os.ReadFile(filepath.Join(guest.Published, name))
 	if err != nil {
 		return err
 	}
-	module, err := elf.Open(guest.Module(name))
+	module, err := elf.Open(machine.Module(name))
 	if err != nil {
 		return err
 	}
@@ -135,7 +127,7 @@ func published(name string) error {
 		return err
 	}
 	if module.Section(".BTF.base") == nil && !bytes.Equal(own, shown) {
-		return fmt.Errorf("%d bytes, which are not the %d of .BTF", len(shown), len(own))
+		return fmt.Errorf("%d bytes, which differ from the %d bytes of .BTF", len(shown), len(own))
 	}
 	return nil
 }
@@ -148,7 +140,7 @@ func noModuleBTF() error {
 	return err
 }
 
-// haveIDs: a module's BTF is found as BPF loaders find it, by going over all BTF objects.
+// haveIDs checks that the modules' BTF is among all BTF objects, where BPF loaders look for it.
 func haveIDs(names []string) error {
 	missing := slices.Clone(names)
 	it := new(btf.HandleIterator)
@@ -157,18 +149,20 @@ func haveIDs(names []string) error {
 		if err != nil {
 			return err
 		}
-		missing = slices.DeleteFunc(missing, func(name string) bool { return info.IsModule() && name == info.Name })
+		missing = slices.DeleteFunc(missing, func(name string) bool {
+			return info.IsModule() && name == info.Name
+		})
 	}
 	if err := it.Err(); err != nil {
 		return err
 	}
 	if len(missing) > 0 {
-		return fmt.Errorf("not %s", strings.Join(missing, ", "))
+		return fmt.Errorf("missing: %s", strings.Join(missing, ", "))
 	}
 	return nil
 }
 
-// attach loads and attaches some of the programs, by name, and lets trigger make them run.
+// attach loads and attaches programs by name, and calls trigger to run them.
 func attach(programs string, trigger func(variables map[string]*ebpf.Variable) error) error {
 	spec, err := ebpf.LoadCollectionSpec(guest.Programs)
 	if err != nil {
@@ -195,7 +189,7 @@ func attach(programs string, trigger func(variables map[string]*ebpf.Variable) e
 	return trigger(collection.Variables)
 }
 
-// equal compares variables of the programs with what they have to be.
+// equal compares variables of the programs with their expected values.
 func equal(variables map[string]*ebpf.Variable, want map[string]uint64) error {
 	var errs []error
 	for name, value := range want {
@@ -222,7 +216,9 @@ func pushToSample(variables map[string]*ebpf.Variable) error {
 		}
 	}
 	const first = 0x6b627466 // testdata/kmod/kbtf_sample.c
-	return equal(variables, map[string]uint64{"pushes": 2, "sample_value": first + 21, "sample_more": 21, "sample_twice": 42})
+	return equal(variables, map[string]uint64{
+		"pushes": 2, "sample_value": first + 21, "sample_more": 21, "sample_twice": 42,
+	})
 }
 
 func openTun(variables map[string]*ebpf.Variable) error {
@@ -238,6 +234,6 @@ func openTun(variables map[string]*ebpf.Variable) error {
 	if file == 0 {
 		return errors.New("the program did not run")
 	}
-	// tun's own socket knows the file that was opened.
+	// The socket of tun refers to the file that was opened.
 	return equal(variables, map[string]uint64{"opens": 1, "tun_socket_file": file})
 }

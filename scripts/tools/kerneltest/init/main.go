@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-// Init is the only process of the test kernel: it loads each module of the initramfs and
-// reports what became of it and of its BTF.
+// Init is the only process of the test kernel. It loads the modules of the initramfs, and reports
+// for each whether it is loaded, and the checksum of its BTF.
 package main
 
 import (
@@ -10,7 +10,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -22,7 +21,7 @@ func main() {
 	if err := run(); err != nil {
 		fmt.Println("init:", err)
 	}
-	// Should this fail, the kernel panics as its init ends, and the host sees that.
+	// If this fails, the kernel panics as its init exits, and the host sees that.
 	fmt.Println("init: power off:", unix.Reboot(unix.LINUX_REBOOT_CMD_POWER_OFF))
 }
 
@@ -31,7 +30,7 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	order, err := os.ReadFile(guest.Order)
+	names, err := machine.ModuleNames()
 	if err != nil {
 		return err
 	}
@@ -42,7 +41,7 @@ func run() error {
 	if err := log.Report(vmlinux); err != nil {
 		return err
 	}
-	for _, name := range strings.Fields(string(order)) {
+	for _, name := range names {
 		result, err := load(name)
 		if err != nil {
 			return err
@@ -56,12 +55,7 @@ func run() error {
 
 func load(name string) (result guest.Result, err error) {
 	result.Name = name
-	module, err := os.Open(filepath.Join(guest.Modules, name+".ko"))
-	if err != nil {
-		return result, err
-	}
-	defer module.Close()
-	if err := unix.FinitModule(int(module.Fd()), "", 0); err != nil {
+	if err := machine.Load(name); err != nil {
 		if !errors.As(err, &result.Errno) {
 			return result, err
 		}
@@ -71,7 +65,7 @@ func load(name string) (result guest.Result, err error) {
 	return result, err
 }
 
-// btfSum returns the sum of what is published under a name, if there is something.
+// btfSum returns the checksum of the published BTF, or "" if there is none.
 func btfSum(name string) (string, error) {
 	btf, err := os.ReadFile(filepath.Join("/sys/kernel/btf", name))
 	if errors.Is(err, fs.ErrNotExist) {

@@ -1,19 +1,45 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-// Package guest is what each init of an emulated machine begins with.
+// Package guest has what the init programs of emulated machines share.
 package guest
 
 import (
 	"fmt"
 	"os"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
 
-// Log is the kernel's log, by which init reports to the host.
+// Paths in the initramfs, relative to the root, where init starts.
+const (
+	Order   = "order"   // names of the modules, one per line, in load order
+	Modules = "modules" // directory of NAME.ko
+)
+
+// Module returns the path of a module.
+func Module(name string) string { return Modules + "/" + name + ".ko" }
+
+// ModuleNames returns the names of the modules in load order.
+func ModuleNames() ([]string, error) {
+	order, err := os.ReadFile(Order)
+	return strings.Fields(string(order)), err
+}
+
+// Load loads a module.
+func Load(name string) error {
+	module, err := os.Open(Module(name))
+	if err != nil {
+		return err
+	}
+	defer module.Close()
+	return unix.FinitModule(int(module.Fd()), "", 0)
+}
+
+// A Log is the kernel's log, which the host reads.
 type Log struct{ kmsg *os.File }
 
-// Start mounts what init reads and opens the log.
+// Start mounts devtmpfs, proc and sysfs, and opens the log.
 func Start() (*Log, error) {
 	for _, mount := range [][2]string{{"devtmpfs", "/dev"}, {"proc", "/proc"}, {"sysfs", "/sys"}} {
 		if err := unix.Mount(mount[0], mount[1], mount[0], 0, ""); err != nil {
@@ -24,8 +50,8 @@ func Start() (*Log, error) {
 	return &Log{kmsg}, err
 }
 
-// Report writes a line. Those of the kernel's log are whole and in order with the kernel's own.
+// Report writes a line. The kernel does not interleave its own messages with it.
 func (l *Log) Report(line any) error {
-	_, err := fmt.Fprintf(l.kmsg, "<4>%v\n", line) // as a warning
+	_, err := fmt.Fprintf(l.kmsg, "<4>%v\n", line) // <4>: a warning
 	return err
 }
