@@ -97,6 +97,6 @@ func ExampleEncode() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println("split BTF is smaller:", 2*len(split) < len(full))
+	fmt.Println("split BTF is smaller:", len(split) < len(full))
 	// Output: split BTF is smaller: true
 }
