@@ -40,7 +40,8 @@ func runDiff(args []string, stdout, stderr io.Writer) int {
 	var opt diffOptions
 	flags := newFlagSet("btf-ko diff", stderr)
 	flags.StringVar(&opt.base, "btf_base", "", "the base of both: vmlinux or another `FILE` with BTF")
-	flags.BoolVar(&opt.all, "all", false, fmt.Sprintf("show all differences, not only %d of each sort", btfdiff.MaxDifferences))
+	flags.BoolVar(&opt.all, "all", false,
+		fmt.Sprintf("show all differences, not only %d of each sort", btfdiff.MaxDifferences))
 	flags.BoolVarP(&opt.verbose, "verbose", "v", false, "list the redundant types, each with the type that it repeats")
 	flags.Usage = func() { fmt.Fprint(stdout, diffHelp.Format(flags)) }
 	if err := flags.Parse(args); errors.Is(err, pflag.ErrHelp) {

@@ -8,8 +8,8 @@ import (
 	"github.com/kbtf/kbtf/internal/btfraw"
 )
 
-// LeadingTo gives the ids of those types of a split from which a reader who follows references comes to a struct, union or
-// enum of this name, defined or declared, in the split or in the base.
+// LeadingTo returns the ids of the types of a split that refer, directly or through others, to a
+// struct, union or enum of this name, defined or declared, in the split or in the base.
 func (b *Base) LeadingTo(raw []byte, kind btfraw.Kind, name string) (map[uint32]bool, error) {
 	split, err := btfraw.Read(raw, b.blob)
 	if err != nil {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-// Package bzimage extracts vmlinux from a bootable x86 kernel, such as /boot/vmlinuz: often the only file of a kernel that does not
-// run yet with its BTF in it. The layout is that of Documentation/arch/x86/boot.rst.
+// Package bzimage extracts vmlinux from a bootable x86 kernel, such as /boot/vmlinuz: often the
+// only file of a kernel that does not run yet with its BTF in it. The layout is that of
+// Documentation/arch/x86/boot.rst.
 package bzimage
 
 import (
@@ -45,7 +46,8 @@ func Release(data []byte) string {
 	return string(release)
 }
 
-// maxVmlinux bounds what vmlinux may take when it is decompressed, in bytes: twenty times what kernels take.
+// maxVmlinux bounds what vmlinux may take when it is decompressed, in bytes: twenty times what
+// kernels take.
 const maxVmlinux = 1 << 30
 
 // Vmlinux decompresses vmlinux, as it is booted: with .BTF, without symbols and debugging sections.

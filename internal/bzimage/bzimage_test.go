@@ -80,9 +80,11 @@ func TestDamagedImages(t *testing.T) {
 		{"\xfd7zXZ\x00 and garbage", "xz: exit status 1"},
 		{"\x1f\x8b and garbage", "gzip: "},
 		{"", "is not within the file"},
-		{"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\x03\x00\x00\x00\x00\x00\x00\x00\x00\x00", "in the place of vmlinux is not an ELF file"},
+		{"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\x03\x00\x00\x00\x00\x00\x00\x00\x00\x00",
+			"in the place of vmlinux is not an ELF file"},
 	} {
-		if _, err := Vmlinux(bzimagetest.Image([]byte(test.payload))); err == nil || !strings.Contains(err.Error(), test.err) {
+		_, err := Vmlinux(bzimagetest.Image([]byte(test.payload)))
+		if err == nil || !strings.Contains(err.Error(), test.err) {
 			t.Errorf("%q: %v, not %q", test.payload, err, test.err)
 		}
 	}

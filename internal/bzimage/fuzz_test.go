@@ -10,7 +10,8 @@ import (
 	"github.com/kbtf/kbtf/internal/bzimage/bzimagetest"
 )
 
-// FuzzVmlinux takes whatever for a bootable kernel, and what it says its vmlinux is: that is an ELF file, or refused.
+// FuzzVmlinux takes whatever for a bootable kernel, and what it says its vmlinux is: that is an ELF
+// file, or refused.
 func FuzzVmlinux(f *testing.F) {
 	for _, payload := range [][]byte{[]byte(vmlinux), gzipped(f), zstandard(f), xz(f)} {
 		data := bzimagetest.Image(payload)

@@ -10,8 +10,8 @@ import (
 )
 
 // LoadBase indexes the BTF to split against, in any file that btffile opens. The index comes from a
-// base file, the one beside the file or from the cache if there is one. Mappings stay for as long as
-// the process runs.
+// base file, the one beside the file or from the cache if there is one. Mappings stay for as long
+// as the process runs.
 func LoadBase(path string, cache BaseCache) (*btf.Base, error) {
 	file, err := btffile.OpenContents(path)
 	if err != nil {
