@@ -42,7 +42,8 @@ type diffOptions struct {
 func diffFlags(flags *pflag.FlagSet) func(*cli.Call) int {
 	var opt diffOptions
 	flags.StringVar(&opt.base, "btf_base", "", "the base of both: vmlinux or another `FILE` with BTF")
-	flags.BoolVar(&opt.all, "all", false, fmt.Sprintf("show all differences, not only %d of each sort", btfdiff.MaxDifferences))
+	flags.BoolVar(&opt.all, "all", false,
+		fmt.Sprintf("show all differences, not only %d of each sort", btfdiff.MaxDifferences))
 	flags.BoolVarP(&opt.verbose, "verbose", "v", false, "list the redundant types, each with the type that it repeats")
 	return func(call *cli.Call) int {
 		if len(call.Args) != 2 {

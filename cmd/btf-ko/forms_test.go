@@ -82,7 +82,8 @@ func TestFormsOfFiles(t *testing.T) {
 	for _, module := range modules[1:] {
 		for _, command := range [][]string{{"--btf_base", "vmlinux"}, {"strip"}} {
 			var out strings.Builder
-			if run(append(command, module), &out, &out) == exitDone || !strings.Contains(out.String(), module+": compressed: ") {
+			if run(append(command, module), &out, &out) == exitDone ||
+				!strings.Contains(out.String(), module+": compressed: ") {
 				t.Errorf("%v %s: %s", command, module, out.String())
 			}
 		}

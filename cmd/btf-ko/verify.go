@@ -51,7 +51,8 @@ type verifyOptions struct {
 func verifyFlags(flags *pflag.FlagSet) func(*cli.Call) int {
 	var opt verifyOptions
 	flags.StringVar(&opt.base, "btf_base", "", "the base of split BTF: vmlinux or another `FILE` with BTF")
-	flags.StringVar(&opt.kernel, "kernel", "", "the `VERSION` that it is for: 6.1, 6.12, 7.2 (the default) or running: the running kernel decides (needs root)")
+	flags.StringVar(&opt.kernel, "kernel", "",
+		"the `VERSION` that it is for: 6.1, 6.12, 7.2 (the default) or running: the running kernel decides (needs root)")
 	flags.BoolVar(&opt.all, "all", false, fmt.Sprintf("print all problems, not only %d for each file", maxProblems))
 	flags.BoolVarP(&opt.verbose, "verbose", "v", false, "print a line for each file that is fine")
 	flags.VarPF(&opt.jobs, "jobs", "j", "files at a time (default: one for each CPU)").NoOptDefVal = "0"
@@ -67,7 +68,8 @@ func verifyFlags(flags *pflag.FlagSet) func(*cli.Call) int {
 	}
 }
 
-// verifyFiles verifies several files at a time and prints the problems in the order of the arguments.
+// verifyFiles verifies several files at a time and prints the problems in the order of the
+// arguments.
 func verifyFiles(v *btfverify.Verifier, paths []string, opt *verifyOptions, stdout, stderr io.Writer) int {
 	problems := make([][]string, len(paths))
 	var next atomic.Int64

@@ -384,8 +384,10 @@ func TestCompare(t *testing.T) {
 					t.Errorf("redundant: %d and %d, want %d and %d",
 						got.A.Redundant, got.B.Redundant, test.redundantA, test.redundtB)
 				}
-				if got.A.Completing != 0 || got.B.Completing != test.completingB || got.A.Incomplete != test.incompleteA || got.B.Incomplete != 0 {
-					t.Errorf("completing %d and %d, want 0 and %d; incomplete %d and %d, want %d and 0", got.A.Completing, got.B.Completing,
+				if got.A.Completing != 0 || got.B.Completing != test.completingB ||
+					got.A.Incomplete != test.incompleteA || got.B.Incomplete != 0 {
+					t.Errorf("completing %d and %d, want 0 and %d; incomplete %d and %d, want %d and 0",
+						got.A.Completing, got.B.Completing,
 						test.completingB, got.A.Incomplete, got.B.Incomplete, test.incompleteA)
 				}
 				for _, side := range []Side{got.A, got.B} {
@@ -546,12 +548,15 @@ func TestMalformed(t *testing.T) {
 		{"types outside", good(func(b []byte) []byte { b[15] = 0x7f; return b }), "types at 0, "},
 		{"strings outside", good(func(b []byte) []byte { b[19] = 0x7f; return b }), "strings at "},
 		{"cut off", good(func(b []byte) []byte { return b[:len(b)-1] }), "strings at "},
-		{"no NUL at the end", good(func(b []byte) []byte { b[len(b)-1] = 'x'; return b }), "the last string has no NUL"},
-		{"no empty string", typed(func(w *writer) { w.strings[0] = 'x'; w.str("y") }), "strings do not begin with an empty one"},
+		{"no NUL at the end", good(func(b []byte) []byte { b[len(b)-1] = 'x'; return b }),
+			"the last string has no NUL"},
+		{"no empty string", typed(func(w *writer) { w.strings[0] = 'x'; w.str("y") }),
+			"strings do not begin with an empty one"},
 		{"kind void", typed(func(w *writer) { w.add(btfraw.Void, "", 0, 0) }), "there is no kind 0"},
 		{"unknown kind", typed(func(w *writer) { w.add(btfraw.NumKinds, "", 0, 0) }), "there is no kind 20"},
 		{"record cut off", typed(func(w *writer) { w.words(0, uint32(btfraw.Ptr)<<24) }), "type 1 is cut off"},
-		{"members cut off", typed(func(w *writer) { w.add(btfraw.Struct, "s", 2, 8, 0, 0, 0) }), "type 1, STRUCT, is cut off"},
+		{"members cut off", typed(func(w *writer) { w.add(btfraw.Struct, "s", 2, 8, 0, 0, 0) }),
+			"type 1, STRUCT, is cut off"},
 		{"no such string", typed(func(w *writer) { w.words(99, uint32(btfraw.Ptr)<<24, 0) }), "no string at 0x63"},
 		{"no such member name", typed(func(w *writer) { w.add(btfraw.Enum, "e", 1, 4, 77, 0) }), "no string at 0x4d"},
 		{"no such type", typed(func(w *writer) { w.ptr(5) }), "no type 5"},

@@ -14,14 +14,14 @@ type Result struct {
 	OnlyA, OnlyB []Class // in the order of the types' ids
 }
 
-// Equal says whether both sides have the same classes beyond the base's.
+// Equal reports whether both sides have the same classes beyond the base's.
 func (r *Result) Equal() bool { return len(r.OnlyA) == 0 && len(r.OnlyB) == 0 }
 
 // A Side sums up one split.
 type Side struct {
 	Types     int
 	Classes   int // that the base does not have
-	Redundant int // types that say what the base or another type of the split says
+	Redundant int // types that duplicate one of the base or of the split
 	// Types like one of the base but for leading to the definition of what that only
 	// leads to the declaration of.
 	Completing int
@@ -37,9 +37,9 @@ type Class struct {
 	Name string
 	// The type in C-like words, on one line.
 	Description string
-	// Cause says that the class differs by itself: either no type of the other side
-	// says the same apart from its references, or all that it refers to is common
-	// to both sides. A class with Cause false differs through another class.
+	// Cause reports whether the class differs by itself: either no type of the other side has its
+	// label, or all types that it refers to are common to both sides. A class with Cause false
+	// differs through another class.
 	Cause bool
 }
 
@@ -85,7 +85,7 @@ func compareWorlds(worlds [2]*world) (a, z *summary) {
 	return worlds[0].summary(classes[0]), worlds[1].summary(classes[1])
 }
 
-// Check says why a piece of split BTF cannot be compared.
+// Check returns an error for split BTF that cannot be compared.
 func (b *Base) Check(raw []byte) error {
 	_, err := newWorld(b, raw, b.names())
 	return err
@@ -253,7 +253,7 @@ func (w *world) matchBase() {
 	}
 }
 
-// refsCorrespond says whether each reference of a node equals, as far as is known, the
+// refsCorrespond reports whether each reference of a node equals, as far as is known, the
 // same reference of class c.
 func (w *world) refsCorrespond(node, c int32) bool {
 	baseRefs := w.base.graph.refsOf(w.base.member[c])
@@ -319,7 +319,7 @@ func refineTogether(a, b *world) (classesA, classesB []int32) {
 }
 
 // dropAmbiguous finds tags whose definitions are several classes, although declarations
-// were taken to stand for one; it says whether there were new ones.
+// were taken to stand for one; it reports whether there were new ones.
 func (w *world) dropAmbiguous(class []int32) bool {
 	found := false
 	for t, nodes := range w.definitions {
@@ -350,12 +350,19 @@ type summary struct {
 	first   []int32 // of each class that the base does not have, its first node
 	classes map[int32]bool
 	labels  map[int32]bool
-	// By class of the base that leads to a declaration: the first node that leads to the definition.
+	// By class of the base that leads to a declaration: the first node that leads to the
+	// definition.
 	completes map[int32]int32
 }
 
 func (w *world) summary(class []int32) *summary {
-	s := &summary{world: w, class: class, classes: make(map[int32]bool), labels: make(map[int32]bool), completes: make(map[int32]int32)}
+	s := &summary{
+		world:     w,
+		class:     class,
+		classes:   make(map[int32]bool),
+		labels:    make(map[int32]bool),
+		completes: make(map[int32]int32),
+	}
 	for i := range w.graph.label {
 		node := int32(i)
 		s.labels[w.graph.label[node]] = true
@@ -389,8 +396,8 @@ func (w *world) summary(class []int32) *summary {
 	return s
 }
 
-// completesDeclaration says whether a node that matches class c of the base leads to a definition, through nothing with a tag, where
-// the class leads to a declaration.
+// completesDeclaration reports whether a node that matches class c of the base leads to a
+// definition, through nothing with a tag, where the class leads to a declaration.
 func (w *world) completesDeclaration(node, c int32) bool {
 	r := w.record(node)
 	if _, tagged := tagOf(r); tagged {
@@ -409,7 +416,8 @@ func (w *world) completesDeclaration(node, c int32) bool {
 	return false
 }
 
-// leavesIncomplete says whether a reference leads, through nothing with a tag, to a declaration of the base that the split defines.
+// leavesIncomplete reports whether a reference leads, through nothing with a tag, to a declaration
+// of the base that the split defines.
 func (w *world) leavesIncomplete(c int32) bool {
 	if _, ok := w.base.declarations[c]; ok {
 		_, defined := w.definer(c)

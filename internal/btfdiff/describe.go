@@ -42,7 +42,7 @@ func (b *describer) gaps(depth int) (before, behind string) {
 	return " ", " "
 }
 
-// more says whether another member may be listed.
+// more reports whether another member may be listed.
 func (b *describer) more() bool {
 	b.left--
 	return b.left >= 0

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-// Package btfdiff decides whether two pieces of split BTF say the same about one
-// base, and how often each says a thing twice.
+// Package btfdiff decides whether two pieces of split BTF have the same types over one base, and
+// finds the duplicate types of each.
 //
 // Type ids, the order of types, repetition and the layout of strings carry no
 // information, so none of them counts. What counts is the set of *type classes*:

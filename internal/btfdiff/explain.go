@@ -12,7 +12,7 @@ import (
 	"github.com/kbtf/kbtf/internal/btfraw"
 )
 
-// An Explanation is a Result that says more about how the sides differ.
+// An Explanation is a Result with details of how the sides differ.
 type Explanation struct {
 	A, B     Side
 	Equal    bool
@@ -32,7 +32,7 @@ type Change struct {
 	TextA, TextB string
 }
 
-// Cause says that the types differ by themselves, not only through others.
+// Cause reports whether the types differ by themselves, not only through others.
 func (c *Change) Cause() bool { return c.A.Cause || c.B.Cause }
 
 // A Repeat is a redundant type, and the one that makes it so.
@@ -44,7 +44,7 @@ type Repeat struct {
 	OfBase bool // Of is a type of the base
 }
 
-// Explain is Compare for someone who wants to see the reasons.
+// Explain is Compare with the reasons.
 func (b *Base) Explain(rawA, rawB []byte) (*Explanation, error) {
 	a, z, err := b.compare(rawA, rawB)
 	if err != nil {
@@ -56,7 +56,7 @@ func (b *Base) Explain(rawA, rawB []byte) (*Explanation, error) {
 	return e, nil
 }
 
-// Repeats lists the types of one split that say what the base or another type of the split says.
+// Repeats lists the types of one split that duplicate a type of the base or of the split.
 func (b *Base) Repeats(raw []byte) ([]Repeat, error) {
 	s, _, err := b.compare(raw, btfraw.Marshal(binary.LittleEndian, nil, nil))
 	if err != nil {
@@ -65,8 +65,8 @@ func (b *Base) Repeats(raw []byte) ([]Repeat, error) {
 	return s.repeats(), nil
 }
 
-// pair finds the changes: what only one side has, if the other has something of that name. Where a name stands for several types the
-// first belongs to the first.
+// pair finds the changes: what only one side has, if the other has something of that name. Where a
+// name stands for several types the first belongs to the first.
 func (e *Explanation) pair(a, z *summary) {
 	onlyB := z.without(a)
 	candidates := make(map[tag][]Class)
@@ -110,7 +110,8 @@ func causesFirst(a, b bool) int {
 	return cmp.Compare(rank[a], rank[b])
 }
 
-// nameOf is what two types have in common that a reader of C takes for the same: a tag, or else a kind and a name.
+// nameOf is what two types have in common that a reader of C takes for the same: a tag, or else a
+// kind and a name.
 func (s *summary) nameOf(class Class) tag {
 	if t, ok := tagOf(s.world.blob.Record(class.ID)); ok {
 		return t
@@ -153,8 +154,8 @@ type difference struct{ a, b *summary }
 // maxNesting bounds how deep first looks into types without a name.
 const maxNesting = 16
 
-// first says where two types begin to differ. What a reader would notice first is looked at first: the members in their order, and
-// only then how many there are, and the size.
+// first describes where two types begin to differ. What a reader would notice first is looked at
+// first: the members in their order, and only then how many there are, and the size.
 func (d *difference) first(a, b btfraw.Record, depth int) string {
 	if a.Kind() != b.Kind() {
 		return sides("%v", a.Kind(), b.Kind())
@@ -187,7 +188,8 @@ func (d *difference) first(a, b btfraw.Record, depth int) string {
 		return d.reference("element", a.Array().Element, b.Array().Element, depth)
 	case btfraw.FuncProto:
 		return d.reference("return", a.Type(), b.Type(), depth)
-	case btfraw.Ptr, btfraw.Typedef, btfraw.Volatile, btfraw.Const, btfraw.Restrict, btfraw.Var, btfraw.DeclTag, btfraw.TypeTag:
+	case btfraw.Ptr, btfraw.Typedef, btfraw.Volatile, btfraw.Const, btfraw.Restrict,
+		btfraw.Var, btfraw.DeclTag, btfraw.TypeTag:
 		return d.reference("", a.Type(), b.Type(), depth)
 	}
 	return sides("kind_flag %t", a.Flag(), b.Flag())
@@ -309,7 +311,7 @@ func (d *difference) reference(place string, idA, idB uint32, depth int) string 
 	return place + "is " + sides("%s", textA, textB)
 }
 
-// nested says whether a type is a struct or union whose members are listed where it is used.
+// nested reports whether a type is a struct or union whose members are listed where it is used.
 func nested(b *btfraw.BTF, id uint32) bool {
 	if id == 0 {
 		return false
@@ -318,10 +320,10 @@ func nested(b *btfraw.BTF, id uint32) bool {
 	return (r.Kind() == btfraw.Struct || r.Kind() == btfraw.Union) && r.NameOffset() == 0
 }
 
-// same says whether types of the two sides are of one class.
+// same reports whether types of the two sides are of one class.
 func (d *difference) same(idA, idB uint32) bool { return d.a.classOf(idA) == d.b.classOf(idB) }
 
-// classOf gives the class of a type: of the base as ^c.
+// classOf returns the class of a type: of the base as ^c.
 func (s *summary) classOf(id uint32) int32 {
 	w := s.world
 	ref := w.node(id)

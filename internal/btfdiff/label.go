@@ -45,7 +45,8 @@ func typeName(b *btfraw.BTF, id uint32) string {
 	return b.Record(id).Name()
 }
 
-// label appends all that the record encodes by itself: everything but its references. Records of one class have equal labels.
+// label appends all that the record encodes by itself: everything but its references. Records of
+// one class have equal labels.
 func label(r btfraw.Record, to []byte) []byte {
 	kind := r.Kind()
 	number := func(v uint32) { to = binary.LittleEndian.AppendUint32(to, v) }

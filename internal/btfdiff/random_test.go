@@ -33,7 +33,8 @@ func randomPlans(rng *rand.Rand, n, baseTypes int) []plan {
 		}
 		p := &plans[i]
 		p.name = string(rune('a' + rng.IntN(3)))
-		kinds := []btfraw.Kind{btfraw.Int, btfraw.Struct, btfraw.Struct, btfraw.Fwd, btfraw.Typedef, btfraw.Ptr, btfraw.Ptr}
+		kinds := []btfraw.Kind{btfraw.Int, btfraw.Struct, btfraw.Struct, btfraw.Fwd, btfraw.Typedef,
+			btfraw.Ptr, btfraw.Ptr}
 		switch p.kind = kinds[rng.IntN(len(kinds))]; p.kind {
 		case btfraw.Struct:
 			for range rng.IntN(3) {
@@ -159,8 +160,8 @@ func wholeRedundant(t *testing.T, baseRaw, splitRaw []byte) int {
 			}
 		}
 	}
-	// completes says whether references of a split's type lead, through the split's types without a tag, to a definition where
-	// those of the base's type lead to a declaration.
+	// completes says whether references of a split's type lead, through the split's types without a
+	// tag, to a definition where those of the base's type lead to a declaration.
 	var completes func(id, inBase int32) bool
 	completes = func(id, inBase int32) bool {
 		if target := redirect[inBase]; target >= 0 && uint32(target) < split.FirstID {
@@ -252,7 +253,8 @@ func TestRandom(t *testing.T) {
 		if err != nil {
 			t.Fatalf("seed %d: %v", seed, err)
 		}
-		if there.A != back.B || there.B != back.A || len(there.OnlyA) != len(back.OnlyB) || len(there.OnlyB) != len(back.OnlyA) {
+		if there.A != back.B || there.B != back.A ||
+			len(there.OnlyA) != len(back.OnlyB) || len(there.OnlyB) != len(back.OnlyA) {
 			t.Fatalf("seed %d: sides are not treated alike: %+v, %+v", seed, there, back)
 		}
 		if there.A.Classes-len(there.OnlyA) != there.B.Classes-len(there.OnlyB) {

@@ -85,7 +85,11 @@ func TestCOfRealModulesCompilesToTheSameLayout(t *testing.T) {
 				b := read(t, blob, base)
 				var names []string
 				for r := range b.All {
-					if k := r.Kind(); len(r.Name()) > 0 && k != btfraw.Int && k != btfraw.Float && k != btfraw.Datasec && k != btfraw.DeclTag && k != btfraw.TypeTag {
+					switch r.Kind() {
+					case btfraw.Int, btfraw.Float, btfraw.Datasec, btfraw.DeclTag, btfraw.TypeTag:
+						continue
+					}
+					if r.Name() != "" {
 						names = append(names, r.Name())
 					}
 				}

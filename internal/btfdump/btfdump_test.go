@@ -81,8 +81,8 @@ func TestRawOfAllKinds(t *testing.T) {
 		}
 		t.Run(target.Name, func(t *testing.T) {
 			object := filepath.Join(t.TempDir(), "kinds.o")
-			run(t, target.CC, slices.Concat(target.Flags, []string{"-g", "-O1", "-ffreestanding", "-fms-extensions", "-w",
-				"-c", "-o", object, source})...)
+			run(t, target.CC, slices.Concat(target.Flags, []string{"-g", "-O1", "-ffreestanding",
+				"-fms-extensions", "-w", "-c", "-o", object, source})...)
 			blob := encoded(t, object)
 			file := filepath.Join(t.TempDir(), "kinds.btf")
 			write(t, file, string(blob))
@@ -126,15 +126,24 @@ struct all {
 };
 struct __attribute__((packed)) tight { char c; int i; short s:9; long l; };
 struct __attribute__((aligned(64))) line { int i; };
-struct gaps { char a; __attribute__((aligned(32))) int b; struct line c; int d:3; int :0; int e:30; int :7; unsigned char g:2; long h:40; long i:30; };
-struct unions { union { struct { char a; __attribute__((aligned(16))) int b; }; struct { char c; __attribute__((aligned(16))) int d; }; }; };
+struct gaps {
+	char a; __attribute__((aligned(32))) int b; struct line c; int d:3; int :0; int e:30; int :7;
+	unsigned char g:2; long h:40; long i:30;
+};
+struct unions {
+	union {
+		struct { char a; __attribute__((aligned(16))) int b; };
+		struct { char c; __attribute__((aligned(16))) int d; };
+	};
+};
 struct tag { int x; enum { INSIDE } e; }; typedef struct tag by_typedef;
 struct extended { int a; struct tag; int b; }; struct more { int a; by_typedef; long b; };
 struct inner { struct tight t; int x; };
 struct __attribute__((packed)) holder { char c; struct gaps g; };
 struct tagged { int *p __attribute__((btf_decl_tag("member"))); int __attribute__((btf_type_tag("rcu"))) *q; };
 int per_cpu __attribute__((section(".data..percpu"))) = 3;
-struct all all; struct gaps gaps; struct inner inner; struct holder holder; struct tagged tagged; struct unions unions; struct extended extended; struct more more;
+struct all all; struct gaps gaps; struct inner inner; struct holder holder;
+struct tagged tagged; struct unions unions; struct extended extended; struct more more;
 static __attribute__((noinline)) int hidden(int q) { return q + per_cpu; }
 int visible(struct all *a, unnamed *u, int unused, ...) { return hidden(a->a) + u->a; }
 `
@@ -161,7 +170,9 @@ func encoded(t testing.TB, object string) []byte {
 		t.Fatal(err)
 	}
 	defer img.Close()
-	blob, err := encode.File(img, encode.NoBase(), encode.Options{Dialect: btf.Modern, Variables: encode.AllVariables, Threads: 2})
+	blob, err := encode.File(img, encode.NoBase(), encode.Options{
+		Dialect: btf.Modern, Variables: encode.AllVariables, Threads: 2,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -174,7 +185,8 @@ func compiled(t *testing.T, text string) *btfraw.BTF {
 	dir := t.TempDir()
 	source, object := filepath.Join(dir, "types.c"), filepath.Join(dir, "types.o")
 	write(t, source, text+"int present;\n") // gcc writes no DWARF of nothing
-	run(t, "gcc", "-std=gnu11", "-w", "-g", "-ffreestanding", "-fno-eliminate-unused-debug-types", "-c", "-o", object, source)
+	run(t, "gcc", "-std=gnu11", "-w", "-g", "-ffreestanding", "-fno-eliminate-unused-debug-types",
+		"-c", "-o", object, source)
 	return read(t, encoded(t, object), nil)
 }
 
@@ -192,10 +204,14 @@ func members(b *btfraw.BTF, r btfraw.Record, prefix string, at uint32) (list []s
 		}
 		offset, width := r.Member(i).Offset, r.Member(i).Width
 		end := id
-		for k := b.Kind(end); k == btfraw.Const || k == btfraw.Volatile || k == btfraw.Typedef && name == ""; k = b.Kind(end) {
+		modifies := func(k btfraw.Kind) bool {
+			return k == btfraw.Const || k == btfraw.Volatile || k == btfraw.Typedef && name == ""
+		}
+		for modifies(b.Kind(end)) {
 			end = b.Record(end).Type()
 		}
-		if k := b.Kind(end); (k == btfraw.Struct || k == btfraw.Union) && (name == "" || len(b.Record(end).Name()) == 0) {
+		if k := b.Kind(end); (k == btfraw.Struct || k == btfraw.Union) &&
+			(name == "" || b.Record(end).Name() == "") {
 			list = append(list, members(b, b.Record(end), prefix+name+".", at+offset)...)
 			continue
 		}
@@ -248,7 +264,9 @@ func TestCOfAllKinds(t *testing.T) {
 	source, object := filepath.Join(dir, "kinds.c"), filepath.Join(dir, "kinds.o")
 	write(t, source, kindsSource)
 	run(t, "gcc", "-w", "-g", "-O1", "-ffreestanding", "-fms-extensions", "-c", "-o", object, source)
-	if n := checkC(t, read(t, encoded(t, object), nil), []string{"struct all", "gaps", "inner", "holder", "tagged", "unions", "extended", "more", "visible", "per_cpu"}); n < 8 {
+	names := []string{"struct all", "gaps", "inner", "holder", "tagged", "unions", "extended", "more",
+		"visible", "per_cpu"}
+	if n := checkC(t, read(t, encoded(t, object), nil), names); n < 8 {
 		t.Errorf("%d types compared", n)
 	}
 }

@@ -10,12 +10,14 @@ import (
 	"github.com/kbtf/kbtf/internal/btfraw"
 )
 
-// C writes the types of these names as C, behind the types that they need: text that compiles, as GNU C11, to the sizes and offsets
-// that the BTF says. A name is "ring", for all that are called that, or "struct ring", and likewise for union, enum and typedef.
+// C writes the types of these names as C, behind the types that they need: text that compiles, as
+// GNU C11, to the sizes and offsets in the BTF. A name is "ring", for all that are called that, or
+// "struct ring", and likewise for union, enum and typedef.
 //
-// The BTF has to be sound (btfverify): a type must not contain itself. What BTF has no room for is put in by hand: padding where
-// there was an alignment, packed where members lie closer than they would. Type and declaration tags are left out. Names that C
-// does not allow twice get a number: ring___2.
+// The BTF has to be sound (btfverify): a type must not contain itself. What BTF has no room for is
+// put in by hand: padding where there was an alignment, packed where members lie closer than they
+// would. Type and declaration tags are left out. Names that C does not allow twice get a number:
+// ring___2.
 func C(b *btfraw.BTF, names ...string) (string, error) {
 	w := newCWriter(b)
 	err := w.write(names)
@@ -23,8 +25,17 @@ func C(b *btfraw.BTF, names ...string) (string, error) {
 }
 
 func newCWriter(b *btfraw.BTF) *cWriter {
-	return &cWriter{btf: b, seen: map[need]bool{}, layouts: map[uint32]layout{}, tags: map[string][]*cTag{}, tagOf: map[uint32]*cTag{},
-		ordinary: map[string]int{}, nameOf: map[uint32]string{}, inlined: map[uint32]bool{}, pointer: pointerSize(b)}
+	return &cWriter{
+		btf:      b,
+		pointer:  pointerSize(b),
+		seen:     map[need]bool{},
+		layouts:  map[uint32]layout{},
+		inlined:  map[uint32]bool{},
+		tags:     map[string][]*cTag{},
+		tagOf:    map[uint32]*cTag{},
+		ordinary: map[string]int{},
+		nameOf:   map[uint32]string{},
+	}
 }
 
 func (w *cWriter) write(names []string) error {
@@ -42,7 +53,8 @@ func (w *cWriter) write(names []string) error {
 	return nil
 }
 
-// find gives the ids of all types of a name: those of the split, or if there are none those of the base.
+// find returns the ids of all types of a name: those of the split, or if there are none those of
+// the base.
 func find(b *btfraw.BTF, name string) (ids []uint32) {
 	keyword, rest, ok := strings.Cut(name, " ")
 	if ok {
@@ -53,7 +65,10 @@ func find(b *btfraw.BTF, name string) (ids []uint32) {
 	}
 	for ; b != nil && len(ids) == 0; b = b.Base {
 		for r := range b.All {
-			if r.Name() == name && (!ok || cKeyword(r) == keyword) && r.Kind() != btfraw.DeclTag && r.Kind() != btfraw.TypeTag {
+			if k := r.Kind(); k == btfraw.DeclTag || k == btfraw.TypeTag {
+				continue
+			}
+			if string(r.BTF.Bytes(r.NameOffset())) == name && (!ok || cKeyword(r) == keyword) {
 				ids = append(ids, r.ID)
 			}
 		}
@@ -118,7 +133,8 @@ type cWriter struct {
 	layouts map[uint32]layout
 	inlined map[uint32]bool // enums without a name that were written
 
-	// The names in use. Structs, unions and enums have one space of names, everything else another (C11, 6.2.3).
+	// The names in use. Structs, unions and enums have one space of names, everything else another
+	// (C11, 6.2.3).
 	tags     map[string][]*cTag
 	tagOf    map[uint32]*cTag
 	ordinary map[string]int
@@ -219,7 +235,7 @@ func (w *cWriter) define(id uint32, whole bool) {
 	}
 }
 
-// isBuiltin tells typedefs that compilers bring along, such as __builtin_va_list.
+// isBuiltin reports whether a typedef is built into compilers, such as __builtin_va_list.
 func isBuiltin(r btfraw.Record) bool { return strings.HasPrefix(r.Name(), "__builtin_") }
 
 // forward declares a struct or union.
@@ -230,7 +246,8 @@ func (w *cWriter) forward(r btfraw.Record) {
 	}
 }
 
-// tag finds or makes the tag of a struct, union or enum; nil: it has none. A forward and a definition of one name are one tag.
+// tag finds or makes the tag of a struct, union or enum; nil: it has none. A forward and a
+// definition of one name are one tag.
 func (w *cWriter) tag(r btfraw.Record) *cTag {
 	if t := w.tagOf[r.ID]; t != nil {
 		return t
@@ -267,7 +284,8 @@ func numbered(name string, n int) string {
 	return fmt.Sprintf("%s___%d", name, n+1)
 }
 
-// ordinaryName gives a typedef, function or variable its name, and an enumerator with id 0.
+// ordinaryName returns the name in C of a typedef, function or variable, or with id 0 of an
+// enumerator.
 func (w *cWriter) ordinaryName(id uint32, name string) string {
 	if n := w.nameOf[id]; n != "" && id != 0 {
 		return n
@@ -280,7 +298,8 @@ func (w *cWriter) ordinaryName(id uint32, name string) string {
 	return n
 }
 
-// declare spells a declaration of name, which may be empty, with a type; named: the parameters have names.
+// declare spells a declaration of name, which may be empty, with a type; named: the parameters have
+// names.
 func (w *cWriter) declare(id uint32, name string, named bool) string {
 	if w.depth++; w.depth > maxDepth && w.err == nil {
 		w.err = fmt.Errorf("[%d]: nested too deeply for C", id)

@@ -10,7 +10,8 @@ import (
 	"github.com/kbtf/kbtf/internal/btfraw"
 )
 
-// qualified looks through const, volatile and restrict, and through type tags, which C compilers need not know.
+// qualified looks through const, volatile and restrict, and through type tags, which C compilers
+// need not know.
 func (w *cWriter) qualified(id uint32) (end uint32, qualifiers string) {
 	var words []string
 	for {
@@ -29,7 +30,8 @@ func (w *cWriter) qualified(id uint32) (end uint32, qualifiers string) {
 	}
 }
 
-// parameters spells the parameters of a FUNC_PROTO. Names are given where they cannot be confused with types.
+// parameters spells the parameters of a FUNC_PROTO. Names are given where they cannot be confused
+// with types.
 func (w *cWriter) parameters(r btfraw.Record, named bool) string {
 	var list []string
 	for i := range r.Vlen() {
@@ -134,8 +136,8 @@ func (w *cWriter) layout(id uint32) layout {
 	return l
 }
 
-// compositeLayout decides whether a struct or union has to be packed: whether its members lie where they would not by themselves.
-// Packed is right whatever the machine aligns to.
+// compositeLayout decides whether a struct or union has to be packed: whether its members lie where
+// they would not by themselves. Packed is right whatever the machine aligns to.
 func (w *cWriter) compositeLayout(r btfraw.Record) layout {
 	l := layout{size: uint64(r.Size()), align: 1}
 	for i := range r.Vlen() {
@@ -171,7 +173,8 @@ func (w *cWriter) composite(r btfraw.Record, name string) string {
 	return b.String()
 }
 
-// A composer writes the members of a struct or union and keeps track of where the compiler would put the next one.
+// A composer writes the members of a struct or union and keeps track of where the compiler would
+// put the next one.
 type composer struct {
 	*cWriter
 	strings.Builder
@@ -192,7 +195,8 @@ func (b *composer) member(i int) {
 	m := b.cWriter.layout(id)
 	declared := ""
 	if r, qualifiers, ok := b.composed(id); ok && name == "" {
-		// With a tag this would declare nothing, but for -fms-extensions, which kernels from 7.0 on are built with.
+		// With a tag this would declare nothing, but for -fms-extensions, which kernels from 7.0 on
+		// are built with.
 		declared = strings.TrimPrefix(qualifiers+" "+b.composite(r, ""), " ")
 	} else {
 		declared = b.declare(id, name, false)
@@ -224,7 +228,7 @@ func (b *composer) member(i int) {
 	b.at = begin + 8*m.size
 }
 
-// composed tells whether a type is a struct or union, perhaps by a typedef.
+// composed reports whether a type is a struct or union, perhaps by a typedef.
 func (b *composer) composed(id uint32) (r btfraw.Record, qualifiers string, ok bool) {
 	end, qualifiers := b.qualified(id)
 	for b.cWriter.btf.Kind(end) == btfraw.Typedef {
@@ -272,7 +276,7 @@ func (b *composer) end() {
 	}
 }
 
-// roundUp gives the next multiple of a power of 2.
+// roundUp returns the next multiple of a power of 2.
 func roundUp(n, power uint64) uint64 {
 	if bits.OnesCount64(power) != 1 {
 		return n

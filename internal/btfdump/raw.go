@@ -10,8 +10,8 @@ import (
 	"github.com/kbtf/kbtf/internal/btfraw"
 )
 
-// Raw writes all types but those of the base, as "bpftool btf dump file FILE format raw" does: a line for each, and one that
-// begins with a tab for each member, enumerator, parameter or variable.
+// Raw writes all types but those of the base, as "bpftool btf dump file FILE format raw" does: a
+// line for each, and one that begins with a tab for each member, enumerator, parameter or variable.
 func Raw(out io.Writer, b *btfraw.BTF) error {
 	w := &rawWriter{bufio.NewWriterSize(out, 1<<16)}
 	for r := range b.All {
@@ -36,7 +36,7 @@ func rawName(r btfraw.Record, off uint32) []byte {
 	return []byte(anonymous)
 }
 
-// word returns the word for a number, or UNKN as bpftool says.
+// word returns the word for a number, or UNKN like bpftool.
 func word(words map[uint32]string, v uint32) string {
 	if s, ok := words[v]; ok {
 		return s
@@ -62,7 +62,8 @@ func (w *rawWriter) record(r btfraw.Record) {
 	switch r.Kind() {
 	case btfraw.Int:
 		v := r.Extra()
-		w.printf(" size=%d bits_offset=%d nr_bits=%d encoding=%s", r.Size(), v>>16&0xff, v&0xff, word(encodings, v>>24&0xf))
+		w.printf(" size=%d bits_offset=%d nr_bits=%d encoding=%s",
+			r.Size(), v>>16&0xff, v&0xff, word(encodings, v>>24&0xf))
 	case btfraw.Ptr, btfraw.Typedef, btfraw.Volatile, btfraw.Const, btfraw.Restrict, btfraw.TypeTag:
 		w.printf(" type_id=%d", r.Type())
 	case btfraw.Array:

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
 // Package btffile opens files that have BTF for reading: ELF files such as vmlinux and modules, raw
-// BTF such as /sys/kernel/btf/vmlinux, base files of "btf-ko base", bootable x86 kernels, and all of
-// these compressed with xz, zstd or gzip.
+// BTF such as /sys/kernel/btf/vmlinux, base files of "btf-ko base", bootable x86 kernels, and all
+// of these compressed with xz, zstd or gzip.
 //
 // Commands that write a file open it with elfimage instead, which refuses compressed files.
 package btffile
@@ -19,7 +19,8 @@ import (
 	"github.com/kbtf/kbtf/internal/elfimage"
 )
 
-// maxSize is the most that a compressed file may decompress to, in bytes: vmlinux with DWARF has less.
+// maxSize is the most that a compressed file may decompress to, in bytes: vmlinux with DWARF has
+// less.
 const maxSize = 4 << 30
 
 // A File is a file with BTF.

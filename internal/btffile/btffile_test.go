@@ -102,7 +102,8 @@ func TestErrors(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err := OpenBase(path)
-		if err == nil || !strings.HasPrefix(err.Error(), "base "+path+test.want) || strings.Contains(err.Error(), "\n") {
+		if err == nil || !strings.HasPrefix(err.Error(), "base "+path+test.want) ||
+			strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: %v", test.name, err)
 		}
 	}
@@ -120,7 +121,11 @@ func TestBaseSectionAndRelease(t *testing.T) {
 	if string(f.Base) != string(raw) {
 		t.Errorf(".BTF.base: %q", f.Base)
 	}
-	for name, want := range map[string]string{"vmlinuz.xz": bzimagetest.Release, "vmlinuz": bzimagetest.Release, "vmlinux": ""} {
+	for name, want := range map[string]string{
+		"vmlinuz":    bzimagetest.Release,
+		"vmlinuz.xz": bzimagetest.Release,
+		"vmlinux":    "",
+	} {
 		c, err := OpenContents(filepath.Join(dir, name))
 		if err != nil {
 			t.Fatal(err)

@@ -31,7 +31,8 @@ const (
 	NumKinds
 )
 
-// kinds has each kind's name as btf.rst spells it, and the bytes that follow the record: once, and vlen times.
+// kinds has each kind's name as btf.rst spells it, and the bytes that follow the record: once, and
+// vlen times.
 var kinds = [NumKinds]struct {
 	name       string
 	once, each int

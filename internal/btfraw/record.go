@@ -22,7 +22,8 @@ func (r Record) Offset() int { return r.BTF.TypesAt + len(r.BTF.Types) - len(r.d
 // Word returns the n-th word of 32 bits: name_off, info, size or type, and what follows these.
 func (r Record) Word(n int) uint32 { return r.BTF.word(r.data[4*n:]) }
 
-// The info word: vlen in the low 24 bits (16 in kernels before 7.2), kind in the next 7 (5), kind_flag in the highest.
+// The info word: vlen in the low 24 bits (16 in kernels before 7.2), kind in the next 7 (5),
+// kind_flag in the highest.
 
 func (r Record) Kind() Kind { return Kind(r.info >> 24 & 0x7f) }
 func (r Record) Vlen() int  { return int(r.info & 0xffffff) }
@@ -31,11 +32,12 @@ func (r Record) Flag() bool { return r.info>>31 != 0 }
 // Size returns the size in bytes of an INT, STRUCT, UNION, ENUM, ENUM64, DATASEC or FLOAT.
 func (r Record) Size() uint32 { return r.Word(2) }
 
-// Type returns the id that a PTR, TYPEDEF, VOLATILE, CONST, RESTRICT, FUNC, FUNC_PROTO, VAR, DECL_TAG or TYPE_TAG refers to. It
-// is the same word as Size.
+// Type returns the id that a PTR, TYPEDEF, VOLATILE, CONST, RESTRICT, FUNC, FUNC_PROTO, VAR,
+// DECL_TAG or TYPE_TAG refers to. It is the same word as Size.
 func (r Record) Type() uint32 { return r.Word(2) }
 
-// Extra returns the word that follows the record of an INT (encoding, bit offset and bits), VAR (linkage) or DECL_TAG (component).
+// Extra returns the word that follows the record of an INT (encoding, bit offset and bits), VAR
+// (linkage) or DECL_TAG (component).
 func (r Record) Extra() uint32 { return r.Word(3) }
 
 // ArrayOf is what follows an ARRAY.
@@ -44,10 +46,12 @@ type ArrayOf struct{ Element, Index, Count uint32 }
 // Array returns what follows an ARRAY.
 func (r Record) Array() ArrayOf { return ArrayOf{r.Word(3), r.Word(4), r.Word(5)} }
 
-// Item returns the n-th word of the i-th member, enumerator, parameter or variable that follows a record.
+// Item returns the n-th word of the i-th member, enumerator, parameter or variable that follows a
+// record.
 func (r Record) Item(i, n int) uint32 { return r.Word(3 + itemWords[r.Kind()&31]*i + n) }
 
-// A Member is one of a STRUCT or UNION. Name is a name offset. Offset is in bits; Width is that of a bit field, or 0.
+// A Member is one of a STRUCT or UNION. Name is a name offset. Offset is in bits; Width is that of
+// a bit field, or 0.
 type Member struct{ Name, Type, Offset, Width uint32 }
 
 // Member returns the i-th member of a STRUCT or UNION.
@@ -100,8 +104,9 @@ func (r Record) NameOffsets(yield func(uint32) bool) {
 	}
 }
 
-// References yields the ids that the type refers to, each with its place: -1 for the record's own, or the number of the member,
-// parameter or variable. Those of an ARRAY are its element type, 0, and its index type, 1.
+// References yields the ids that the type refers to, each with its place: -1 for the record's own,
+// or the number of the member, parameter or variable. Those of an ARRAY are its element type, 0,
+// and its index type, 1.
 func (r Record) References(yield func(place int, id uint32) bool) {
 	switch r.Kind() {
 	case Ptr, Typedef, Volatile, Const, Restrict, Func, Var, DeclTag, TypeTag:

@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-// Package btfraw reads BTF record by record, in place: the header, the types, the strings, and split BTF on top of its base.
+// Package btfraw reads BTF record by record, in place: the header, the types, the strings, and
+// split BTF on top of its base.
 //
-// It is the reader of the packages that judge and print BTF. It shares no code with the encoder's package btf, so that an error
-// in one is noticed by the other. Reading goes in steps, for readers that report all that is wrong (btfverify): ParseHeader, New
-// and BTF.Index refuse only what they cannot go on from, and their errors have offsets. Read takes all steps and checks what a
-// reader relies on.
+// It is the reader of the packages that judge and print BTF. It shares no code with the encoder's
+// package btf, so that an error in one is noticed by the other. Reading goes in steps, for readers
+// that report all that is wrong (btfverify): ParseHeader, New and BTF.Index refuse only what they
+// cannot go on from, and their errors have offsets. Read takes all steps and checks what a reader
+// relies on.
 //
-// cilium/ebpf/btf reads well-formed BTF into Go types. Here that is not enough: it does not keep ids in order, the bits of an INT,
-// ENUM64 apart from ENUM and kind_flag of tags; it knows 16 of the 24 bits of vlen; it refuses BTF whose defects are to be named.
+// cilium/ebpf/btf, which asks the running kernel (btfverify), reads well-formed BTF into Go types.
+// It does not carry the bits of an INT, whether an enum is an ENUM64, kind_flag of tags, nor
+// DECL_TAGs with their ids; it reads 16 of the 24 bits of vlen; and it refuses BTF whose defects
+// are to be named.
 //
 // The format is that of the kernel's Documentation/bpf/btf.rst.
 package btfraw
@@ -39,7 +43,8 @@ const (
 	LayoutOffAt = 24
 )
 
-// An Error is what is wrong with BTF, and where: the offset is in bytes from the beginning of the section.
+// An Error is what is wrong with BTF, and where: the offset is in bytes from the beginning of the
+// section.
 type Error struct {
 	Offset int
 	Reason string
@@ -87,7 +92,8 @@ func ParseHeader(raw []byte) (h Header, wrong *Error) {
 	return h, nil
 }
 
-// BTF is a .BTF section. Its ids and strings begin where its base's end. The bytes are used in place and must not change.
+// BTF is a .BTF section. Its ids and strings begin where its base's end. The bytes are used in
+// place and must not change.
 type BTF struct {
 	Order   binary.ByteOrder
 	Base    *BTF // nil if it stands alone
@@ -103,7 +109,8 @@ type BTF struct {
 	bigEndian bool
 }
 
-// New returns the BTF of a section whose parts are within it. It has no types before Index has found them.
+// New returns the BTF of a section whose parts are within it. It has no types before Index has
+// found them.
 func New(h Header, raw []byte, base *BTF) *BTF {
 	b := &BTF{Order: h.Order, Base: base, FirstID: 1, bigEndian: h.Order == binary.ByteOrder(binary.BigEndian)}
 	b.TypesAt, b.StringsAt = int(h.Length+h.Types.Offset), int(h.Length+h.Strings.Offset)
@@ -115,7 +122,8 @@ func New(h Header, raw []byte, base *BTF) *BTF {
 	return b
 }
 
-// Index finds where each type begins, up to the first one whose length is unknown. accept returns why a type is refused, or "".
+// Index finds where each type begins, up to the first one whose length is unknown. accept returns
+// why a type is refused, or "".
 func (b *BTF) Index(accept func(Record) string) *Error {
 	b.records = make([]uint32, 0, len(b.Types)/24) // a type of vmlinux has 24 bytes, a name and an average of members
 	for at := 0; at < len(b.Types); {
@@ -141,8 +149,8 @@ func (b *BTF) Index(accept func(Record) string) *Error {
 	return nil
 }
 
-// Read reads the contents of a .BTF section, split against base or, if that is nil, standing alone. All records, names and
-// references of the result are within bounds.
+// Read reads the contents of a .BTF section, split against base or, if that is nil, standing alone.
+// All records, names and references of the result are within bounds.
 func Read(raw []byte, base *BTF) (*BTF, error) {
 	h, wrong := ParseHeader(raw)
 	if wrong != nil {
@@ -152,14 +160,18 @@ func Read(raw []byte, base *BTF) (*BTF, error) {
 		return nil, errorAt(VersionAt, "version %d, only 1 is known", h.Version)
 	}
 	if h.Length < HeaderSize || uint64(h.Length) > uint64(len(raw)) {
-		return nil, errorAt(HdrLenAt, "header of %d bytes: at least %d, in a section of %d", h.Length, HeaderSize, len(raw))
+		return nil, errorAt(HdrLenAt, "header of %d bytes: at least %d, in a section of %d",
+			h.Length, HeaderSize, len(raw))
 	}
-	body := uint64(len(raw)) - uint64(h.Length)
-	if h.Types.End() > body {
-		return nil, errorAt(TypeOffAt, "types at %d, %d bytes: the section ends at %d", h.Types.Offset, h.Types.Size, body)
-	}
-	if h.Strings.End() > body {
-		return nil, errorAt(StrOffAt, "strings at %d, %d bytes: the section ends at %d", h.Strings.Offset, h.Strings.Size, body)
+	for _, part := range []struct {
+		Part
+		name string
+		at   int
+	}{{h.Types, "types", TypeOffAt}, {h.Strings, "strings", StrOffAt}} {
+		if end := uint64(len(raw)) - uint64(h.Length); part.End() > end {
+			return nil, errorAt(part.at, "%s at %d, %d bytes: the section ends at %d",
+				part.name, part.Offset, part.Size, end)
+		}
 	}
 	b := New(h, raw, base)
 	if wrong := b.checkStrings(); wrong != nil {

@@ -20,7 +20,8 @@ import (
 	"github.com/kbtf/kbtf/internal/encode"
 )
 
-// Find returns the modules among files and below folders, compressed ones too, and the folder below which all of them are.
+// Find returns the modules among files and below folders, compressed ones too, and the folder below
+// which all of them are.
 func Find(args []string) (root string, paths []string, err error) {
 	for _, arg := range args {
 		st, err := os.Stat(arg)
@@ -70,7 +71,8 @@ func cause(err error) error {
 	return err
 }
 
-// Collect reads the modules, jobs of them at a time. done is called after each, never twice at a time.
+// Collect reads the modules, jobs of them at a time. done is called after each, never twice at a
+// time.
 func Collect(root string, paths []string, basePath string, jobs int, done func(n int)) (*Report, error) {
 	c, err := newCollector(basePath)
 	if err != nil {
@@ -133,10 +135,11 @@ func bySize(paths []string) []string {
 	return order
 }
 
-// errNothing says that a module has neither BTF nor DWARF.
+// errNothing is the error of a module without BTF and DWARF.
 var errNothing = errors.New("neither BTF nor DWARF")
 
-// A collector has the base in the three forms in which it is used: to encode, to find what is redundant, to read splits.
+// A collector has the base in the three forms in which it is used: to encode, to find what is
+// redundant, to read splits.
 type collector struct {
 	raw  []byte
 	base *btf.Base

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-// Package btfreport sums up what the BTF of a kernel's modules takes, and what splitting it against that of vmlinux saves.
+// Package btfreport sums up what the BTF of a kernel's modules takes, and what splitting it against
+// that of vmlinux saves.
 //
-// Modules are read one by one, as many at a time as there are CPUs, and only numbers are kept of each: collect.go. The result is
-// written as text, as a page (page.go) or, as it stands, as JSON.
+// Modules are read one by one, as many at a time as there are CPUs, and only numbers are kept of
+// each: collect.go. The result is written as text, as a page (page.go) or, as it stands, as JSON.
 package btfreport
 
 import (
@@ -127,7 +128,8 @@ func (r *Report) finish(baseKinds [btfraw.NumKinds]int) {
 	})
 }
 
-// group is the subsystem of a module: the first folder of its path below kernel/, and for drivers the first two.
+// group is the subsystem of a module: the first folder of its path below kernel/, and for drivers
+// the first two.
 func group(module string) string {
 	dir := path.Dir(module)
 	if _, below, ok := strings.Cut("/"+dir+"/", "/kernel/"); ok && below != "" {

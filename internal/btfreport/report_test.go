@@ -91,7 +91,8 @@ func withoutDWARF() *Report {
 	return r
 }
 
-// Distributions install modules without DWARF: the size of their split BTF is known, that of full BTF is not.
+// Distributions install modules without DWARF: the size of their split BTF is known, that of full
+// BTF is not.
 func TestModulesWithoutDWARF(t *testing.T) {
 	r := withoutDWARF()
 	if r.Total.Split != 400 || Saved(r.Total.Full, r.Total.Compared) != 90 {
@@ -120,7 +121,8 @@ func TestFindCompressedModules(t *testing.T) {
 	}
 }
 
-// Own modules: one as btf-ko encodes it, one without BTF, and one with BTF that repeats a type of the base.
+// Own modules: one as btf-ko encodes it, one without BTF, and one with BTF that repeats a type of
+// the base.
 func TestCollect(t *testing.T) {
 	dir := t.TempDir()
 	compile := func(source, name string) string {

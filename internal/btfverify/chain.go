@@ -8,8 +8,8 @@ import (
 	"github.com/kbtf/kbtf/internal/btfraw"
 )
 
-// chain checks the modifiers that follow a modifier; TYPEDEFs count. Kernels stop counting at a type that they checked before,
-// one with a lower id; no encoder comes near the limit.
+// chain checks the modifiers that follow a modifier; TYPEDEFs count. Kernels stop counting at a
+// type that they checked before, one with a lower id; no encoder comes near the limit.
 func (v *verifier) chain(r btfraw.Record) error {
 	if !modifiers.has(r.Kind()) {
 		return nil

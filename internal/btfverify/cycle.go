@@ -4,20 +4,22 @@ package btfverify
 
 import "github.com/kbtf/kbtf/internal/btfraw"
 
-// cycles finds types that cannot exist because they refer to themselves. All references have been checked.
+// cycles finds types that cannot exist because they refer to themselves. All references have been
+// checked.
 func (v *verifier) cycles() {
 	v.ring(inside, "contains itself")
 	v.ring(spelled, "refers to itself, and no struct or union is in between")
 }
 
-// inside says that a type of this kind contains what it refers to.
+// inside has the kinds whose types contain what they refer to.
 var inside = modifiers | set(btfraw.Array, btfraw.Struct, btfraw.Union)
 
-// spelled says that what a type of this kind refers to is part of how C spells it. A struct or union ends that: it has a name, or
-// its contents are checked by themselves.
+// spelled has the kinds whose references are part of how C spells the type. A struct or
+// union ends that: it has a name, or its contents are checked by themselves.
 var spelled = modifiers | set(btfraw.Ptr, btfraw.Array, btfraw.FuncProto)
 
-// ring refuses a type on each ring of types of these kinds. It goes down without recursion: chains can be a million types long.
+// ring refuses a type on each ring of types of these kinds. It goes down without recursion: chains
+// can be a million types long.
 func (v *verifier) ring(kinds kindSet, reason string) {
 	const (
 		unseen  = iota

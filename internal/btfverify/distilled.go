@@ -9,12 +9,13 @@ import (
 	"github.com/kbtf/kbtf/internal/btfraw"
 )
 
-// distilled has the kinds of a distilled base. It has no references: whoever splits BTF against it brings pointers and the like.
+// distilled has the kinds of a distilled base. It has no references: split BTF brings its own
+// pointers and the like.
 var distilled = set(btfraw.Int, btfraw.Float, btfraw.Fwd, btfraw.Struct, btfraw.Union, btfraw.Enum, btfraw.Enum64)
 
-// VerifyDistilled checks a .BTF.base section: the few types of the real base that a module needs, by name and size, from which a
-// kernel finds their ids when it loads the module. With a base each of them has to be in there. Without problems the result is
-// the base of the module's .BTF.
+// VerifyDistilled checks a .BTF.base section: the few types of the real base that a module needs,
+// by name and size, from which a kernel finds their ids when it loads the module. With a base each
+// of them has to be in there. Without problems the result is the base of the module's .BTF.
 func VerifyDistilled(raw []byte, base *BTF, kernel *Kernel) (*BTF, []Problem) {
 	if !kernel.Relocates {
 		reason := kernel.Version + " does not read it, and takes .BTF for split against vmlinux"

@@ -9,7 +9,8 @@ import (
 	"github.com/kbtf/kbtf/internal/btffile"
 )
 
-// A Verifier verifies files for one kernel, against one base. It can be used from several goroutines.
+// A Verifier verifies files for one kernel, against one base. It can be used from several
+// goroutines.
 type Verifier struct {
 	base    *BTF // nil if there is none
 	kernel  *Kernel

@@ -63,7 +63,8 @@ func (s kindSet) has(k btfraw.Kind) bool { return s>>k&1 != 0 }
 
 var (
 	modifiers = set(btfraw.Typedef, btfraw.Volatile, btfraw.Const, btfraw.Restrict, btfraw.TypeTag)
-	sized     = set(btfraw.Int, btfraw.Ptr, btfraw.Array, btfraw.Struct, btfraw.Union, btfraw.Enum, btfraw.Enum64, btfraw.Float)
+	sized     = set(btfraw.Int, btfraw.Ptr, btfraw.Array, btfraw.Struct, btfraw.Union,
+		btfraw.Enum, btfraw.Enum64, btfraw.Float)
 	// unsized have neither a size nor a type in the word behind the info.
 	unsized = set(btfraw.Array, btfraw.Fwd)
 )

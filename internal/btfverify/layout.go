@@ -11,7 +11,8 @@ import (
 // minPointer is the size of a pointer in bytes where BTF does not say it: at least that.
 const minPointer = 4
 
-// layout checks that members and variables have the room that their types need. Kernels look at the offsets only.
+// layout checks that members and variables have the room that their types need. Kernels look at the
+// offsets only.
 func (v *verifier) layout(r btfraw.Record) error {
 	switch r.Kind() {
 	case btfraw.Struct, btfraw.Union:
@@ -45,7 +46,8 @@ func (v *verifier) membersFit(r btfraw.Record) error {
 	return nil
 }
 
-// width is how many bits a member takes, at least. width is that of a bit field with kind_flag, or 0.
+// width is how many bits a member takes, at least. width is that of a bit field with kind_flag, or
+// 0.
 func (v *verifier) width(id, width uint32) uint64 {
 	if width > 0 {
 		return uint64(width)

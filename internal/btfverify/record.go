@@ -107,7 +107,8 @@ func member(r btfraw.Record, i int) string {
 	return fmt.Sprintf("member %d", i)
 }
 
-// variables checks where the variables of a DATASEC are: in the order of their addresses, and without overlap.
+// variables checks where the variables of a DATASEC are: in the order of their addresses, and
+// without overlap.
 func variables(r btfraw.Record) error {
 	if r.Size() == 0 {
 		return errors.New("size 0")

@@ -31,7 +31,8 @@ var (
 	aReturn = target{"a type that functions return", true, sized&^set(btfraw.Array) | set(btfraw.Void, btfraw.Fwd)}
 	aProto  = target{"a FUNC_PROTO", false, set(btfraw.FuncProto)}
 	aVar    = target{"a VAR", false, set(btfraw.Var)}
-	aTagged = target{"a STRUCT, UNION, FUNC, VAR or TYPEDEF", false, set(btfraw.Struct, btfraw.Union, btfraw.Func, btfraw.Var, btfraw.Typedef)}
+	aTagged = target{"a STRUCT, UNION, FUNC, VAR or TYPEDEF", false,
+		set(btfraw.Struct, btfraw.Union, btfraw.Func, btfraw.Var, btfraw.Typedef)}
 )
 
 // targets checks what a type refers to.
@@ -114,7 +115,8 @@ func (v *verifier) component(r btfraw.Record) error {
 		return nil
 	}
 	of := v.Record(r.Type())
-	if of.Kind() == btfraw.Func && of.Type() < v.End() && v.Kind(of.Type()) == btfraw.FuncProto { // it may come later, and not be checked yet
+	// A FUNC with a higher id has not been checked yet.
+	if of.Kind() == btfraw.Func && of.Type() < v.End() && v.Kind(of.Type()) == btfraw.FuncProto {
 		of = v.Record(of.Type())
 	}
 	switch of.Kind() {

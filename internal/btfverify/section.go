@@ -37,11 +37,13 @@ func (v *verifier) sections(raw []byte) bool {
 		v.refuse(btfraw.FlagsAt, "flags %#x, none is known", h.Flags)
 	}
 	if h.Length < btfraw.HeaderSize || uint64(h.Length) > uint64(len(raw)) {
-		v.refuse(btfraw.HdrLenAt, "header of %d bytes: at least %d, in a section of %d", h.Length, btfraw.HeaderSize, len(raw))
+		v.refuse(btfraw.HdrLenAt, "header of %d bytes: at least %d, in a section of %d",
+			h.Length, btfraw.HeaderSize, len(raw))
 		return false
 	}
 	if known := v.kernel.Header; h.Length > known && len(bytes.Trim(raw[known:h.Length], "\x00")) > 0 {
-		v.refuse(int(known), "header of %d bytes: %s knows %d, and the others are not 0", h.Length, v.kernel.Version, known)
+		v.refuse(int(known), "header of %d bytes: %s knows %d, and the others are not 0",
+			h.Length, v.kernel.Version, known)
 		return false
 	}
 	parts := []part{{h.Types, "types", btfraw.TypeOffAt}, {h.Strings, "strings", btfraw.StrOffAt}}
@@ -88,7 +90,8 @@ func (v *verifier) parts(parts []part, size int) bool {
 	return true
 }
 
-// checkStrings checks the strings, which begin at a byte of the section; false if names cannot be looked up.
+// checkStrings checks the strings, which begin at a byte of the section; false if names cannot be
+// looked up.
 func (v *verifier) checkStrings(at int) bool {
 	n := len(v.Strings)
 	if n > 0 && v.Strings[n-1] != 0 {
@@ -100,7 +103,8 @@ func (v *verifier) checkStrings(at int) bool {
 		return false
 	}
 	if v.base != nil {
-		// btf.rst demands an empty string of BTF that stands alone; encoders of split BTF use the base's.
+		// btf.rst demands an empty string of BTF that stands alone; encoders of split BTF use the
+		// base's.
 		if n > 0 && v.Strings[0] == 0 {
 			v.refuse(at, "strings begin with an empty one: encoded without a base?")
 			return false

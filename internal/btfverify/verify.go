@@ -12,8 +12,8 @@ import (
 
 // A Problem is a reason to refuse BTF.
 type Problem struct {
-	// Offset of the type or of the header's field, in bytes from the beginning of the section; -1 if
-	// it is unknown.
+	// Offset of the type or of the header's field, in bytes from the beginning of the section; -1
+	// if it is unknown.
 	Offset int
 	// The type; ID is 0 if it is the section that has the problem.
 	ID     uint32
@@ -36,9 +36,9 @@ func (p Problem) String() string {
 	return fmt.Sprintf("[%d] %s: %s", p.ID, name, p.Reason)
 }
 
-// Verify checks the contents of a .BTF section that is split against base, or that stands alone if base is nil. Each type has
-// at most one problem, its first. BTF without problems may be a base itself; with problems the result is nil. The bytes are
-// used in place and must not change.
+// Verify checks the contents of a .BTF section that is split against base, or that stands alone if
+// base is nil. Each type has at most one problem, its first. BTF without problems may be a base
+// itself; with problems the result is nil. The bytes are used in place and must not change.
 func Verify(raw []byte, base *BTF, kernel *Kernel) (*BTF, []Problem) {
 	v := &verifier{BTF: &BTF{}, kernel: kernel}
 	if base != nil {
@@ -59,7 +59,8 @@ func Verify(raw []byte, base *BTF, kernel *Kernel) (*BTF, []Problem) {
 	return v.BTF, nil
 }
 
-// blameBase puts the likely reason first if so many types are wrong that no slip of an encoder explains it.
+// blameBase puts the likely reason first if so many types are wrong that no slip of an encoder
+// explains it.
 func (v *verifier) blameBase() {
 	if n, all := len(v.problems), v.NumTypes(); v.base != nil && n >= 3 && 10*n >= all {
 		reason := fmt.Sprintf("%d of %d types make no sense: encoded against another base?", n, all)
@@ -105,7 +106,8 @@ func (v *verifier) index() {
 			return fmt.Sprintf("more types than the %d that base and split may have together", maxID)
 		}
 		if unknown := r.Word(1) &^ v.kernel.InfoMask; unknown != 0 {
-			return fmt.Sprintf("type %d: info %#x: %s does not know the bits %#x", r.ID, r.Word(1), v.kernel.Version, unknown)
+			return fmt.Sprintf("type %d: info %#x: %s does not know the bits %#x",
+				r.ID, r.Word(1), v.kernel.Version, unknown)
 		}
 		return ""
 	})

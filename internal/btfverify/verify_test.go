@@ -33,7 +33,8 @@ func put(at int, v uint32) func(w *writer, raw []byte) []byte {
 	}
 }
 
-// anInt32 is the type that other types refer to as 1: 16 bytes from offset 24 on, with strings of 5.
+// anInt32 is the type that other types refer to as 1: 16 bytes from offset 24 on, with strings of
+// 5.
 func anInt32(w *writer) { w.int("int", 4) }
 
 // withInt writes an INT as type 1, and then others.
@@ -60,8 +61,9 @@ var formTests = []formTest{
 		want: []string{"offset 0x0: 0 bytes, a header has 24"}},
 	{name: "half a header", types: anInt32, damage: func(_ *writer, raw []byte) []byte { return raw[:20] },
 		want: []string{"offset 0x0: 20 bytes, a header has 24"}},
-	{name: "magic", types: anInt32, damage: func(_ *writer, raw []byte) []byte { raw[0], raw[1] = 'B', 'T'; return raw },
-		want: []string{"offset 0x0: not BTF: 0x4254 where the magic 0xeb9f belongs"}},
+	{name: "magic", types: anInt32,
+		damage: func(_ *writer, raw []byte) []byte { raw[0], raw[1] = 'B', 'T'; return raw },
+		want:   []string{"offset 0x0: not BTF: 0x4254 where the magic 0xeb9f belongs"}},
 	{name: "version", types: anInt32, damage: func(_ *writer, raw []byte) []byte { raw[2] = 2; return raw },
 		want: []string{"offset 0x2: version 2, only 1 is known"}},
 	{name: "flags", types: anInt32, damage: func(_ *writer, raw []byte) []byte { raw[3] = 4; return raw },
@@ -95,17 +97,20 @@ var formTests = []formTest{
 		w.order.PutUint32(raw[16:], 20)
 		return append(raw[:40:40], append(make([]byte, 4), raw[40:]...)...)
 	}, want: []string{"offset 0x10: strings at 20: a gap from 16 on"}},
-	{name: "overlap", types: anInt32, damage: put(16, 12), want: []string{"offset 0x10: strings at 12: overlap with what ends at 16"}},
+	{name: "overlap", types: anInt32, damage: put(16, 12),
+		want: []string{"offset 0x10: strings at 12: overlap with what ends at 16"}},
 	{name: "bytes at the end", types: anInt32, damage: func(_ *writer, raw []byte) []byte { return append(raw, 0, 0) },
 		want: []string{"offset 0x10: 2 bytes follow the last part"}},
 	{name: "types beyond the end", types: anInt32, damage: put(12, 1<<32-4),
 		want: []string{"offset 0x8: types at 0, 4294967292 bytes: the section ends at 21"}},
 	{name: "truncated", types: anInt32, damage: func(_ *writer, raw []byte) []byte { return raw[:len(raw)-1] },
 		want: []string{"offset 0x10: strings at 16, 5 bytes: the section ends at 20"}},
-	{name: "strings without NUL", types: anInt32, damage: func(_ *writer, raw []byte) []byte { raw[len(raw)-1] = 'x'; return raw },
-		want: []string{"offset 0x2c: the last string has no NUL"}},
-	{name: "strings without the empty one", types: anInt32, damage: func(_ *writer, raw []byte) []byte { raw[40] = 'x'; return raw },
-		want: []string{"offset 0x28: strings do not begin with an empty one: split BTF, whose base is needed?"}},
+	{name: "strings without NUL", types: anInt32,
+		damage: func(_ *writer, raw []byte) []byte { raw[len(raw)-1] = 'x'; return raw },
+		want:   []string{"offset 0x2c: the last string has no NUL"}},
+	{name: "strings without the empty one", types: anInt32,
+		damage: func(_ *writer, raw []byte) []byte { raw[40] = 'x'; return raw },
+		want:   []string{"offset 0x28: strings do not begin with an empty one: split BTF, whose base is needed?"}},
 	{name: "no strings", types: anInt32, damage: func(w *writer, raw []byte) []byte {
 		w.order.PutUint32(raw[20:], 0)
 		return raw[:40]
@@ -121,7 +126,8 @@ var formTests = []formTest{
 		want: []string{"offset 0x28: type 2 is cut off: 8 bytes of 12"}},
 	{name: "members are missing", types: one(btfraw.Struct, "s", 2, 8, 0, 1, 0),
 		want: []string{"offset 0x28: type 2, STRUCT, is cut off: 24 bytes of 36"}},
-	{name: "kind 0", types: one(btfraw.Void, "", 0, 0), want: []string{"offset 0x28: type 2: there is no kind 0"}},
+	{name: "kind 0", types: one(btfraw.Void, "", 0, 0),
+		want: []string{"offset 0x28: type 2: there is no kind 0"}},
 	{name: "kind 20", types: one(20, "x", 0, 0), want: []string{"offset 0x28: type 2: there is no kind 20"}},
 	{name: "kind 32, for 6.1", kernel: "6.1", types: one(32, "x", 0, 0),
 		want: []string{"offset 0x28: type 2: info 0x20000000: 6.1 does not know the bits 0x20000000"}},
@@ -133,7 +139,8 @@ var formTests = []formTest{
 	// What a kind's record has in common.
 	{name: "vlen", types: one(btfraw.Ptr, "", 1, 1), want: []string{"[2] PTR: vlen 1, must be 0"}},
 	{name: "flag", types: one(btfraw.Const, "", flag, 1), want: []string{"[2] CONST: kind_flag is set"}},
-	{name: "flag of a FUNC_PROTO", types: one(btfraw.FuncProto, "", flag, 0), want: []string{"[2] FUNC_PROTO: kind_flag is set"}},
+	{name: "flag of a FUNC_PROTO", types: one(btfraw.FuncProto, "", flag, 0),
+		want: []string{"[2] FUNC_PROTO: kind_flag is set"}},
 	{name: "flag of a TYPE_TAG, for 6.12", kernel: "6.12", types: one(btfraw.TypeTag, "t", flag, 1),
 		want: []string{"[2] TYPE_TAG t: kind_flag is set: 6.12 does not know it for tags"}},
 	{name: "flag of a DECL_TAG, for 6.1", kernel: "6.1", types: withInt(func(w *writer) {
@@ -147,8 +154,10 @@ var formTests = []formTest{
 		w.add(btfraw.Fwd, "u", flag, 0)
 		w.list(btfraw.Struct, "s", flag, 4, f("x", 1, 3<<24))
 	})},
-	{name: "size of a FWD", types: one(btfraw.Fwd, "s", 0, 1), want: []string{"[2] FWD s: 1 in size/type, must be 0"}},
-	{name: "size of an ARRAY", types: one(btfraw.Array, "", 0, 4, 1, 1, 1), want: []string{"[2] ARRAY: 4 in size/type, must be 0"}},
+	{name: "size of a FWD", types: one(btfraw.Fwd, "s", 0, 1),
+		want: []string{"[2] FWD s: 1 in size/type, must be 0"}},
+	{name: "size of an ARRAY", types: one(btfraw.Array, "", 0, 4, 1, 1, 1),
+		want: []string{"[2] ARRAY: 4 in size/type, must be 0"}},
 	{name: "linkage of a FUNC", types: withInt(func(w *writer) {
 		w.add(btfraw.FuncProto, "", 0, 0)
 		w.add(btfraw.Func, "f", 1, 2)
@@ -163,18 +172,26 @@ var formTests = []formTest{
 	{name: "name beyond the end", types: withInt(func(w *writer) {
 		w.words(0x100, uint32(btfraw.Fwd)<<24, 0)
 	}), want: []string{"[2] FWD: name at 0x100: strings end at 0x5"}},
-	{name: "name of a PTR", types: one(btfraw.Ptr, "p", 0, 1), want: []string{`[2] PTR p: name "p", must have none`}},
-	{name: "name of an ARRAY", types: one(btfraw.Array, "a", 0, 0, 1, 1, 1), want: []string{`[2] ARRAY a: name "a", must have none`}},
-	{name: "name of a FUNC_PROTO", types: one(btfraw.FuncProto, "f", 0, 0), want: []string{`[2] FUNC_PROTO f: name "f", must have none`}},
-	{name: "TYPEDEF without a name", types: one(btfraw.Typedef, "", 0, 1), want: []string{"[2] TYPEDEF: no name"}},
+	{name: "name of a PTR", types: one(btfraw.Ptr, "p", 0, 1),
+		want: []string{`[2] PTR p: name "p", must have none`}},
+	{name: "name of an ARRAY", types: one(btfraw.Array, "a", 0, 0, 1, 1, 1),
+		want: []string{`[2] ARRAY a: name "a", must have none`}},
+	{name: "name of a FUNC_PROTO", types: one(btfraw.FuncProto, "f", 0, 0),
+		want: []string{`[2] FUNC_PROTO f: name "f", must have none`}},
+	{name: "TYPEDEF without a name", types: one(btfraw.Typedef, "", 0, 1),
+		want: []string{"[2] TYPEDEF: no name"}},
 	{name: "FWD without a name", types: one(btfraw.Fwd, "", 0, 0), want: []string{"[2] FWD: no name"}},
 	{name: "VAR without a name", types: one(btfraw.Var, "", 0, 1, 0), want: []string{"[2] VAR: no name"}},
-	{name: "TYPE_TAG without a name", types: one(btfraw.TypeTag, "", 0, 1), want: []string{"[2] TYPE_TAG: no name"}},
-	{name: "value without a name", types: many(btfraw.Enum, "e", 0, 4, f("", 1)), want: []string{"[2] ENUM e: value 0: no name"}},
+	{name: "TYPE_TAG without a name", types: one(btfraw.TypeTag, "", 0, 1),
+		want: []string{"[2] TYPE_TAG: no name"}},
+	{name: "value without a name", types: many(btfraw.Enum, "e", 0, 4, f("", 1)),
+		want: []string{"[2] ENUM e: value 0: no name"}},
 	{name: "value of 64 bits without a name", types: many(btfraw.Enum64, "e", 0, 8, f("A", 1, 0), f("", 2, 0)),
 		want: []string{"[2] ENUM64 e: value 1: no name"}},
-	{name: "no identifier", types: one(btfraw.Typedef, "a-b", 0, 1), want: []string{`[2] TYPEDEF a-b: name "a-b" is no identifier`}},
-	{name: "digit first", types: one(btfraw.Fwd, "1a", 0, 0), want: []string{`[2] FWD 1a: name "1a" is no identifier`}},
+	{name: "no identifier", types: one(btfraw.Typedef, "a-b", 0, 1),
+		want: []string{`[2] TYPEDEF a-b: name "a-b" is no identifier`}},
+	{name: "digit first", types: one(btfraw.Fwd, "1a", 0, 0),
+		want: []string{`[2] FWD 1a: name "1a" is no identifier`}},
 	{name: "dots", types: one(btfraw.Typedef, "asan.module_ctor", 0, 1)},
 	{name: "member is no identifier", types: many(btfraw.Struct, "s", 0, 4, f("a b", 1, 0)),
 		want: []string{`[2] STRUCT s: member 0: name "a b" is no identifier`}},
@@ -187,7 +204,8 @@ var formTests = []formTest{
 	{name: "section of any name, for 6.1", kernel: "6.1", types: datasec(".data:x"),
 		want: []string{`[3] DATASEC .data:x: name ".data:x" is no identifier`}},
 	{name: "section of any name", types: datasec(".data:x y?"), kernel: "6.12"},
-	{name: "section that cannot be printed", types: datasec("\t"), want: []string{"[3] DATASEC \t: name \"\\t\" cannot be printed"}},
+	{name: "section that cannot be printed", types: datasec("\t"),
+		want: []string{"[3] DATASEC \t: name \"\\t\" cannot be printed"}},
 
 	// Numbers.
 	{name: "encoding", types: func(w *writer) { w.add(btfraw.Int, "i", 0, 4, 3<<24|32) },
@@ -198,10 +216,14 @@ var formTests = []formTest{
 		want: []string{"[1] INT i: 32 bits at 8 in 4 bytes"}},
 	{name: "more than 128 bits", types: func(w *writer) { w.add(btfraw.Int, "i", 0, 32, 129) },
 		want: []string{"[1] INT i: 129 bits at 0: more than 128"}},
-	{name: "FLOAT", types: one(btfraw.Float, "f", 0, 3), want: []string{"[2] FLOAT f: size 3, must be 2, 4, 8, 12 or 16"}},
-	{name: "ENUM", types: many(btfraw.Enum, "e", 0, 3, f("A", 1)), want: []string{"[2] ENUM e: size 3, must be 1, 2, 4 or 8"}},
-	{name: "ENUM without a size", types: many(btfraw.Enum, "e", 0, 0), want: []string{"[2] ENUM e: size 0, must be 1, 2, 4 or 8"}},
-	{name: "ENUM64", types: many(btfraw.Enum64, "e", 0, 16, f("A", 1, 0)), want: []string{"[2] ENUM64 e: size 16, must be 1, 2, 4 or 8"}},
+	{name: "FLOAT", types: one(btfraw.Float, "f", 0, 3),
+		want: []string{"[2] FLOAT f: size 3, must be 2, 4, 8, 12 or 16"}},
+	{name: "ENUM", types: many(btfraw.Enum, "e", 0, 3, f("A", 1)),
+		want: []string{"[2] ENUM e: size 3, must be 1, 2, 4 or 8"}},
+	{name: "ENUM without a size", types: many(btfraw.Enum, "e", 0, 0),
+		want: []string{"[2] ENUM e: size 0, must be 1, 2, 4 or 8"}},
+	{name: "ENUM64", types: many(btfraw.Enum64, "e", 0, 16, f("A", 1, 0)),
+		want: []string{"[2] ENUM64 e: size 16, must be 1, 2, 4 or 8"}},
 	{name: "bit offset in a union", types: many(btfraw.Union, "u", 0, 8, f("a", 1, 0), f("b", 1, 32)),
 		want: []string{`[2] UNION u: member 1 "b": bit offset 32 in a union`}},
 	{name: "bit offset goes back", types: many(btfraw.Struct, "s", 0, 8, f("a", 1, 32), f("", 1, 0)),
@@ -216,9 +238,11 @@ var formTests = []formTest{
 		w.ref(btfraw.Typedef, "t", 1)
 		w.add(btfraw.DeclTag, "d", 0, 2, 0xfffffffe)
 	}), want: []string{"[3] DECL_TAG d: component -2, must be -1 or a number"}},
-	{name: "DATASEC without a size", types: one(btfraw.Datasec, "d", 0, 0), want: []string{"[2] DATASEC d: size 0"}},
+	{name: "DATASEC without a size", types: one(btfraw.Datasec, "d", 0, 0),
+		want: []string{"[2] DATASEC d: size 0"}},
 	{name: "DATASEC without variables", types: one(btfraw.Datasec, "d", 0, 4)},
-	{name: "variable without a size", types: variablesOf(8, f("", 2, 0, 0)), want: []string{"[3] DATASEC d: variable 0: size 0"}},
+	{name: "variable without a size", types: variablesOf(8, f("", 2, 0, 0)),
+		want: []string{"[3] DATASEC d: variable 0: size 0"}},
 	{name: "variables overlap", types: variablesOf(8, f("", 2, 0, 4), f("", 2, 2, 4)),
 		want: []string{"[3] DATASEC d: variable 1 at 2: the one before ends at 4"}},
 	{name: "variable beyond the section", types: variablesOf(8, f("", 2, 6, 4)),
@@ -226,11 +250,13 @@ var formTests = []formTest{
 
 	// Chains of modifiers.
 	{name: "chain of 32", types: chainOf(32)},
-	{name: "chain of 33", types: chainOf(33), want: []string{"[1] CONST: more than 32 modifiers in a row, or a ring of them"}},
-	{name: "ring of modifiers", types: func(w *writer) { w.ref(btfraw.Const, "", 2); w.ref(btfraw.Volatile, "", 1) }, want: []string{
-		"[1] CONST: more than 32 modifiers in a row, or a ring of them",
-		"[2] VOLATILE: more than 32 modifiers in a row, or a ring of them",
-	}},
+	{name: "chain of 33", types: chainOf(33),
+		want: []string{"[1] CONST: more than 32 modifiers in a row, or a ring of them"}},
+	{name: "ring of modifiers", types: func(w *writer) { w.ref(btfraw.Const, "", 2); w.ref(btfraw.Volatile, "", 1) },
+		want: []string{
+			"[1] CONST: more than 32 modifiers in a row, or a ring of them",
+			"[2] VOLATILE: more than 32 modifiers in a row, or a ring of them",
+		}},
 	{name: "tags first", types: withInt(func(w *writer) {
 		w.ref(btfraw.Const, "", 1)
 		w.ref(btfraw.TypeTag, "user", 2)
@@ -342,7 +368,8 @@ func TestForm(t *testing.T) {
 	}
 }
 
-// The base of split BTF in tests: an INT, a FUNC with its FUNC_PROTO, a struct of 8 bytes, one that is only declared, and a TYPEDEF.
+// The base of split BTF in tests: an INT, a FUNC with its FUNC_PROTO, a struct of 8 bytes, one that
+// is only declared, and a TYPEDEF.
 const (
 	baseInt = iota + 1
 	baseProto
@@ -416,7 +443,8 @@ func TestSense(t *testing.T) {
 		{"DECL_TAG of a parameter of a FUNC that refers to nothing", func(w *writer) {
 			w.add(btfraw.DeclTag, "d", 0, firstSplit+1, 0)
 			w.add(btfraw.Func, "f", 0, 1<<20)
-		}, []string{"[7] DECL_TAG d: component 0 of [8] FUNC f, which has none", "[8] FUNC f: type 1048576: the last one is 8"}},
+		}, []string{"[7] DECL_TAG d: component 0 of [8] FUNC f, which has none",
+			"[8] FUNC f: type 1048576: the last one is 8"}},
 		{"DECL_TAG of a part of a TYPEDEF", func(w *writer) { w.add(btfraw.DeclTag, "d", 0, baseTypedef, 0) },
 			[]string{"[7] DECL_TAG d: component 0 of [6] TYPEDEF pair_t, which has none"}},
 		{"ARRAY of void", func(w *writer) { w.add(btfraw.Array, "", 0, 0, 0, baseInt, 1) },
@@ -469,9 +497,13 @@ func TestSense(t *testing.T) {
 		// Layout.
 		{"member that is too long", func(w *writer) { w.list(btfraw.Struct, "s", 0, 4, f("p", basePair, 0)) },
 			[]string{`[7] STRUCT s: member 0 "p": ends at bit 64 of a struct of 4 bytes`}},
-		{"members that overlap", func(w *writer) { w.list(btfraw.Struct, "s", 0, 16, f("p", baseTypedef, 0), f("q", baseInt, 32)) },
+		{"members that overlap", func(w *writer) {
+			w.list(btfraw.Struct, "s", 0, 16, f("p", baseTypedef, 0), f("q", baseInt, 32))
+		},
 			[]string{`[7] STRUCT s: member 1 "q": bit offset 32, and the one before ends at 64`}},
-		{"union that is too short", func(w *writer) { w.list(btfraw.Union, "u", 0, 4, f("i", baseInt, 0), f("p", basePair, 0)) },
+		{"union that is too short", func(w *writer) {
+			w.list(btfraw.Union, "u", 0, 4, f("i", baseInt, 0), f("p", basePair, 0))
+		},
 			[]string{`[7] UNION u: member 1 "p": ends at bit 64 of a struct of 4 bytes`}},
 		{"array that is too long", func(w *writer) {
 			w.add(btfraw.Array, "", 0, 0, baseInt, baseInt, 1<<31)

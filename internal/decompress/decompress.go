@@ -30,7 +30,8 @@ var formats = []struct {
 	{"\x89LZO\x00", "lzop", nil},
 }
 
-// Program returns the name of the program that decompresses the data, or "" if it is not compressed.
+// Program returns the name of the program that decompresses the data, or "" if it is not
+// compressed.
 func Program(data []byte) string {
 	for _, f := range formats {
 		if bytes.HasPrefix(data, []byte(f.magic)) {
