@@ -34,8 +34,8 @@ func LoadBase(path string, cache BaseCache) (*btf.Base, error) {
 		}
 		s := img.Section(".BTF")
 		if s == nil || s.Size == 0 {
-			return nil, fmt.Errorf(
-				"base %s: no .BTF section: build vmlinux with CONFIG_DEBUG_INFO_BTF=y", path)
+			return nil, fmt.Errorf("base %s: no .BTF section: "+
+				"build vmlinux with CONFIG_DEBUG_INFO_BTF=y", path)
 		}
 		if data, err = img.Inflate(s); err != nil {
 			return nil, fmt.Errorf("base %w", err)
