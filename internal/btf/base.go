@@ -30,8 +30,7 @@ type Base struct {
 	indexErr error
 	hash     []Hash  // cut hash by id
 	byHash   idTable // types other than FWD, VAR and DATASEC
-	// structs, unions and enums with a tag, and forward declarations of them, by tagHash
-	byTag idTable
+	byTag    idTable // tagged types and forward declarations, by tagHash
 
 	strings     idTable // offsets in Strings, by hashName
 	findStrings func()  // fills strings, once

@@ -29,7 +29,7 @@ const (
 	// functions.
 	BaseFileVersion = 6
 	baseFileAlign   = 64
-	// of the first section
+	// baseFileStart is the offset of the first section, in bytes.
 	baseFileStart = (baseFileHeaderSize + baseFileAlign - 1) &^ (baseFileAlign - 1)
 )
 
@@ -154,7 +154,7 @@ func readBaseFile(file []byte) (*baseFile, error) {
 	}
 	for _, table := range f.sections[4:] {
 		slots := fromLittleEndian[uint32](table)
-		// lookups end at an empty slot
+		// Lookups end at an empty slot
 		if bits.OnesCount(uint(len(slots))) != 1 || !slices.Contains(slots, 0) {
 			return nil, errors.New("damaged base file")
 		}

@@ -12,8 +12,7 @@ type Dialect struct {
 	TypeTags     bool // TYPE_TAG is used
 	DeclTags     bool // DECL_TAG is used
 	KfuncTags    bool // kfuncs have a DECL_TAG "bpf_kfunc" (pahole 1.27, feature decl_tag_kfuncs)
-	// compiler attributes are TYPE_TAGs with kind_flag (pahole 1.30, feature attributes)
-	Attributes bool
+	Attributes   bool // TYPE_TAGs with kind_flag are used (pahole 1.30, feature attributes)
 }
 
 // Modern is the dialect of current encoders, except for arrays. It is used without a base.

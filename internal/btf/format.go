@@ -70,8 +70,7 @@ const (
 const (
 	MaxTypeID     = 0xfffff  // type ids
 	MaxNameOffset = 0xffffff // bytes of strings
-	// members, enumerators, parameters or variables of a type; 7.2 reads 24 bits, older kernels 16
-	maxVlen = 0xffff
+	maxVlen       = 0xffff   // elements of a type; 7.2 reads 24 bits, older kernels 16
 )
 
 const (

@@ -272,8 +272,8 @@ func (w *writer) numberCompletions(list []viewNode) {
 	if !w.r.completesBase {
 		return
 	}
-	w.completed, w.completeID, w.reaches = map[viewNode]uint32{}, map[string]uint32{},
-		map[uint32]bool{}
+	w.completed, w.completeID = map[viewNode]uint32{}, map[string]uint32{}
+	w.reaches = map[uint32]bool{}
 	var refs []Ref
 	for _, e := range list {
 		refs = w.m.refsOf(e.node, refs[:0])

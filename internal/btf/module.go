@@ -13,10 +13,9 @@ type Module struct {
 	Names *Names
 	base  *Base
 
-	types []Type // by node; references are noderefs
-	hash  []Hash // by node: its cut hash
-	// by node: its key in byKey, the cut hash unless it reaches a pinned definition (Unit.pin)
-	key           []Hash
+	types         []Type  // by node; references are noderefs
+	hash          []Hash  // by node: its cut hash
+	key           []Hash  // by node: key in byKey; not the cut hash if it reaches a pinned tag
 	tag           []int32 // by node: number of the tag that it defines, or noTag
 	byKey         idTable
 	members       []Member // the names of members, enumerators and params may be deferred

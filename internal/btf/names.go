@@ -21,8 +21,10 @@ type Names struct {
 
 // NewNames returns a table with the empty string only.
 func NewNames() *Names {
-	n := &Names{end: make([]uint32, 1, 1<<12), hash: append(make([]uint64, 0, 1<<12),
-		hashName(nil))}
+	n := &Names{
+		end:  make([]uint32, 1, 1<<12),
+		hash: append(make([]uint64, 0, 1<<12), hashName(nil)),
+	}
 	n.reset()
 	return n
 }

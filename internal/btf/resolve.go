@@ -32,8 +32,7 @@ type resolution struct {
 	viewOf   []int      // by unit: index into views
 	firstDef []viewNode // by tag: its first definition, or noView; nil with a single view
 
-	// by node: number of its only copy, 0 if in the base, or multipleCopies
-	soleCopy []uint32
+	soleCopy []uint32            // by node: number of its only copy, 0 or multipleCopies
 	copies   map[viewNode]uint32 // index into class
 	class    []uint32            // by copy, from 1: its number, which equal copies share
 

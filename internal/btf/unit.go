@@ -100,8 +100,8 @@ func withCapacity[T any](s []T, n int) []T {
 
 // Reset empties the unit and keeps its memory.
 func (u *Unit) Reset() {
-	u.Types, u.Members, u.Enumerators, u.Params = u.Types[:0], u.Members[:0], u.Enumerators[:0],
-		u.Params[:0]
+	u.Types, u.Members = u.Types[:0], u.Members[:0]
+	u.Enumerators, u.Params = u.Enumerators[:0], u.Params[:0]
 	u.names.reset()
 }
 
@@ -115,8 +115,8 @@ func (t *Type) tagged() tagClass {
 
 // declares reports whether a type only declares its tag. A declared enum has no enumerators.
 func (t *Type) declares() bool {
-	return t.Kind == KindFwd || (t.Kind == KindEnum || t.Kind == KindEnum64) && t.N == 0 &&
-		t.Name != 0
+	return t.Kind == KindFwd ||
+		(t.Kind == KindEnum || t.Kind == KindEnum64) && t.N == 0 && t.Name != 0
 }
 
 // Hash computes the cut hash of every type. HashNames must have been called. It returns an error
@@ -129,8 +129,8 @@ func (u *Unit) Hash() error {
 			make([]hashState, n, room)
 		u.refs, u.nodes = make([]Ref, n, room), make([]uint32, n, room)
 	}
-	u.hash, u.cut, u.state, u.refs, u.nodes = u.hash[:n], u.cut[:n], u.state[:n], u.refs[:n],
-		u.nodes[:n]
+	u.hash, u.cut, u.state = u.hash[:n], u.cut[:n], u.state[:n]
+	u.refs, u.nodes = u.refs[:n], u.nodes[:n]
 	u.pinned, u.key = nil, u.hash
 	return u.rehash()
 }

@@ -13,12 +13,10 @@ import (
 // Only tags that matter distinguish views: those with several definitions in the module, and those
 // whose definition in the base may differ. The usual module has a single view.
 type view struct {
-	// bit set by tag: defined in this view, not only declared; nil: as in the module
-	defines []uint64
-	chosen  map[uint32]uint32 // by tag with several definitions: the node of this view's
-	// definitions of the conflicting tags; equal ones have the same mapping
-	conflicting string
-	mapped      []uint32 // by node: type of the base, or 0
+	defines     []uint64          // bits by tag: defined, not only declared; nil: as in the module
+	chosen      map[uint32]uint32 // by tag with several definitions: the node of this view's
+	conflicting string            // key of the definitions of conflicting tags; determines mapped
+	mapped      []uint32          // by node: type of the base, or 0
 }
 
 // viewNode is a node as one view sees it.
@@ -73,7 +71,7 @@ func (r *resolution) typesByTag(t *tag) []uint32 {
 func (r *resolution) groupUnits(conflicting, redefined []uint32) {
 	m := r.m
 	r.viewOf = make([]int, len(m.units))
-	// by tag: its position in a view's key, from 1; 0: not part of it
+	// By tag: its position in a view's key, from 1; 0: not part of it
 	slot := make([]int, len(m.tags))
 	slots := 0
 	for _, list := range [][]uint32{conflicting, redefined} {
@@ -130,7 +128,7 @@ func (r *resolution) groupUnits(conflicting, redefined []uint32) {
 		v := &r.views[i]
 		for _, n := range nodes {
 			k, ok := m.definedTag(n)
-			// an earlier unit of the view defines it
+			// An earlier unit of the view defines it.
 			if !ok || slot[k] == 0 && v.defines[k/64]&(1<<(k%64)) != 0 {
 				continue
 			}

@@ -85,8 +85,7 @@ func (t *abbrevTable) read(d *Data, key tableKey) error {
 	}
 	in := lebReader{data: data, pos: int(key.off)}
 	truncated := func() error {
-		return fmt.Errorf(".debug_abbrev: truncated table at offset %#x",
-			in.pos)
+		return fmt.Errorf(".debug_abbrev: truncated table at offset %#x", in.pos)
 	}
 	for {
 		code := in.uleb()

@@ -202,7 +202,7 @@ func (r *Reader) Next() bool {
 			switch {
 			case o.form == opSkip:
 				r.pos += uint64(o.arg)
-			// inlined from read: nearly every DIE has a type
+			// Inlined from read: nearly every DIE has a type.
 			case o.form == formRef4 && o.attr != numAttrs && r.pos+4 <= r.end:
 				r.have |= 1 << o.attr
 				r.Class[o.attr], r.Val[o.attr] = ClassRef, uint64(r.get32(r.pos))+r.u.Off

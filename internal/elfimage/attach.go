@@ -37,8 +37,7 @@ type record struct {
 
 const recordSize = 40
 
-var recordMagic = [16]byte{'k', 'b', 't', 'f', ' ', 'a', 't', 't', 'a', 'c', 'h', 'e', 'd', ' ',
-	'v', '1'}
+var recordMagic = [16]byte([]byte("kbtf attached v1"))
 
 func (r *record) bytes() []byte {
 	b := append(make([]byte, 0, recordSize), r.magic[:]...)

@@ -61,8 +61,8 @@ func (img *Image) Detach(names ...string) (removed bool, err error) {
 // originalImage returns the file from before Attach, except for its ELF header.
 func (img *Image) originalImage(original *record) (*Image, error) {
 	was := *img
-	was.Data, was.shoff, was.shstrndx = img.Data[:original.size:original.size], original.shoff,
-		original.shstrndx
+	was.Data = img.Data[:original.size:original.size]
+	was.shoff, was.shstrndx = original.shoff, original.shstrndx
 	return &was, was.readSections(uint64(original.shnum))
 }
 

@@ -33,7 +33,6 @@ type Image struct {
 	Order   binary.ByteOrder
 	Type    elf.Type
 	Machine elf.Machine
-	Osabi   byte
 
 	Sections []Section
 
@@ -162,8 +161,7 @@ func Parse(path string, data []byte) (*Image, error) {
 	if len(data) < elf.EI_NIDENT {
 		return fail("truncated ELF file: no room for its header")
 	}
-	img := &Image{Path: path, Data: data, Class: elf.Class(data[elf.EI_CLASS]),
-		Osabi: data[elf.EI_OSABI]}
+	img := &Image{Path: path, Data: data, Class: elf.Class(data[elf.EI_CLASS])}
 	switch img.Class {
 	case elf.ELFCLASS32, elf.ELFCLASS64:
 	default:
@@ -240,8 +238,8 @@ func (img *Image) readSections(shnum uint64) error {
 	}
 	for i := range img.Sections {
 		off := img.sectionNameOffset(uint64(i))
-		name, ok := CString(names[:min(uint64(len(names)), uint64(off)+maxSectionName)],
-			uint64(off))
+		end := min(uint64(len(names)), uint64(off)+maxSectionName)
+		name, ok := CString(names[:end], uint64(off))
 		if !ok {
 			return fail("section %d: name at offset %d lies outside the name table, or is too long",
 				i, off)

@@ -107,11 +107,14 @@ func (img *Image) relocate(s *Section, inPlace bool) (*Relocated, error) {
 		if r.syms, err = img.Symbols(&img.Sections[rs.Link]); err != nil {
 			return nil, err
 		}
-		lazy := inPlace && rs.Type == elf.SHT_RELA && img.Class == elf.ELFCLASS64 &&
-			!img.BigEndian() &&
-			// several relocations add up to a value
-			img.Machine != elf.EM_RISCV && img.Machine != elf.EM_LOONGARCH &&
-			img.Machine != elf.EM_MIPS // different form of r_info
+		lazy := inPlace && rs.Type == elf.SHT_RELA &&
+			img.Class == elf.ELFCLASS64 && !img.BigEndian()
+		switch img.Machine {
+		case elf.EM_RISCV, elf.EM_LOONGARCH: // several relocations add up to a value
+			lazy = false
+		case elf.EM_MIPS: // different form of r_info
+			lazy = false
+		}
 		if lazy && sortedRela(raw) {
 			r.rela, r.lazy = raw[:len(raw)/relaSize*relaSize], true
 			return r, nil
@@ -131,7 +134,7 @@ func sortedRela(raw []byte) bool {
 		return sortedRun(raw)
 	}
 	middle := len(raw) / 2 / relaSize * relaSize
-	// both check the entry in the middle
+	// Both check the entry in the middle.
 	first := fault.Go(func() bool { return sortedRun(raw[:middle+relaSize]) })
 	return sortedRun(raw[middle:]) && first()
 }
@@ -182,8 +185,8 @@ func (r *Relocated) apply(rs *Section, raw []byte) error {
 				e.addend = int64(int32(o.Uint32(raw[8:])))
 			}
 		}
-		if err := r.applyOne(e.off, uint32(e.info), uint32(e.info>>32), &e.addend,
-			addends); err != nil {
+		err := r.applyOne(e.off, uint32(e.info), uint32(e.info>>32), &e.addend, addends)
+		if err != nil {
 			return fmt.Errorf("%s: section %s: offset %#x: %w", img.Path, rs.Name, e.off, err)
 		}
 		list = append(list, e)

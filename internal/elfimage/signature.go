@@ -22,8 +22,8 @@ const (
 )
 
 // errSigned is the error of a file with a module signature, which a change would invalidate.
-var errSigned = errors.New("signed: encode before signing, or remove the signature " +
-	"(--strip_signature)")
+var errSigned = errors.New(
+	"signed: encode before signing, or remove the signature (--strip_signature)")
 
 // signatureEnd returns the end of the module signature in bytes, 0 if there is none. A killed
 // Attach may have left bytes after it, which hide it from a kernel.

@@ -27,7 +27,8 @@ type Options struct {
 
 	Rules        Rules // for functions
 	Inconsistent bool  // keep functions with different prototypes in different units
-	// leave out functions that .symtab has only with a suffix (foo.isra.0); Rules130 only
+	// ExactNames leaves out functions that .symtab has only with a suffix (foo.isra.0). It is used
+	// with Rules130.
 	ExactNames bool
 
 	Variables Variables
@@ -40,7 +41,8 @@ type Options struct {
 	// does not have them (see elfimage.CheckDebugFile).
 	Loaded *elfimage.Image
 
-	// describe the sizes of kinds, for readers that do not know all kinds (btf.Module.Marshal)
+	// Layout describes the sizes of kinds, for readers that do not know all kinds (see
+	// btf.Module.Marshal).
 	Layout bool
 
 	Threads int          // that read units; 0 counts as 1

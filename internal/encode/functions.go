@@ -58,8 +58,7 @@ type function struct {
 
 // symbol is a symbol of a function.
 type symbol struct {
-	// st_value: an address in a linked file, an offset in its section in a relocatable one
-	addr   uint64
+	addr   uint64 // st_value: an address, or an offset in a section of a relocatable file
 	suffix string // ".isra.0", or empty
 }
 
@@ -78,8 +77,7 @@ type traits struct {
 	unexpectedReg bool // a parameter is in another parameter's register
 	optimized     bool // a parameter is optimized out
 	reordered     bool // parameters are not in source order
-	// the location of a parameter on the stack does not follow from the prototype
-	uncertain     bool
+	uncertain     bool // a parameter's place on the stack does not follow from the prototype
 	nonstandardCC bool // the compiler marks the calling convention as nonstandard
 }
 

@@ -38,7 +38,7 @@ func parameterRegisters(m elf.Machine) registers {
 	}
 	switch m {
 	case elf.EM_X86_64:
-		// rdi, rsi, rdx, rcx, r8, r9: System V ABI, figure 3.4 and table 3.36
+		// System V ABI, figure 3.4 and table 3.36: rdi, rsi, rdx, rcx, r8, r9.
 		return registers{[]int{5, 4, 1, 2, 8, 9}, true}
 	case elf.EM_S390:
 		return registers{[]int{2, 3, 4, 5, 6}, false}

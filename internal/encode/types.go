@@ -38,9 +38,8 @@ type unitTypes struct {
 	rust      bool // the current unit is written in Rust
 
 	alignments map[btf.Ref]uint64 // cache of alignment, bytes
+	aliases    map[uint32]btf.Ref // by offset: targets of DIEs that BTF cannot express (_Atomic)
 
-	// by offset: DIEs that BTF cannot express and references skip (_Atomic)
-	aliases   map[uint32]btf.Ref
 	bitfields []bitfield // whose storage size is that of their type
 	enum64s   []enum64
 	nested    []nestedArray
@@ -124,12 +123,12 @@ func (t *unitTypes) reset(base, n uint64) {
 	}
 	t.dies = t.dies[:runs]
 	clear(t.dies) // also fresh memory: see btf's zeroed
-	t.open, t.members, t.enums, t.params, t.dims = t.open[:0], t.members[:0], t.enums[:0],
-		t.params[:0], t.dims[:0]
+	t.open, t.members, t.enums = t.open[:0], t.members[:0], t.enums[:0]
+	t.params, t.dims = t.params[:0], t.dims[:0]
 	clear(t.aliases)
 	clear(t.alignments)
-	t.bitfields, t.enum64s, t.nested, t.typeTags = t.bitfields[:0], t.enum64s[:0], t.nested[:0],
-		t.typeTags[:0]
+	t.bitfields, t.enum64s = t.bitfields[:0], t.enum64s[:0]
+	t.nested, t.typeTags = t.nested[:0], t.typeTags[:0]
 	t.declTags, t.target = t.declTags[:0], annotationTarget{depth: -1}
 }
 
@@ -225,7 +224,7 @@ func (t *unitTypes) close(o *openType) {
 		}
 		typ.First, typ.N = uint32(len(t.unit.Members)), uint32(len(t.members)-o.from)
 		typ.KindFlag = o.wide
-		// the last ones are those of this type, whose members move
+		// The last ones are those of this type, whose members move.
 		for i := len(t.bitfields) - 1; i >= 0; i-- {
 			b := &t.bitfields[i]
 			if b.member&pending == 0 || int(b.member&^pending) < o.from {

@@ -42,8 +42,7 @@ type unitVariables struct {
 	sections []bool // by index: selected; nil: none is
 	strict   bool
 
-	// by offset of the DIE: declarations, which a definition may refer to
-	declared   map[uint64]variable
+	declared   map[uint64]variable // by offset of the DIE: declarations
 	list       []variable
 	target     annotationTarget // the last variable, for its annotations; typ is its index in list
 	targetDecl uint64           // or the DIE of a declaration, if not 0
@@ -163,8 +162,8 @@ func (v *unitVariables) locate(p dwarf.VarAddr, x *variable) bool {
 	}
 	for i := range v.img.Sections {
 		s := &v.img.Sections[i]
-		loaded := s.Flags&elf.SHF_ALLOC != 0 && (s.Type == elf.SHT_PROGBITS ||
-			s.Type == elf.SHT_NOBITS)
+		loaded := s.Flags&elf.SHF_ALLOC != 0 &&
+			(s.Type == elf.SHT_PROGBITS || s.Type == elf.SHT_NOBITS)
 		if loaded && p.Addr >= s.Addr && p.Addr-s.Addr < s.Size {
 			x.section, x.off = i, p.Addr-s.Addr
 			return v.sections[i]

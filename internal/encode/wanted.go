@@ -10,8 +10,7 @@ import (
 )
 
 const unitAttrs = 1<<dwarf.AttrLanguage | 1<<dwarf.AttrProducer | 1<<dwarf.AttrStrOffsetsBase |
-	1<<dwarf.AttrAddrBase |
-	1<<dwarf.AttrLoclistsBase | 1<<dwarf.AttrDwoName
+	1<<dwarf.AttrAddrBase | 1<<dwarf.AttrLoclistsBase | 1<<dwarf.AttrDwoName
 
 // wantedIn returns the DIEs and attributes to read from a file.
 func wantedIn(img *elfimage.Image, opt *Options) dwarf.Wanted {
@@ -19,7 +18,7 @@ func wantedIn(img *elfimage.Image, opt *Options) dwarf.Wanted {
 		return wanted
 	}
 	w := maps.Clone(wanted)
-	// do not skip it: its annotations must not be read as those of another DIE
+	// Do not skip it: its annotations must not be read as those of another DIE.
 	w[dwarf.TagVariable] = 0
 	return w
 }
@@ -46,8 +45,7 @@ var wanted = dwarf.Wanted{
 	dwarf.TagClassType:     dwarf.Attrs(dwarf.AttrName, dwarf.AttrByteSize, dwarf.AttrDeclaration),
 	dwarf.TagUnionType:     dwarf.Attrs(dwarf.AttrName, dwarf.AttrByteSize, dwarf.AttrDeclaration),
 	dwarf.TagMember: dwarf.Attrs(dwarf.AttrName, dwarf.AttrType, dwarf.AttrByteSize,
-		dwarf.AttrBitSize, dwarf.AttrBitOffset,
-		dwarf.AttrDataBitOffset, dwarf.AttrMemberLocation),
+		dwarf.AttrBitSize, dwarf.AttrBitOffset, dwarf.AttrDataBitOffset, dwarf.AttrMemberLocation),
 
 	dwarf.TagEnumerationType: dwarf.Attrs(dwarf.AttrName, dwarf.AttrByteSize, dwarf.AttrType),
 	dwarf.TagEnumerator:      dwarf.Attrs(dwarf.AttrName, dwarf.AttrConstValue),
@@ -58,11 +56,10 @@ var wanted = dwarf.Wanted{
 	dwarf.TagUnspecifiedParameters: 0,
 
 	dwarf.TagSubprogram: dwarf.Attrs(dwarf.AttrName, dwarf.AttrType, dwarf.AttrDeclaration,
-		dwarf.AttrAbstractOrigin,
-		dwarf.AttrSpecification, dwarf.AttrInline, dwarf.AttrCallingConvention, dwarf.AttrLowPC),
+		dwarf.AttrAbstractOrigin, dwarf.AttrSpecification, dwarf.AttrInline,
+		dwarf.AttrCallingConvention, dwarf.AttrLowPC),
 	dwarf.TagVariable: dwarf.Attrs(dwarf.AttrName, dwarf.AttrType, dwarf.AttrDeclaration,
-		dwarf.AttrSpecification,
-		dwarf.AttrExternal, dwarf.AttrArtificial, dwarf.AttrLocation),
+		dwarf.AttrSpecification, dwarf.AttrExternal, dwarf.AttrArtificial, dwarf.AttrLocation),
 
 	// Inlined copies of a function, and calls: their types are in the abstract instance (DWARF 5,
 	// section 3.3.8.2).

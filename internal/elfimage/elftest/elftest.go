@@ -26,13 +26,12 @@ type Target struct {
 // Targets of the hermetic tests: GCC and binutils for both byte orders and word sizes.
 var (
 	GCC = Target{"gcc", "gcc", []string{"-m64"}, []string{"ld"}, "objcopy", 64}
-	// REL
+	// I386 has REL relocations, the others RELA.
 	I386  = Target{"gcc -m32", "gcc", []string{"-m32"}, []string{"ld", "-melf_i386"}, "objcopy", 32}
-	S390X = Target{"s390x", "s390x-linux-gnu-gcc", nil, []string{"s390x-linux-gnu-ld"},
-		"s390x-linux-gnu-objcopy", 64}
-	S390 = Target{"s390x -m31", "s390x-linux-gnu-gcc",
-		[]string{"-m31"}, []string{"s390x-linux-gnu-ld", "-melf_s390"},
-		"s390x-linux-gnu-objcopy", 32}
+	S390X = Target{"s390x", "s390x-linux-gnu-gcc", nil,
+		[]string{"s390x-linux-gnu-ld"}, "s390x-linux-gnu-objcopy", 64}
+	S390 = Target{"s390x -m31", "s390x-linux-gnu-gcc", []string{"-m31"},
+		[]string{"s390x-linux-gnu-ld", "-melf_s390"}, "s390x-linux-gnu-objcopy", 32}
 )
 
 // Targets are the targets that tests iterate over. The build tag real adds clang's.
@@ -42,11 +41,13 @@ var Targets = []Target{GCC, I386, S390X, S390}
 var Native = []Target{GCC}
 
 // packages maps commands to their Debian packages.
-var packages = map[string]string{"gcc": "gcc", "clang": "clang", "ld": "binutils", "ld.lld": "lld",
-	"as":      "binutils",
+var packages = map[string]string{
+	"gcc": "gcc", "clang": "clang", "ld": "binutils", "ld.lld": "lld", "as": "binutils",
 	"objcopy": "binutils", "llvm-objcopy": "llvm", "readelf": "binutils", "strip": "binutils",
-	"s390x-linux-gnu-gcc": "gcc-s390x-linux-gnu", "s390x-linux-gnu-ld": "binutils-s390x-linux-gnu",
-	"s390x-linux-gnu-objcopy": "binutils-s390x-linux-gnu"}
+	"s390x-linux-gnu-gcc":     "gcc-s390x-linux-gnu",
+	"s390x-linux-gnu-ld":      "binutils-s390x-linux-gnu",
+	"s390x-linux-gnu-objcopy": "binutils-s390x-linux-gnu",
+}
 
 // Run runs a command in a directory and returns its standard output.
 func Run(t testing.TB, dir, name string, args ...string) (stdout string) {
