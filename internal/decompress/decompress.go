@@ -42,7 +42,7 @@ func Program(data []byte) string {
 }
 
 // Data decompresses data to at most limit bytes. What follows the end of a gzip stream is ignored.
-func Data(data []byte, limit int) ([]byte, error) {
+func Data(data []byte, limit int64) ([]byte, error) {
 	for _, f := range formats {
 		if !bytes.HasPrefix(data, []byte(f.magic)) {
 			continue
@@ -85,15 +85,15 @@ func openZstd(data []byte) (io.ReadCloser, error) {
 }
 
 // readAll is io.ReadAll up to a limit, in bytes.
-func readAll(r io.Reader, limit int) ([]byte, error) {
-	all, err := io.ReadAll(io.LimitReader(r, int64(limit)+1))
-	if err == nil && len(all) > limit {
+func readAll(r io.Reader, limit int64) ([]byte, error) {
+	all, err := io.ReadAll(io.LimitReader(r, limit+1))
+	if err == nil && int64(len(all)) > limit {
 		err = fmt.Errorf("decompresses to more than %d bytes", limit)
 	}
 	return all, err
 }
 
-func run(program string, data []byte, limit int) ([]byte, error) {
+func run(program string, data []byte, limit int64) ([]byte, error) {
 	cmd := exec.Command(program, "-dc")
 	cmd.Stdin = bytes.NewReader(data)
 	var message bytes.Buffer

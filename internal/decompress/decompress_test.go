@@ -30,10 +30,10 @@ func TestData(t *testing.T) {
 		if got := Program(data); got != program {
 			t.Errorf("%s: program %q", program, got)
 		}
-		if got, err := Data(data, len(text)); err != nil || string(got) != text {
+		if got, err := Data(data, int64(len(text))); err != nil || string(got) != text {
 			t.Errorf("%s: %q, %v", program, got, err)
 		}
-		if got, err := Data(data, len(text)-1); err == nil {
+		if got, err := Data(data, int64(len(text))-1); err == nil {
 			t.Errorf("%s: %q is longer than the limit", program, got)
 		}
 		for n := range data {
