@@ -7,67 +7,71 @@ import (
 	"sync"
 )
 
-// A form is one way in which kernels have given modules their BTF. They are
-// told apart by the text of the command, not by the kernel's version: the
-// changes have been backported.
+// form is a version of upstream's rule for module BTF. Forms are recognised by
+// their text, as distributions backport changes.
 type form struct {
-	since   string // the first release that had it
-	variant string // tells those of one release apart
-	command string // what defines cmd_btf_ko; empty before there was one
-	vmlinux string // how the file is spelled: make drops the ./ of $(objtree)/vmlinux
-	prereq  string // the last prerequisite of modules before FORCE
+	since   string // first release with this form
+	variant string // distinguishes the forms of a release
+	command string // definition of cmd_btf_ko; empty before 5.11
+	vmlinux string // name of vmlinux; make drops the ./ of $(objtree)/vmlinux
+	prereq  string // last prerequisite of modules before FORCE
 	plain   bool   // modules are linked with if_changed, not if_changed_except
-	resolve bool   // resolve_btfids fills in .BTF_ids in place
-	noRust  bool   // modules in Rust get no BTF
-	genBTF  string // how scripts/gen-btf.sh is called, which calls the encoder
+	resolve bool   // resolve_btfids resolves .BTF_ids in place
+	noRust  bool   // Rust modules get no BTF
+	genBTF  string // call of scripts/gen-btf.sh, which runs the encoder
 }
 
 func (f form) name() string { return f.since + f.variant }
 
 const (
 	quietBTFKo = "quiet_cmd_btf_ko = BTF [M] $@\n"
-	skipping   = "\t\t" + `printf "Skipping BTF generation for %s due to unavailability of vmlinux\n" $@ 1>&2; \` + "\n"
-	skipRust   = "\telif [ -n \"$(CONFIG_RUST)\" ] && $(srctree)/scripts/is_rust_module.sh $@; then \t\t\\\n" +
-		"\t\t" + `printf "Skipping BTF generation for %s because it's a Rust module\n" $@ 1>&2; \` + "\n"
+	skipping   = "\t\t" +
+		`printf "Skipping BTF generation for %s due to unavailability of vmlinux\n" $@ 1>&2; \` + "\n"
+	skipRust = "\t" +
+		`elif [ -n "$(CONFIG_RUST)" ] && $(srctree)/scripts/is_rust_module.sh $@; then ` + "\t\t\\\n" +
+		"\t\t" +
+		`printf "Skipping BTF generation for %s because it's a Rust module\n" $@ 1>&2; \` + "\n"
 )
 
-// mixedVmlinux is how Android's kernels spell it. KBUILD_MIXED_TREE is where
-// the generic kernel was built that a vendor's modules are for; empty: here.
+// mixedVmlinux is the name of vmlinux in Android's kernels. KBUILD_MIXED_TREE
+// is the output directory of the generic kernel that a vendor builds modules
+// for, or empty.
 const mixedVmlinux = "$(mixed-build-prefix)vmlinux"
 
 func (f form) mixed() bool { return f.vmlinux == mixedVmlinux }
 
-// forms are all forms, in the order of releases.
+// forms returns all forms in the order of releases.
 var forms = sync.OnceValue(func() []form { return variants(releases) })
 
-// releases are the forms without their variants. The white space is the kernel's.
+// releases lists the forms without their variants. White space is upstream's.
 var releases = []form{
 	{since: "5.4", vmlinux: "vmlinux", plain: true},
 	{since: "5.11", vmlinux: "vmlinux", command: quietBTFKo +
 		"      cmd_btf_ko = LLVM_OBJCOPY=$(OBJCOPY) $(PAHOLE) -J --btf_base vmlinux $@\n"},
-	{since: "5.12", vmlinux: "vmlinux", command: vmlinuxThere(encodes(unquoted, ""))},
-	{since: "5.13", vmlinux: "vmlinux", command: vmlinuxThere(encodes(quoted, ""))},
-	{since: "5.15", vmlinux: "vmlinux", command: vmlinuxThere(encodes(quoted, " $(PAHOLE_FLAGS)"))},
+	{since: "5.12", vmlinux: "vmlinux", command: ifVmlinux(encodes(unquoted, ""))},
+	{since: "5.13", vmlinux: "vmlinux", command: ifVmlinux(encodes(quoted, ""))},
+	{since: "5.15", vmlinux: "vmlinux", command: ifVmlinux(encodes(quoted, " $(PAHOLE_FLAGS)"))},
 	{since: "5.16-rc1", vmlinux: "vmlinux", resolve: true,
-		command: vmlinuxThere(encodes(quoted, "") + resolves)},
+		command: ifVmlinux(encodes(quoted, "") + resolves)},
 	{since: "5.16", vmlinux: "vmlinux", resolve: true,
-		command: vmlinuxThere(encodes(quoted, " $(PAHOLE_FLAGS)") + resolves)},
+		command: ifVmlinux(encodes(quoted, " $(PAHOLE_FLAGS)") + resolves)},
 	{since: "6.1", vmlinux: "vmlinux", resolve: true, noRust: true,
-		command: vmlinuxMissing(skipRust, encodes(quoted, " $(PAHOLE_FLAGS)")+resolves)},
+		command: unlessVmlinux(skipRust, encodes(quoted, " $(PAHOLE_FLAGS)")+resolves)},
 	{since: "6.3", vmlinux: "vmlinux", resolve: true,
-		command: vmlinuxMissing("", encodes(quoted, " $(PAHOLE_FLAGS)")+resolves)},
+		command: unlessVmlinux("", encodes(quoted, " $(PAHOLE_FLAGS)")+resolves)},
 	{since: "6.11", vmlinux: "vmlinux", resolve: true,
-		command: vmlinuxMissing("", encodes(quoted, " $(PAHOLE_FLAGS) $(MODULE_PAHOLE_FLAGS)")+resolves)},
+		command: unlessVmlinux("", encodes(quoted, " $(PAHOLE_FLAGS) $(MODULE_PAHOLE_FLAGS)")+resolves)},
 	{since: "6.13", vmlinux: "$(objtree)/vmlinux", resolve: true, command: inObjtree.Replace(
-		vmlinuxMissing("", encodes(quoted, " $(PAHOLE_FLAGS) $(MODULE_PAHOLE_FLAGS)")+resolves))},
-	{since: "7.0", vmlinux: "$(objtree)/vmlinux", genBTF: bashScript, command: withScript(bashScript)},
-	{since: "7.1", vmlinux: "$(objtree)/vmlinux", genBTF: shellScript, command: withScript(shellScript)},
-	{since: "7.2", vmlinux: "$(objtree)/vmlinux", genBTF: shellScript, command: withScript(shellScript), plain: true},
+		unlessVmlinux("", encodes(quoted, " $(PAHOLE_FLAGS) $(MODULE_PAHOLE_FLAGS)")+resolves))},
+	{since: "7.0", vmlinux: "$(objtree)/vmlinux", genBTF: bashScript, command: runs(bashScript)},
+	{since: "7.1", vmlinux: "$(objtree)/vmlinux", genBTF: shellScript, command: runs(shellScript)},
+	{since: "7.2", vmlinux: "$(objtree)/vmlinux", genBTF: shellScript, command: runs(shellScript),
+		plain: true},
 }
 
-// variants are the forms with each way of saying that modules depend on
-// vmlinux, and as Android has them. Which releases had which is not worth
-// telling; the most frequent comes first.
+// variants returns each form with each prerequisite on vmlinux, the most
+// frequent first, in upstream's and Android's version. Which release has which
+// prerequisite is not distinguished.
 func variants(forms []form) []form {
 	var all []form
 	for _, f := range forms {
@@ -82,8 +86,11 @@ func variants(forms []form) []form {
 			spellings = append(spellings, f)
 		}
 		for _, f := range spellings {
-			for i, prereq := range []string{"$(and $(CONFIG_DEBUG_INFO_BTF_MODULES),$(KBUILD_BUILTIN)," + f.vmlinux + ")",
-				"$(if $(KBUILD_BUILTIN)," + f.vmlinux + ")", f.vmlinux} {
+			for i, prereq := range []string{
+				"$(and $(CONFIG_DEBUG_INFO_BTF_MODULES),$(KBUILD_BUILTIN)," + f.vmlinux + ")",
+				"$(if $(KBUILD_BUILTIN)," + f.vmlinux + ")",
+				f.vmlinux,
+			} {
 				v := f
 				v.variant, v.prereq = string(rune('a'+i))+f.variant, prereq
 				all = append(all, v)
@@ -100,26 +107,31 @@ const (
 	quoted   = `LLVM_OBJCOPY="$(OBJCOPY)"`
 )
 
+// encodes returns the lines of cmd_btf_ko that run pahole.
 func encodes(objcopy, flags string) string {
 	return "\t\t" + objcopy + " $(PAHOLE) -J" + flags + " --btf_base vmlinux $@; \\\n"
 }
 
 const resolves = "\t\t$(RESOLVE_BTFIDS) -b vmlinux $@; \t\t\t\\\n"
 
-// vmlinuxThere and vmlinuxMissing are the command by what it asks first.
-
-func vmlinuxThere(encode string) string {
+// ifVmlinux returns cmd_btf_ko of 5.12 to 6.0.
+func ifVmlinux(encode string) string {
 	return quietBTFKo + continuedCommand +
-		"\tif [ -f vmlinux ]; then\t\t\t\t\t\t\\\n" + encode + "\telse\t\t\t\t\t\t\t\t\\\n" + skipping + "\tfi;\n"
+		"\tif [ -f vmlinux ]; then\t\t\t\t\t\t\\\n" + encode +
+		"\telse\t\t\t\t\t\t\t\t\\\n" + skipping + "\tfi;\n"
 }
 
-func vmlinuxMissing(otherwise, encode string) string {
+// unlessVmlinux returns cmd_btf_ko from 6.1 until gen-btf.sh. otherwise has
+// further conditions of the if, or is empty.
+func unlessVmlinux(otherwise, encode string) string {
 	return quietBTFKo + continuedCommand +
-		"\tif [ ! -f vmlinux ]; then\t\t\t\t\t\\\n" + skipping + otherwise + "\telse\t\t\t\t\t\t\t\t\\\n" + encode + "\tfi;\n"
+		"\tif [ ! -f vmlinux ]; then\t\t\t\t\t\\\n" + skipping + otherwise +
+		"\telse\t\t\t\t\t\t\t\t\\\n" + encode + "\tfi;\n"
 }
 
-// inObjtree is what 6.13 has changed.
-var inObjtree = strings.NewReplacer("-f vmlinux ]; then\t\t\t\t\t\\\n", "-f $(objtree)/vmlinux ]; then\t\t\t\t\\\n",
+// inObjtree makes the changes of 6.13.
+var inObjtree = strings.NewReplacer(
+	"-f vmlinux ]; then\t\t\t\t\t\\\n", "-f $(objtree)/vmlinux ]; then\t\t\t\t\\\n",
 	"--btf_base vmlinux", "--btf_base $(objtree)/vmlinux",
 	"-b vmlinux $@; \t\t\t\\\n", "-b $(objtree)/vmlinux $@;\t\t\\\n")
 
@@ -128,15 +140,17 @@ const (
 	shellScript = "$(CONFIG_SHELL) $(srctree)/scripts/gen-btf.sh"
 )
 
-func withScript(script string) string {
+// runs returns cmd_btf_ko since 7.0.
+func runs(script string) string {
 	return quietBTFKo + continuedCommand +
 		"\tif [ ! -f $(objtree)/vmlinux ]; then\t\t\t\t\\\n" + skipping +
 		"\telse\t\\\n" +
 		"\t\t" + script + " --btf_base $(objtree)/vmlinux $@; \\\n\tfi;\n"
 }
 
-// upstreamHelpers is how these kernels define if_changed_except. The variable
-// that holds a saved command is cmd_$@ up to 6.3, then savedcmd_$@.
+// upstreamHelpers returns upstream's definition of if_changed_except. saved is
+// the prefix of the variable for the saved command: cmd_ before 6.4, then
+// savedcmd_.
 func upstreamHelpers(saved string) string {
 	return `
 # Same as newer-prereqs, but allows to exclude specified extra dependencies
@@ -149,19 +163,19 @@ if_changed_except = $(if $(call newer_prereqs_except,$(2))$(cmd-check),      \
 `
 }
 
-// linkRule is what a tree's rule that links modules has of its own.
+// linkRule describes the rule of a tree that links modules.
 type linkRule struct {
-	line    int    // index of its first line
-	head    string // targets and prerequisites, up to that on vmlinux
-	plus    string // before the recipe's call of if_changed, or nothing
-	command string // the link's, without cmd_
+	line    int    // index of the first line
+	head    string // targets and prerequisites before vmlinux and FORCE
+	plus    string // "+" if the recipe's call of if_changed has one
+	command string // name of the link command without cmd_
 }
 
-// ruleText is a rule that links modules, and what it calls. Makefiles may have
-// something else between the two.
+// ruleText is the text of a rule that links modules. A makefile may have other
+// text between the two parts.
 type ruleText struct{ commands, rule string }
 
-// joined is the text where nothing is in between.
+// joined returns the text with nothing in between.
 func (t ruleText) joined() string {
 	if t.commands == "" {
 		return t.rule
@@ -169,8 +183,8 @@ func (t ruleText) joined() string {
 	return t.commands + "\n" + t.rule
 }
 
-// replace puts another text into the place of the only occurrence of t, each
-// part into that part's.
+// replace replaces the only occurrence of t by another text, each part by its
+// counterpart.
 func (t ruleText) replace(text string, by ruleText) (string, bool) {
 	if t.commands == "" || by.commands == "" {
 		return replaceOnly(text, t.joined(), by.joined())
@@ -183,12 +197,13 @@ func (t ruleText) replace(text string, by ruleText) (string, bool) {
 	return before + by.commands + after, ok
 }
 
-// text is the form's rule in a tree.
+// text returns upstream's rule of form f with the properties of r.
 func (f form) text(saved string, r linkRule) ruleText {
 	if f.command == "" {
 		return ruleText{rule: r.head + " FORCE\n\t" + r.plus + "$(call if_changed," + r.command + ")\n"}
 	}
-	helpers, call := upstreamHelpers(saved), "if_changed_except,"+r.command+","+f.vmlinux
+	helpers := upstreamHelpers(saved)
+	call := "if_changed_except," + r.command + "," + f.vmlinux
 	if f.plain {
 		helpers, call = "", "if_changed,"+r.command
 	}
@@ -202,13 +217,17 @@ func (f form) text(saved string, r linkRule) ruleText {
 
 const ruleComment = "# Re-generate module BTFs if either module's .ko or vmlinux changed\n"
 
-// The line of the rule, in a tree's text or in ours.
-var ruleHead = lazy(`(?m)^((?:\$\(modules\): )?%\.ko:(?: [^ \n]+)*?)(?: (?:\$\((?:and|if|btf-base)[^\n]*|(?:\$\([a-z-]+\)/?)?vmlinux))? FORCE\n`)
+// ruleHead matches the first line of the rule, upstream's or ours. Its group
+// is linkRule.head.
+var ruleHead = lazy(`(?m)^((?:\$\(modules\): )?%\.ko:(?: [^ \n]+)*?)` +
+	`(?: (?:\$\((?:and|if|btf-base)[^\n]*|(?:\$\([a-z-]+\)/?)?vmlinux))? FORCE\n`)
 
-// expected is the first line of a tree's text that differs from the nearest
-// form, and the form's text for it. command is the line that defines
-// quiet_cmd_btf_ko, head that of the rule.
-func expected(lines []string, command, head int, saved string, r linkRule) (index int, want, since string) {
+// expected compares a tree's rule, which matches no form, with all of them. It
+// returns the first line that differs from the closest form, and the text and
+// release of this form. command is the line index of quiet_cmd_btf_ko, head
+// that of the rule.
+func expected(lines []string, command, head int, saved string, r linkRule) (
+	index int, want, since string) {
 	index = -1
 	differs := func(at int, text string) (int, string) {
 		for i, line := range splitLines(text) {
@@ -222,7 +241,7 @@ func expected(lines []string, command, head int, saved string, r linkRule) (inde
 		text := f.text(saved, r)
 		i, line := differs(command, text.commands)
 		if i < 0 {
-			i, line = differs(head-1, text.rule) // after its comment
+			i, line = differs(head-1, text.rule) // starts with ruleComment
 		}
 		if i > index {
 			index, want, since = i, strings.TrimRight(line, "\n"), f.since

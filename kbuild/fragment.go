@@ -7,19 +7,20 @@ import (
 	"strings"
 )
 
-// The texts that go into a kernel tree. Kernel style: tabs, 80 columns where
-// the kernel's own line allows. docs/wiring.md gives the reasons line by line.
+// This file has the text for kernel trees, in kernel style: tabs, and 80
+// columns where possible. docs/wiring.md explains it line by line. Applied
+// compares it byte by byte: trees patched with earlier text are not recognised.
 
-// The value is quoted because it is empty without kconfig-probe, which unquoted
-// is a syntax error and quoted is n.
+// Quotes make an empty value, without kconfig-probe, an n instead of a syntax
+// error.
 const (
 	splitBTFValue  = "\tdef_bool \"$(PAHOLE_HAS_SPLIT_BTF)\"\n"
 	splitBTFSymbol = "config PAHOLE_HAS_SPLIT_BTF\n" + splitBTFValue
-	// forPahole keeps the value that a tree has.
+	// forPahole precedes the original value, which Revert restores.
 	forPahole = "\t# for pahole: "
 )
 
-// kconfigFragment follows the entry of DEBUG_INFO_BTF.
+// kconfigFragment is inserted after the entry of DEBUG_INFO_BTF.
 const kconfigFragment = splitBTFSymbol + `
 config DEBUG_INFO_BTF_MODULES
 	def_bool y
@@ -28,28 +29,31 @@ config DEBUG_INFO_BTF_MODULES
 	  Generate compact split BTF type information for kernel modules.
 `
 
-// probeFragment asks about the encoder. A variable of make is something that
-// Kconfig knows to configure again for; what its own $(shell,...) said is not.
+// probeFragment returns the lines of Makefile that run kconfig-probe. They set
+// an environment variable: Kconfig records those it reads in auto.conf.cmd, but
+// not the output of $(shell,...). See env_write_dep in
+// scripts/kconfig/preprocess.c.
 func probeFragment(e Encoder) string {
 	encoder := e.program()
 	if e == Pahole {
-		encoder = strconv.Quote(encoder) // it may have several words
+		encoder = strconv.Quote(encoder) // PAHOLE may have several words
 	}
-	return `# Can the encoder of modules write split BTF? Kconfig reads it, and make
-# configures again when it changes.
+	return `# Whether the encoder of modules supports split BTF. Kconfig reads this
+# variable, so syncconfig runs again if the value changes
 export PAHOLE_HAS_SPLIT_BTF := $(shell kconfig-probe split-btf --encoder=` + encoder + ` 2>/dev/null)
 
 `
 }
 
-// builtinFragment has make build vmlinux before the modules. It goes before
-// the rule for modules, which depends on vmlinux if KBUILD_BUILTIN is set.
+// builtinFragment returns the lines of Makefile that build vmlinux before
+// modules. They precede the rule for modules, which depends on vmlinux if
+// KBUILD_BUILTIN is set.
 func (f form) builtinFragment() string {
 	value := "1"
 	if f.mixed() {
 		value = "$(if $(KBUILD_MIXED_TREE),$(KBUILD_BUILTIN),1)"
 	}
-	return `# The BTF of modules refers to that of vmlinux
+	return `# Module BTF refers to the BTF of vmlinux: build vmlinux, too
 ifdef CONFIG_DEBUG_INFO_BTF_MODULES
 KBUILD_BUILTIN := ` + value + `
 endif
@@ -59,14 +63,14 @@ endif
 
 func cleanFragment(e Encoder) string { return "CLEAN_FILES += " + e.base("vmlinux") + "\n" }
 
-// autoConfFragment makes CONFIG_ symbols known to Makefile.modfinal. The
-// comment tells it from an include that the tree had before.
+// autoConfFragment defines CONFIG_ variables in Makefile.modfinal. The comment
+// distinguishes it from an include that the tree has itself.
 const autoConfFragment = `# for CONFIG_DEBUG_INFO_BTF_MODULES
 include include/config/auto.conf
 `
 
-// base is the name of the file that holds vmlinux's BTF and nothing that
-// changes more often: btf-ko's has an index, pahole takes the bare bytes.
+// base returns the name of the base file, which has the BTF of vmlinux:
+// btf-ko's also has an index, pahole's is raw BTF.
 func (e Encoder) base(vmlinux string) string {
 	if e == Pahole {
 		return vmlinux + ".btf"
@@ -74,7 +78,7 @@ func (e Encoder) base(vmlinux string) string {
 	return vmlinux + ".btfbase"
 }
 
-// program is how makefiles call the encoder.
+// program returns the command that makefiles run.
 func (e Encoder) program() string {
 	if e == Pahole {
 		return "$(PAHOLE)"
@@ -82,73 +86,80 @@ func (e Encoder) program() string {
 	return string(e)
 }
 
-// shape is what the rule depends on besides the tree's form.
+// shape has the properties of a tree that our rule depends on.
 type shape struct {
 	form
 	saved  string // cmd_ or savedcmd_, before $@
 	newer  string // newer-prereqs, or any-prereq before 5.5
-	extmod string // where external modules are made, from where make runs: since 6.13 it runs there
+	extmod string // directory of external modules, or empty if make runs there (since 6.13)
 }
 
-// helpers go into Makefile.modfinal or Kbuild.include.
+// helpers returns the definition of if_changed_except, for Makefile.modfinal or
+// Kbuild.include.
 func (s shape) helpers() string {
-	return `# Same as ` + s.newer + `, but without those in $(1); make knows ./foo as foo
+	return `# Same as ` + s.newer + `, but excludes the prerequisites in $(1). make drops a
+# leading ./ from names
 newer_prereqs_except = $(filter-out $(PHONY) $(1:./%=%),$(?:./%=%))
 
-# Same as if_changed_rule, but if nothing has changed except prerequisites in
-# $(2), execute rule_$(3) instead
+# Same as if_changed_rule, but executes rule_$(3) if only prerequisites in $(2)
+# have changed
 if_changed_except = $(if $(call newer_prereqs_except,$(2))$(cmd-check),$(rule_$(1)),\
 	$(if $(` + s.newer + `),$(rule_$(3)),@:))
 `
 }
 
-// baseRules say where the base of modules is, and make it.
+// baseRules returns the definition of btf-base, which modules are encoded
+// against, and the rules to build it.
 func (s shape) baseRules(e Encoder) string {
 	base := e.base(s.vmlinux)
 	if s.mixed() {
-		base = e.base("vmlinux") // that tree may be read-only
+		base = e.base("vmlinux") // the generic kernel's directory may be read-only
 	}
-	text := `# The BTF of vmlinux in a file that is written only when it changes. External
-# modules take vmlinux, if it is there: its directory may be read-only.
+	text := `# The BTF of vmlinux, in a file that is updated only when this BTF changes.
+# External modules use vmlinux itself, as its directory may be read-only.
 btf-base := $(wildcard ` + s.vmlinux + `)
 ifeq ($(KBUILD_EXTMOD),)
 btf-base := $(if $(KBUILD_BUILTIN)$(btf-base),` + base + `)
 `
-	// resolve_btfids needs ELF or the bare BTF: no base file, and no vmlinuz.
+	// raw is raw BTF, as resolve_btfids reads neither base files nor vmlinuz.
+	// make clean of every tree removes files with its suffix.
 	raw := s.extmod + ".vmlinux.btf.tmp"
 	if e == BTFKo {
 		text += `else
-# Often it is not there: then KBTF_BASE says where it is, or btf-ko finds that
-# of this release. What it holds is put where make clean removes it.
-btf-source := $(or $(KBTF_BASE),$(if $(btf-base),,$(shell btf-ko base --find --release '$(call escsq,$(KERNELRELEASE))')))
+# KBTF_BASE overrides vmlinux. Without either, btf-ko finds BTF of this release
+btf-source := $(or $(KBTF_BASE),$(if $(btf-base),,` +
+			`$(shell btf-ko base --find --release '$(call escsq,$(KERNELRELEASE))')))
 btf-base := $(if $(btf-source),` + raw + `,$(btf-base))
 `
 	}
 	text += `endif
-# Modules are encoded side by side, with one thread each
+# make runs encoders in parallel already: one thread each
 btf-flags := $(filter-out -j%,$(PAHOLE_FLAGS) $(MODULE_PAHOLE_FLAGS))
 btf-version := $(shell ` + e.program() + ` --version 2>/dev/null)
 
 `
 	if e == Pahole {
-		return text + "cmd_btf_base = " + s.paholeBase() + "\n\n" + base + ": FORCE\n\t$(call cmd,btf_base)\n"
+		return text + "cmd_btf_base = " + s.paholeBase() + "\n\n" +
+			base + ": FORCE\n\t$(call cmd,btf_base)\n"
 	}
 	return text + "cmd_btf_base = btf-ko base -o $@ " + s.vmlinux + "\n" +
-		"cmd_btf_raw = btf-ko base --raw --release '$(call escsq,$(KERNELRELEASE))' -o $@ '$(call escsq,$(btf-source))'\n" +
+		"cmd_btf_raw = btf-ko base --raw --release '$(call escsq,$(KERNELRELEASE))'" +
+		" -o $@ '$(call escsq,$(btf-source))'\n" +
 		"\n" + base + ": FORCE\n\t$(call cmd,btf_base)\n" +
 		"\n" + raw + ": FORCE\n\t$(call cmd,btf_raw)\n"
 }
 
-// paholeBase writes the bare BTF of vmlinux, unless the file has just that.
+// paholeBase returns the command that updates pahole's base file.
 func (s shape) paholeBase() string {
 	tmp := "$(dot-target).tmp"
 	return "$(OBJCOPY) -O binary --only-section=.BTF " + s.vmlinux + " " + tmp + "; \\\n" +
 		"\tif cmp -s " + tmp + " $@; then rm -f " + tmp + "; else mv -f " + tmp + " $@; fi"
 }
 
-// encode gives $@ its BTF.
+// encode returns the command that encodes module $@.
 func (s shape) encode(e Encoder) string {
-	// resolve_btfids cannot read a base file; btf-ko finds it beside vmlinux.
+	// resolve_btfids cannot read btf-ko's base file. btf-ko finds it next to
+	// vmlinux.
 	base := "$(if $(KBUILD_EXTMOD),$(btf-base)," + s.vmlinux + ")"
 	if e == Pahole {
 		base = "$(btf-base)"
@@ -170,7 +181,8 @@ func (s shape) encode(e Encoder) string {
 	return command
 }
 
-// encodeUnlessRust asks what trees from 6.1 on ask that cannot leave out Rust.
+// encodeUnlessRust returns the command that encodes module $@. In trees that
+// skip Rust modules, it does so as well.
 func (s shape) encodeUnlessRust(e Encoder) string {
 	if !s.noRust {
 		return s.encode(e)
@@ -180,17 +192,17 @@ func (s shape) encodeUnlessRust(e Encoder) string {
 	else ` + s.encode(e) + "; fi"
 }
 
-// rule is the rule that links modules and what belongs to it.
+// rule returns our rule that links modules, with its commands.
 func (s shape) rule(w Wiring, r linkRule) ruleText {
 	var b strings.Builder
 	if s.command != "" {
-		// Which form it was can no longer be told from the rest.
-		b.WriteString("# kconfig-probe: in place of form " + s.name() + " of this rule\n")
+		// Revert restores this form.
+		b.WriteString("# kconfig-probe: replaces form " + s.name() + " of this rule\n")
 	}
 	b.WriteString("ifdef CONFIG_DEBUG_INFO_BTF_MODULES\n" + s.baseRules(w.Encoder) + `endif
 
-# The .cmd file is emptied first and written last: a module that was not
-# finished is linked again
+# The .cmd file is emptied first and written last: an interrupted build starts
+# over with the link
 ifneq ($(btf-base),)
 quiet_cmd_btf_ko = BTF [M] $@
       cmd_btf_ko = : > $(dot-target).cmd; { \
@@ -202,14 +214,14 @@ else
       cmd_btf_ko = :
 endif
 
-# All that makes a module, to be compared with what did make it
+# Saved in the .cmd file, never executed: a module is rebuilt if it changes
 cmd_ko = $(cmd_` + r.command + `); $(cmd_btf_ko); : $(btf-version)
 
 `)
 	plus := ""
 	if r.plus != "" {
 		plus = "$(plus)"
-		b.WriteString(`# Commands share make's jobs, but are not executed for make -n
+		b.WriteString(`# Share the jobserver with the commands, but do not run them for make -n
 plus = $(if $(findstring n,$(filter-out --%,$(firstword -$(MAKEFLAGS)))),,+)
 
 `)
@@ -231,8 +243,8 @@ endef
 	}
 	except := "$(btf-base)"
 	if s.resolve || s.genBTF != "" {
-		b.WriteString(`# The sets in .BTF_ids are sorted in place, which goes wrong the second time:
-# a module that has some is linked again
+		b.WriteString(`# resolve_btfids sorts the sets in .BTF_ids in place, which works only once:
+# relink modules with .BTF_ids before they are encoded again
 btf-ids = $(if $(and $(wildcard $@),$(` + s.newer + `)),$(shell grep -lF .BTF_ids $<))
 
 `)
@@ -242,13 +254,15 @@ btf-ids = $(if $(and $(wildcard $@),$(` + s.newer + `)),$(shell grep -lF .BTF_id
 		r.head + " $(btf-base) FORCE\n\t$(call if_changed_except,ko," + except + ",btf_ko)\n"}
 }
 
-// genBTFEdits make scripts/gen-btf.sh repeatable: pairs of lines before and
-// after.
+// genBTFEdits allow scripts/gen-btf.sh to be interrupted and to run twice on a
+// module. Each is a pair of old and new lines.
 var genBTFEdits = [][2]string{
-	// dash does not run the EXIT trap when a signal ends it.
+	// When a signal terminates dash, it does not run the EXIT trap.
 	{"trap cleanup EXIT\n", "trap cleanup EXIT\ntrap 'exit 1' HUP INT PIPE TERM\n"},
-	{"gen_btf_data\n", "# What a killed run left would be taken for this one's\ncleanup\ngen_btf_data\n"},
-	// Not in place: objcopy, killed then, leaves a file that nobody cleans, or half a module.
+	{"gen_btf_data\n", "# Remove files of an interrupted run: a stale .BTF.base would be embedded\n" +
+		"cleanup\ngen_btf_data\n"},
+	// An objcopy in place that is killed leaves a temporary file, which make
+	// clean does not remove, or a truncated module.
 	{"\t${OBJCOPY} --add-section .BTF=${ELF_FILE}.BTF ${ELF_FILE}\n",
 		"\t${OBJCOPY} --remove-section .BTF --remove-section .BTF.base \\\n" +
 			"\t\t--add-section .BTF=${ELF_FILE}.BTF ${ELF_FILE} ${ELF_FILE}.BTF.tmp\n" +
@@ -256,17 +270,26 @@ var genBTFEdits = [][2]string{
 	{"\trm -f \"${ELF_FILE}.BTF\"\n", "\trm -f \"${ELF_FILE}.BTF\" \"${ELF_FILE}.BTF.tmp\"\n"},
 }
 
-// Fragment is the text for the named file, "kconfig" or "modfinal", for those
-// who merge by hand. It is what [NewPlan] inserts into a tree like 5.10's.
-func Fragment(name string, w Wiring) (string, bool) {
+// Fragment returns the text that [NewPlan] inserts into one file of a tree like
+// 5.10, to be merged by hand. Names are kconfig for lib/Kconfig.debug, makefile
+// for Makefile and modfinal for scripts/Makefile.modfinal; ok is false for
+// others.
+func Fragment(name string, w Wiring) (text string, ok bool) {
+	none := forms()[0]
 	switch name {
 	case "kconfig":
 		return kconfigFragment, true
 	case "makefile":
-		return probeFragment(w.Encoder) + cleanFragment(w.Encoder) + "\n" + strings.TrimSuffix(forms()[0].builtinFragment(), "\n"), true
+		return probeFragment(w.Encoder) + cleanFragment(w.Encoder) + "\n" +
+			strings.TrimSuffix(none.builtinFragment(), "\n"), true
 	case "modfinal":
-		s := shape{forms()[0], "cmd_", "newer-prereqs", "$(dir $(MODORDER))"}
-		return autoConfFragment + "\n" + s.rule(w, linkRule{head: "$(modules): %.ko: %.o %.mod.o scripts/module.lds", plus: "+", command: "ld_ko_o"}).joined(), true
+		s := shape{none, "cmd_", "newer-prereqs", "$(dir $(MODORDER))"}
+		r := linkRule{
+			head:    "$(modules): %.ko: %.o %.mod.o scripts/module.lds",
+			plus:    "+",
+			command: "ld_ko_o",
+		}
+		return autoConfFragment + "\n" + s.rule(w, r).joined(), true
 	}
 	return "", false
 }

@@ -16,18 +16,20 @@ import (
 	"github.com/kbtf/kbtf/internal/fetchtest"
 )
 
-// TestGenBTF runs 7.2's patched gen-btf.sh on a real module, with btf-ko and
-// 7.2's resolve_btfids, several times: as often as it is asked to, it gives
-// the module the same BTF and leaves nothing behind. Upstream's cannot do it
-// twice.
+// TestGenBTF runs 7.2's patched gen-btf.sh several times on a real module, with
+// btf-ko and 7.2's resolve_btfids: each run generates the same BTF and leaves no
+// files behind. Upstream's gen-btf.sh fails in the second run.
 func TestGenBTF(t *testing.T) {
-	kernel, debug, resolve := fetchtest.Path(t, "linux-source-7"), fetchtest.Path(t, "linux-7-cloud-dbg"), fetchtest.Path(t, "resolve_btfids-7")
+	kernel := fetchtest.Path(t, "linux-source-7")
+	debug := fetchtest.Path(t, "linux-7-cloud-dbg")
+	resolve := fetchtest.Path(t, "resolve_btfids-7")
 	s, err := readTree(kernel)
 	must(t, err)
 	p, err := s.plan(kernel, btfKo)
 	must(t, err)
 	bin, dir := t.TempDir(), t.TempDir()
-	if out, err := exec.Command("go", "build", "-o", bin, "../cmd/btf-ko").CombinedOutput(); err != nil {
+	build := exec.Command("go", "build", "-o", bin, "../cmd/btf-ko")
+	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 	find := func(pattern string) string {
@@ -44,7 +46,8 @@ func TestGenBTF(t *testing.T) {
 		data, err := os.ReadFile(find("lib/modules/*/kernel/net/8021q/8021q.ko"))
 		must(t, err)
 		must(t, os.WriteFile(module, data, 0o644))
-		if out, err := exec.Command("objcopy", "--remove-section", ".BTF", module).CombinedOutput(); err != nil {
+		strip := exec.Command("objcopy", "--remove-section", ".BTF", module)
+		if out, err := strip.CombinedOutput(); err != nil {
 			t.Fatalf("objcopy: %v: %s", err, out)
 		}
 	}
@@ -53,8 +56,11 @@ func TestGenBTF(t *testing.T) {
 		file := filepath.Join(t.TempDir(), "gen-btf.sh")
 		must(t, os.WriteFile(file, []byte(script), 0o755))
 		cmd := exec.Command("sh", file, "--btf_base", find("boot/vmlinux-*"), module)
-		cmd.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "PAHOLE=btf-ko", "OBJCOPY=objcopy", "RESOLVE_BTFIDS="+resolve,
-			"PAHOLE_FLAGS=--btf_features=encode_force,var,float,enum64,decl_tag,type_tag,optimized_func,consistent_func,decl_tag_kfuncs --btf_features=attributes --lang_exclude=rust")
+		cmd.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"),
+			"PAHOLE=btf-ko", "OBJCOPY=objcopy", "RESOLVE_BTFIDS="+resolve,
+			"PAHOLE_FLAGS=--btf_features=encode_force,var,float,enum64,decl_tag,type_tag,"+
+				"optimized_func,consistent_func,decl_tag_kfuncs "+
+				"--btf_features=attributes --lang_exclude=rust")
 		out, err := cmd.CombinedOutput()
 		return string(out), err
 	}
@@ -81,7 +87,7 @@ func TestGenBTF(t *testing.T) {
 		if i == 0 {
 			first = btf()
 		} else if btf() != first {
-			t.Errorf("run %d: other BTF", i+1)
+			t.Errorf("run %d: BTF differs from the first", i+1)
 		}
 		left, err := filepath.Glob(filepath.Join(dir, "*"))
 		must(t, err)
@@ -89,7 +95,9 @@ func TestGenBTF(t *testing.T) {
 			t.Errorf("run %d leaves files behind:\n%s", i+1, diff)
 		}
 	}
-	if out, err := exec.Command(filepath.Join(bin, "btf-ko"), "verify", "--btf_base", find("boot/vmlinux-*"), module).CombinedOutput(); err != nil {
+	verify := exec.Command(filepath.Join(bin, "btf-ko"), "verify",
+		"--btf_base", find("boot/vmlinux-*"), module)
+	if out, err := verify.CombinedOutput(); err != nil {
 		t.Errorf("verify: %v: %s", err, out)
 	}
 
@@ -98,6 +106,6 @@ func TestGenBTF(t *testing.T) {
 		t.Fatalf("upstream's: %v: %s", err, out)
 	}
 	if out, err := run(s[genBTFScript]); err == nil || !strings.Contains(out, "can't add section") {
-		t.Errorf("upstream's can do it twice: %v: %s", err, out)
+		t.Errorf("second run of upstream's: %v: %s", err, out)
 	}
 }

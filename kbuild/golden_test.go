@@ -10,14 +10,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// edits returns the lines that a patch removes and inserts, in their order, by file; and below "" its
-// message. What moves when the tree around the edits does - line numbers, context, blob ids, the
-// diffstat - is left out.
+// edits returns the lines that a patch removes and adds, in order, by file; the
+// message is in "". Line numbers, context, object names and the diffstat, which
+// depend on the rest of the tree, are not included.
 func edits(patch string) map[string][]string {
 	message, diff, _ := strings.Cut(patch, "\n---\n")
 	found := map[string][]string{"": strings.Split(message, "\n")}
 	file := ""
-	before, after := 0, 0 // lines that are left of a hunk
+	before, after := 0, 0 // remaining lines of the hunk
 	for _, line := range strings.Split(diff, "\n") {
 		switch {
 		case before+after == 0:
@@ -40,7 +40,8 @@ func edits(patch string) map[string][]string {
 	return found
 }
 
-// hunk returns how many lines a hunk has before and after, by its head; 0 for other lines.
+// hunk parses the header of a hunk and returns its numbers of lines. They are 0
+// for other lines.
 func hunk(line string) (before, after int) {
 	head, ok := strings.CutPrefix(line, "@@ -")
 	if !ok {
@@ -49,7 +50,7 @@ func hunk(line string) (before, after int) {
 	old, head, _ := strings.Cut(head, " +")
 	new, _, _ := strings.Cut(head, " ")
 	lines := func(span string) int {
-		count := 1 // if the head does not say
+		count := 1 // default
 		if _, number, ok := strings.Cut(span, ","); ok {
 			_, _ = fmt.Sscan(number, &count)
 		}
@@ -101,16 +102,16 @@ index 111111111111..222222222222 100644
 		old, new string
 		equal    bool
 	}{
-		{"context moved", " two\n", " zwei\n", true},
-		{"lines moved", "@@ -10 +11,2 @@ last:", "@@ -12 +13,2 @@ other:", true},
-		{"another blob", "3caa53c50b0c", "3caa53c50b0d", true},
-		{"another diffstat", "3 ++-", "4 +++-", true},
-		{"an inserted line", "+newer\n", "+newest\n", false},
-		{"a removed line", "--- old\n", "--- older\n", false},
-		{"removed instead of inserted", "+config\n", "-config\n", false},
-		{"the message", "Message.", "Massage.", false},
-		{"a hunk of another file", "+++ b/lib/Kconfig", "+++ b/lib/Kconfig.debug", false},
-		{"the order", "+++ new\n+newer\n", "+newer\n+++ new\n", false},
+		{"context", " two\n", " zwei\n", true},
+		{"line number", "@@ -10 +11,2 @@ last:", "@@ -12 +13,2 @@ other:", true},
+		{"object name", "3caa53c50b0c", "3caa53c50b0d", true},
+		{"diffstat", "3 ++-", "4 +++-", true},
+		{"added line", "+newer\n", "+newest\n", false},
+		{"removed line", "--- old\n", "--- older\n", false},
+		{"removed instead of added", "+config\n", "-config\n", false},
+		{"message", "Message.", "Massage.", false},
+		{"file", "+++ b/lib/Kconfig", "+++ b/lib/Kconfig.debug", false},
+		{"order of lines", "+++ new\n+newer\n", "+newer\n+++ new\n", false},
 	} {
 		changed := strings.Replace(patch, test.old, test.new, 1)
 		if changed == patch {
@@ -123,10 +124,10 @@ index 111111111111..222222222222 100644
 	joined := strings.NewReplacer("@@ -1,3 +1,4 @@", "@@ -1,4 +1,6 @@",
 		" two\n@@ -10 +11,2 @@ last:\n ten\n", " two\n ten\n").Replace(patch)
 	if diff := cmp.Diff(edits(patch), edits(joined)); diff != "" {
-		t.Errorf("two hunks are one: -want +got\n%s", diff)
+		t.Errorf("joined hunks: -want +got\n%s", diff)
 	}
 	swapped := strings.NewReplacer("+newer\n", "+eleven\n", "+eleven\n", "+newer\n").Replace(patch)
 	if cmp.Equal(edits(patch), edits(swapped)) {
-		t.Error("the order of hunks does not count")
+		t.Error("the order of hunks is ignored")
 	}
 }

@@ -3,6 +3,7 @@
 package kbuild
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,49 +14,46 @@ import (
 
 const builtWithBTF = "CONFIG_DEBUG_INFO_BTF=y\nCONFIG_DEBUG_INFO_BTF_MODULES=y\n"
 
-// headersOf are the files of a tree's headers that distributions install: Debian's Makefile is one line, others have all makefiles and
-// Kconfig files.
+// headersOf writes the headers of a tree and returns their directory. They are
+// like Debian's, whose Makefile is one line. Other distributions install all
+// makefiles and Kconfig files.
 func headersOf(t *testing.T, s sources, config string) string {
 	t.Helper()
-	headers := sources{autoConf: config, topMakefile: "include /usr/src/linux-headers-common/Makefile\n"}
-	for path, text := range s {
-		if filepath.Dir(path) == "scripts" {
-			headers[path] = text
-		}
+	headers := sources{
+		autoConf:    config,
+		topMakefile: "include /usr/src/linux-headers-common/Makefile\n",
 	}
+	maps.Copy(headers, inScripts(s))
 	return writeTree(t, headers)
 }
 
-// Headers get the rule; how they were configured is not for us to change.
+// inScripts returns the files in scripts/.
+func inScripts(s sources) sources {
+	files := maps.Clone(s)
+	maps.DeleteFunc(files, func(path, _ string) bool { return filepath.Dir(path) != "scripts" })
+	return files
+}
+
+// TestHeaders checks that headers get the same rule as a tree, and that their
+// configuration is unchanged.
 func TestHeaders(t *testing.T) {
 	for _, f := range forms()[1:] {
-		for _, w := range []Wiring{{BTFKo, InModfinal}, {BTFKo, InKbuildInclude}, {Pahole, InModfinal}} {
+		for _, w := range []Wiring{btfKo, {BTFKo, InKbuildInclude}, pahole} {
 			s := shapedTree(t, f, "cmd_")
 			full, err := s.plan("tree", w)
 			must(t, err)
-			want := map[string]string{}
-			for _, c := range full.Changes {
-				if filepath.Dir(c.Path) == "scripts" {
-					want[c.Path] = c.New
-				}
-			}
 
 			dir := headersOf(t, s, builtWithBTF)
 			p, err := NewPlan(dir, w)
 			if err != nil {
 				t.Fatalf("%s %v: %v", f.name(), w, err)
 			}
-			for _, c := range p.Changes {
-				if want[c.Path] != c.New {
-					t.Errorf("%s %v: %s is changed to something else than in a full tree", f.name(), w, c.Path)
-				}
-				delete(want, c.Path)
+			changed := after(sources{}, p)
+			if diff := cmp.Diff(inScripts(after(sources{}, full)), changed); diff != "" {
+				t.Errorf("%s %v: changes differ from those of a tree:\n%s", f.name(), w, diff)
 			}
-			if len(want) > 0 {
-				t.Errorf("%s %v: %d files in scripts/ are not changed", f.name(), w, len(want))
-			}
-			if strings.Contains(p.Patch(), "kconfig-probe, which answers") {
-				t.Errorf("%s %v: the patch tells of Kconfig", f.name(), w)
+			if strings.Contains(p.message(), "kconfig-probe, which") {
+				t.Errorf("%s %v: the patch mentions Kconfig", f.name(), w)
 			}
 
 			must(t, p.Apply(dir))
@@ -64,51 +62,62 @@ func TestHeaders(t *testing.T) {
 				t.Fatalf("%s %v: applied, but found %v, %v", f.name(), w, applied, err)
 			}
 			must(t, applied.Revert(dir))
-			for path, text := range s {
-				if got, err := os.ReadFile(filepath.Join(dir, path)); err == nil && filepath.Dir(path) == "scripts" && string(got) != text {
-					t.Fatalf("%s %v: %s is not as it was\n%s", f.name(), w, path, cmp.Diff(text, string(got)))
+			for path, want := range inScripts(s) {
+				got, err := os.ReadFile(filepath.Join(dir, path))
+				must(t, err)
+				if diff := cmp.Diff(want, string(got)); diff != "" {
+					t.Fatalf("%s %v: %s after Revert:\n%s", f.name(), w, path, diff)
 				}
 			}
 		}
 	}
 }
 
-func TestWhatAreHeaders(t *testing.T) {
+func TestReadTreeOfHeaders(t *testing.T) {
 	s := shapedTree(t, forms()[len(forms())-1], "savedcmd_")
 	for _, test := range []struct {
 		name  string
 		files sources
 		want  bool
 	}{
-		{"a tree that was built", sources{autoConf: builtWithBTF, "init/main.c": ""}, false},
-		{"a tree that was not", sources{"init/main.c": ""}, false},
-		{"build files alone", nil, false},
+		{"built tree", sources{autoConf: builtWithBTF, "init/main.c": ""}, false},
+		{"tree before its first build", sources{"init/main.c": ""}, false},
+		{"only build files", nil, false},
 		{"headers with all makefiles and Kconfig files", sources{autoConf: builtWithBTF}, true},
 	} {
-		tree := sources{}
-		for path, text := range s {
-			tree[path] = text
-		}
-		for path, text := range test.files {
-			tree[path] = text
-		}
+		tree := maps.Clone(s)
+		maps.Copy(tree, test.files)
 		read, err := readTree(writeTree(t, tree))
 		if err != nil || read.areHeaders() != test.want {
 			t.Errorf("%s: headers: %v, %v", test.name, read.areHeaders(), err)
 		}
 	}
+}
 
-	_, err := NewPlan(headersOf(t, s, "CONFIG_DEBUG_INFO_BTF=y\n# CONFIG_DEBUG_INFO_BTF_MODULES is not set\n"), btfKo)
-	if err == nil || !strings.HasSuffix(err.Error(), "/include/config/auto.conf: has no CONFIG_DEBUG_INFO_BTF_MODULES=y: the kernel of these headers takes no BTF of modules") {
-		t.Errorf("not configured: %v", err)
-	}
-	_, err = NewPlan(headersOf(t, shapedTree(t, forms()[0], "cmd_"), builtWithBTF), btfKo)
-	if err == nil || !strings.Contains(err.Error(), "scripts/Makefile.modfinal: gives modules no BTF, but include/config/auto.conf has CONFIG") {
-		t.Errorf("configured, but not wired: %v", err)
-	}
-	dir := headersOf(t, s, builtWithBTF)
-	must(t, os.Remove(filepath.Join(dir, modfinal)))
-	if _, err := NewPlan(dir, btfKo); err == nil || !strings.Contains(err.Error(), "scripts/Makefile.modfinal: does not exist: these headers are incomplete") {
-		t.Errorf("without scripts/Makefile.modfinal: %v", err)
+func TestHeadersRefused(t *testing.T) {
+	wired := shapedTree(t, forms()[len(forms())-1], "savedcmd_")
+	incomplete := maps.Clone(wired)
+	delete(incomplete, modfinal)
+	for _, tt := range []struct {
+		name   string
+		tree   sources
+		config string
+		err    string // after the directory
+	}{
+		{"built without module BTF", wired,
+			"CONFIG_DEBUG_INFO_BTF=y\n# CONFIG_DEBUG_INFO_BTF_MODULES is not set\n",
+			"/include/config/auto.conf: CONFIG_DEBUG_INFO_BTF_MODULES is not set: " +
+				"use headers of a kernel that supports module BTF"},
+		{"no rule for module BTF", shapedTree(t, forms()[0], "cmd_"), builtWithBTF,
+			"/scripts/Makefile.modfinal: does not define cmd_btf_ko, but include/config/auto.conf " +
+				"sets CONFIG_DEBUG_INFO_BTF_MODULES: reinstall the headers"},
+		{"no Makefile.modfinal", incomplete, builtWithBTF,
+			"/scripts/Makefile.modfinal: does not exist: incomplete headers: install the package " +
+				"with their scripts/ (linux-headers, linux-kbuild or kernel-devel)"},
+	} {
+		dir := headersOf(t, tt.tree, tt.config)
+		if _, err := NewPlan(dir, btfKo); err == nil || err.Error() != dir+tt.err {
+			t.Errorf("%s: got %v\nwant %s", tt.name, err, dir+tt.err)
+		}
 	}
 }

@@ -1,11 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-// Package kbuild wires split BTF for modules into a kernel tree.
+// Package kbuild patches kernel trees to generate split BTF for modules.
 //
-// It reads the tree's build files, decides by what they contain (not by the
-// kernel's version) which edits they need, and shows the edits as a patch,
-// makes them, or takes them back. A tree that it does not understand is
-// refused with the line that it stumbled over.
+// [NewPlan] reads the build files of a tree and plans the edits they need. The
+// [Plan] can be printed as a patch ([Plan.Patch]) or written into the tree
+// ([Plan.Apply]). [Applied] recognises a patched tree and returns its plan, for
+// [Plan.Revert].
+//
+// The text of the build files decides, not the version of the kernel, because
+// distributions backport changes. A tree with unexpected text is refused with
+// an error that names file and line.
+//
+// The files of this package:
+//
+//   - forms.go has the rules for module BTF of all releases, fragment.go ours.
+//   - plan.go replaces the former by the latter, state.go does the opposite.
+//   - makefile.go and kconfig.go parse what these need to know.
+//   - patch.go prints a plan, write.go applies it.
+//
+// docs/wiring.md explains the inserted text line by line.
 package kbuild
 
 import (
@@ -18,10 +31,11 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 )
 
-// The files that matter, relative to the top of the tree. The last exists since
-// 7.0 only, and modfinal since 5.4.
+// Build files, relative to the top of the tree. Makefile.modfinal exists since
+// 5.4, gen-btf.sh since 7.0.
 const (
 	kconfigDebug  = "lib/Kconfig.debug"
 	modfinal      = "scripts/Makefile.modfinal"
@@ -30,121 +44,130 @@ const (
 	genBTFScript  = "scripts/gen-btf.sh"
 )
 
-// autoConf is the configuration that a tree was built with.
+// autoConf is the configuration of a built tree.
 const autoConf = "include/config/auto.conf"
 
-// buildFiles are in the order of a patch.
+// buildFiles lists the build files in the order of a patch.
 var buildFiles = []string{topMakefile, kconfigDebug, kbuildInclude, modfinal, genBTFScript}
 
-// Wiring is what a user chooses.
+// Wiring selects the variant of the patch.
 type Wiring struct {
 	Encoder Encoder
 	Helper  Helper
 }
 
-// Encoder is what the wiring calls to encode a module.
+// Encoder is the program that encodes modules.
 type Encoder string
 
 const (
 	BTFKo  Encoder = "btf-ko"
-	Pahole Encoder = "pahole" // whatever $(PAHOLE) of the tree is
+	Pahole Encoder = "pahole" // $(PAHOLE) of the tree
 )
 
-// Encoders are all values of Encoder, the default first.
+// Encoders lists all encoders, the default first.
 var Encoders = []Encoder{BTFKo, Pahole}
 
-// Helper is the file that if_changed_except goes into.
+// Helper selects the file that defines if_changed_except.
 type Helper string
 
 const (
-	InModfinal      Helper = "modfinal"       // where it is used
-	InKbuildInclude Helper = "kbuild-include" // beside the other variants of if_changed
+	InModfinal      Helper = "modfinal"       // scripts/Makefile.modfinal, the only user
+	InKbuildInclude Helper = "kbuild-include" // scripts/Kbuild.include, after if_changed_rule
 )
 
-// Helpers are all values of Helper, the default first.
+// Helpers lists all values of Helper, the default first.
 var Helpers = []Helper{InModfinal, InKbuildInclude}
 
-// Error is a reason to refuse a tree, and its place.
-type Error struct {
-	File   string // as the user would open it
-	Line   int    // 0: the file as a whole
-	Reason string
+// fileError is an error at a place in a file.
+type fileError struct {
+	file   string
+	line   int // from 1; 0 for the whole file
+	reason string
 }
 
-func (e *Error) Error() string {
-	if e.Line == 0 {
-		return fmt.Sprintf("%s: %s", e.File, e.Reason)
+func (e *fileError) Error() string {
+	if e.line == 0 {
+		return fmt.Sprintf("%s: %s", e.file, e.reason)
 	}
-	return fmt.Sprintf("%s:%d: %s", e.File, e.Line, e.Reason)
+	return fmt.Sprintf("%s:%d: %s", e.file, e.line, e.reason)
 }
 
-// sources are the texts of a tree's build files by path. Of a kernel's headers
-// they are those in scripts/: the configuration is made.
+// sources holds the text of a tree's build files by path. For headers, these
+// are only the files in scripts/.
 type sources map[string]string
 
+// areHeaders reports whether readTree read headers.
 func (s sources) areHeaders() bool {
 	_, configurable := s[kconfigDebug]
 	return !configurable
 }
 
-// readTree reads the build files of the tree in dir, or of the headers.
+// readTree reads the build files of the tree or headers in dir.
 func readTree(dir string) (sources, error) {
-	s := sources{}
 	headers := Headers(dir)
-	if headers && !takesModuleBTF(dir) {
-		return nil, &Error{File: filepath.Join(dir, autoConf), Reason: "has no CONFIG_DEBUG_INFO_BTF_MODULES=y: the kernel of these headers takes no BTF of modules"}
+	if headers && !hasModuleBTF(dir) {
+		return nil, &fileError{
+			file: filepath.Join(dir, autoConf),
+			reason: "CONFIG_DEBUG_INFO_BTF_MODULES is not set: " +
+				"use headers of a kernel that supports module BTF",
+		}
 	}
+	s := sources{}
 	for _, path := range buildFiles {
 		if headers && filepath.Dir(path) != "scripts" {
 			continue
 		}
 		text, err := os.ReadFile(filepath.Join(dir, path))
-		switch {
-		case errors.Is(err, fs.ErrNotExist) && path == genBTFScript:
-		case errors.Is(err, fs.ErrNotExist) && headers:
-			return nil, &Error{File: filepath.Join(dir, path), Reason: "does not exist: these headers are incomplete; install the package that has their scripts/ (linux-headers or linux-kbuild, kernel-devel)"}
-		case errors.Is(err, fs.ErrNotExist) && path == modfinal:
-			return nil, &Error{File: filepath.Join(dir, path), Reason: "does not exist: modules are linked elsewhere before 5.4, and there is no BTF of modules for such a tree"}
-		case errors.Is(err, fs.ErrNotExist):
-			return nil, &Error{File: filepath.Join(dir, path), Reason: fmt.Sprintf("does not exist: is %s the top of a kernel tree?", dir)}
-		case err != nil:
-			return nil, &Error{File: filepath.Join(dir, path), Reason: "cannot read: " + cause(err)}
-		default:
+		if err == nil {
 			s[path] = string(text)
+			continue
 		}
+		reason := "cannot read: " + cause(err)
+		if errors.Is(err, fs.ErrNotExist) {
+			switch {
+			case path == genBTFScript:
+				continue
+			case headers:
+				reason = "does not exist: incomplete headers: install the package with their scripts/ " +
+					"(linux-headers, linux-kbuild or kernel-devel)"
+			case path == modfinal:
+				reason = "does not exist: kernels before 5.4 are not supported"
+			default:
+				reason = fmt.Sprintf("does not exist: is %s the top of a kernel tree?", dir)
+			}
+		}
+		return nil, &fileError{file: filepath.Join(dir, path), reason: reason}
 	}
 	return s, nil
 }
 
-// Headers tells whether dir is what distributions install to build external
-// modules: a built tree without the kernel's sources.
+// Headers reports whether dir has kernel headers as distributions install them
+// to build external modules: a configured tree without the kernel's sources.
 func Headers(dir string) bool {
 	_, noConfig := os.Stat(filepath.Join(dir, autoConf))
 	_, noSources := os.Stat(filepath.Join(dir, "init/main.c"))
 	return noConfig == nil && noSources != nil
 }
 
-// takesModuleBTF tells whether a tree was built for BTF of modules.
-func takesModuleBTF(dir string) bool {
+// hasModuleBTF reports whether the tree in dir is configured for module BTF.
+func hasModuleBTF(dir string) bool {
 	config, err := os.ReadFile(filepath.Join(dir, autoConf))
-	return err == nil && slices.Contains(strings.Split(string(config), "\n"), "CONFIG_DEBUG_INFO_BTF_MODULES=y")
+	lines := strings.Split(string(config), "\n")
+	return err == nil && slices.Contains(lines, "CONFIG_DEBUG_INFO_BTF_MODULES=y")
 }
 
-// cause is err without the path that an Error already names.
+// cause returns the text of err without operation and path, which a fileError
+// names itself.
 func cause(err error) string {
-	var pe *fs.PathError
-	if errors.As(err, &pe) {
-		return pe.Err.Error()
-	}
-	var le *os.LinkError
-	if errors.As(err, &le) {
-		return le.Err.Error()
+	var errno syscall.Errno
+	if errors.As(err, &errno) {
+		return errno.Error()
 	}
 	return err.Error()
 }
 
-// lazy compiles an expression when it is first needed: kconfig-probe starts
-// anew for each of Kconfig's questions, which need none.
+// lazy compiles a regular expression on first use. kconfig-probe runs for each
+// question of Kconfig, and these need no expressions.
 func lazy(expression string) func() *regexp.Regexp {
 	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expression) })
 }

@@ -4,31 +4,31 @@ package kbuild
 
 import "strings"
 
-// kconfigEntry is one config or menuconfig block of a Kconfig file.
+// kconfigEntry is a config or menuconfig entry of a Kconfig file.
 type kconfigEntry struct {
 	symbol string // without CONFIG_
-	first  int    // index of its first line
-	end    int    // index after its last line that is neither blank nor a comment
+	first  int    // index of the first line
+	end    int    // index after the last line that is neither blank nor a comment
 }
 
-// parseKconfig finds the entries. A block ends where the next word stands in
-// the first column; blank lines and comments before that belong to neither.
+// parseKconfig returns the entries of a Kconfig file. An entry ends before the
+// next keyword in the first column.
 func parseKconfig(lines []string) []kconfigEntry {
 	var entries []kconfigEntry
-	open := false
+	inEntry := false
 	for i, line := range lines {
 		text := strings.TrimSpace(line)
 		switch {
 		case text == "":
 		case line[0] == ' ' || line[0] == '\t':
-			if open {
+			if inEntry {
 				entries[len(entries)-1].end = i + 1
 			}
 		case line[0] == '#':
 		default:
 			words := strings.Fields(text)
-			open = len(words) == 2 && (words[0] == "config" || words[0] == "menuconfig")
-			if open {
+			inEntry = len(words) == 2 && (words[0] == "config" || words[0] == "menuconfig")
+			if inEntry {
 				entries = append(entries, kconfigEntry{words[1], i, i + 1})
 			}
 		}

@@ -15,7 +15,7 @@ import (
 	"github.com/kbtf/kbtf/internal/fetchtest"
 )
 
-// wantedConfig asks for BTF in the words of all trees.
+// wantedConfig enables BTF in all trees.
 const wantedConfig = `CONFIG_64BIT=y
 CONFIG_MODULES=y
 CONFIG_DEBUG_KERNEL=y
@@ -25,33 +25,35 @@ CONFIG_BPF_SYSCALL=y
 CONFIG_DEBUG_INFO_BTF=y
 `
 
-// A configuredTree is a kernel tree, patched, that its own Kconfig configures.
+// configuredTree is a patched kernel tree for Kconfig. It has links to the files
+// of a real tree.
 type configuredTree struct {
 	t           *testing.T
-	kernel      string
-	s           sources // kernel's
+	kernel      string  // real tree
+	s           sources // of the real tree
 	src, out    string
-	bin, pahole string // a directory for PATH, and pahole in it
+	bin, pahole string // directory in PATH, and pahole in it
 }
 
 func newConfiguredTree(t *testing.T, kernel string) *configuredTree {
 	t.Helper()
 	s, err := readTree(kernel)
 	must(t, err)
-	tree := &configuredTree{t: t, kernel: kernel, s: s, src: t.TempDir(), out: t.TempDir(), bin: t.TempDir()}
+	tree := &configuredTree{
+		t: t, kernel: kernel, s: s,
+		src: t.TempDir(), out: t.TempDir(), bin: t.TempDir(),
+	}
 	tree.pahole = filepath.Join(tree.bin, "pahole")
-	link := func(dir string) {
+	for _, dir := range []string{".", "lib", "scripts"} {
 		must(t, os.MkdirAll(filepath.Join(tree.src, dir), 0o755))
 		entries, err := os.ReadDir(filepath.Join(kernel, dir))
 		must(t, err)
 		for _, e := range entries {
-			if name := filepath.Join(dir, e.Name()); name != "lib" && name != "scripts" && s[name] == "" {
+			name := filepath.Join(dir, e.Name())
+			if name != "lib" && name != "scripts" && s[name] == "" {
 				must(t, os.Symlink(filepath.Join(kernel, name), filepath.Join(tree.src, name)))
 			}
 		}
-	}
-	for _, dir := range []string{".", "lib", "scripts"} {
-		link(dir)
 	}
 	probe := exec.Command("go", "build", "-o", tree.bin, "../cmd/kconfig-probe")
 	if out, err := probe.CombinedOutput(); err != nil {
@@ -70,8 +72,8 @@ func (tree *configuredTree) wire(w Wiring) {
 	}
 }
 
-// tool puts a program that answers --version into PATH; empty takes it out,
-// and "broken" is one that fails.
+// tool installs a program that prints a version. With version "" it removes the
+// program, with "broken" the program fails.
 func (tree *configuredTree) tool(name, version string) {
 	path := filepath.Join(tree.bin, name)
 	switch version {
@@ -84,15 +86,18 @@ func (tree *configuredTree) tool(name, version string) {
 	}
 }
 
-// make runs the tree's make; config starts from wantedConfig.
+// make runs make in the tree and returns its output.
 func (tree *configuredTree) make(goal string) (string, error) {
 	cmd := exec.Command("make", "-s", "-C", tree.src, "O="+tree.out, "PAHOLE="+tree.pahole, goal)
-	cmd.Env = append(slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "MAKE") }),
-		"PATH="+tree.bin+":/usr/bin:/bin", "ARCH=x86", "LC_ALL=C")
+	inherited := slices.DeleteFunc(os.Environ(), func(v string) bool {
+		return strings.HasPrefix(v, "MAKE")
+	})
+	cmd.Env = append(inherited, "PATH="+tree.bin+":/usr/bin:/bin", "ARCH=x86", "LC_ALL=C")
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }
 
+// config runs a goal of Kconfig with wantedConfig as .config.
 func (tree *configuredTree) config(goal string) string {
 	tree.t.Helper()
 	must(tree.t, os.WriteFile(filepath.Join(tree.out, ".config"), []byte(wantedConfig), 0o644))
@@ -103,13 +108,14 @@ func (tree *configuredTree) config(goal string) string {
 	return out
 }
 
-// set are the symbols of interest that a file of the output directory sets.
+// set returns the BTF symbols that are y in a file of the output directory.
 func (tree *configuredTree) set(file string) string {
 	tree.t.Helper()
 	text, err := os.ReadFile(filepath.Join(tree.out, file))
 	must(tree.t, err)
 	var set []string
-	for _, symbol := range []string{"DEBUG_INFO_BTF", "PAHOLE_HAS_SPLIT_BTF", "DEBUG_INFO_BTF_MODULES"} {
+	symbols := []string{"DEBUG_INFO_BTF", "PAHOLE_HAS_SPLIT_BTF", "DEBUG_INFO_BTF_MODULES"}
+	for _, symbol := range symbols {
 		if strings.Contains(string(text), "\nCONFIG_"+symbol+"=y\n") {
 			set = append(set, symbol)
 		}
@@ -117,11 +123,12 @@ func (tree *configuredTree) set(file string) string {
 	return strings.Join(set, " ")
 }
 
-// TestKconfig has the Kconfig of real trees evaluate what the patch says, for
-// encoders of all sorts.
+// TestKconfig configures patched real trees with suitable, old, missing and
+// broken encoders.
 func TestKconfig(t *testing.T) {
 	const (
-		base, modules = "DEBUG_INFO_BTF", "DEBUG_INFO_BTF PAHOLE_HAS_SPLIT_BTF DEBUG_INFO_BTF_MODULES"
+		base    = "DEBUG_INFO_BTF"
+		modules = "DEBUG_INFO_BTF PAHOLE_HAS_SPLIT_BTF DEBUG_INFO_BTF_MODULES"
 	)
 	for _, real := range realTrees {
 		kernel := fetchtest.Path(t, real.input)
@@ -133,7 +140,7 @@ func TestKconfig(t *testing.T) {
 			tree.tool("pahole", "v1.30")
 			for _, tt := range []struct{ encoder, want string }{
 				{"btf-ko v0.1.0", modules},
-				{"v1.18", base}, // another program of the name
+				{"v1.18", base}, // another program named btf-ko
 				{"", base},
 				{"broken", base},
 			} {
@@ -144,17 +151,19 @@ func TestKconfig(t *testing.T) {
 				}
 			}
 
-			// A prompt is new only where there is an answer to be given.
+			// Since 5.11 DEBUG_INFO_BTF_MODULES has a prompt. It is visible only
+			// with an encoder.
 			prompted := release != "5.10"
 			for _, encoder := range []string{"", "btf-ko v0.1.0"} {
 				tree.tool("btf-ko", encoder)
 				listed := strings.Contains(tree.config("listnewconfig"), "CONFIG_DEBUG_INFO_BTF_MODULES=y")
 				if want := prompted && encoder != ""; listed != want {
-					t.Errorf("btf-ko is %q: DEBUG_INFO_BTF_MODULES is listed as new: %v", encoder, listed)
+					t.Errorf("btf-ko is %q: listnewconfig has DEBUG_INFO_BTF_MODULES: %v, want %v",
+						encoder, listed, want)
 				}
 			}
 
-			// An encoder that appears makes the next make configure again.
+			// If an encoder is installed, the next make runs syncconfig.
 			tree.tool("btf-ko", "")
 			tree.config("olddefconfig")
 			for _, tt := range []struct{ encoder, want string }{{"", base}, {"btf-ko v0.1.0", modules}} {
@@ -168,11 +177,12 @@ func TestKconfig(t *testing.T) {
 			}
 
 			tree.wire(pahole)
-			// What DEBUG_INFO_BTF itself asks of pahole, by release.
+			// The minimum version of pahole for DEBUG_INFO_BTF, by release.
 			minor := map[string]int{"5.10": 0, "6.1": 0, "6.12": 116, "7.2": 122}[release]
 			good := modules
 			if release == "7.2" {
-				good = strings.Replace(modules, "PAHOLE_HAS_SPLIT_BTF ", "", 1) // every pahole it takes has it
+				// There is no symbol, as the minimum version supports split BTF.
+				good = strings.Replace(modules, "PAHOLE_HAS_SPLIT_BTF ", "", 1)
 			}
 			for _, tt := range []struct {
 				encoder string
@@ -189,8 +199,9 @@ func TestKconfig(t *testing.T) {
 				}
 				tree.tool("pahole", tt.encoder)
 				if tt.encoder == "broken" && (release == "6.1" || release == "6.12") {
-					// Theirs, not ours: pahole-version.sh says nothing then.
-					if out, err := tree.make("olddefconfig"); err == nil || !strings.Contains(out, "init/Kconfig:") {
+					// A bug of these trees: pahole-version.sh prints nothing.
+					out, err := tree.make("olddefconfig")
+					if err == nil || !strings.Contains(out, "init/Kconfig:") {
 						t.Errorf("pahole is broken: %v: %s", err, out)
 					}
 					continue

@@ -4,8 +4,8 @@ package kbuild
 
 import "strings"
 
-// makefile is what the planner needs to know of a makefile. Conditionals are
-// looked through: both branches count.
+// makefile holds the parts of a makefile that the planner needs. Conditionals
+// are not evaluated: both branches are included.
 type makefile struct {
 	variables []variable
 	includes  []include
@@ -13,10 +13,10 @@ type makefile struct {
 	rules     []rule
 }
 
-// A variable is one assignment of it.
+// variable is an assignment or a define.
 type variable struct {
 	name  string
-	line  int    // index of its first line
+	line  int    // index of the first line
 	value string // continuation lines joined
 }
 
@@ -25,14 +25,14 @@ type include struct {
 	file string
 }
 
-// A rule is "targets: prerequisites" or, as a static pattern,
-// "targets: pattern: prerequisites", and its recipe.
+// rule is "targets: prerequisites" or, with a static pattern,
+// "targets: pattern: prerequisites".
 type rule struct {
 	line    int
 	targets string
-	pattern string // empty without one
+	pattern string // optional
 	prereqs string
-	recipe  []int // indexes of its lines
+	recipe  []int // line indexes
 }
 
 var (
@@ -43,7 +43,7 @@ var (
 	directiveLine  = lazy(`^ *(?:ifdef|ifndef|ifeq|ifneq|else|endif|unexport|vpath)\b`)
 )
 
-// parseMakefile reads the lines of a makefile, each with its newline.
+// parseMakefile parses the lines of a makefile, as split by splitLines.
 func parseMakefile(lines []string) makefile {
 	var m makefile
 	inRule := false
@@ -62,7 +62,7 @@ func parseMakefile(lines []string) makefile {
 			}
 			continue
 		case strings.TrimSpace(text) == "" || strings.HasPrefix(strings.TrimSpace(text), "#"):
-			continue // a recipe goes on after them
+			continue // does not end a recipe
 		case directiveLine().MatchString(text):
 			continue
 		}
@@ -70,7 +70,8 @@ func parseMakefile(lines []string) makefile {
 		if match := defineLine().FindStringSubmatch(text); match != nil {
 			for i++; i < len(lines) && !strings.HasPrefix(strings.TrimSpace(lines[i]), "endef"); i++ {
 			}
-			m.variables = append(m.variables, variable{match[1], first, strings.Join(lines[first+1:min(i, len(lines))], "")})
+			value := strings.Join(lines[first+1:min(i, len(lines))], "")
+			m.variables = append(m.variables, variable{match[1], first, value})
 		} else if match := includeLine().FindStringSubmatch(text); match != nil {
 			for _, file := range strings.Fields(match[1]) {
 				m.includes = append(m.includes, include{first, file})
@@ -94,7 +95,7 @@ func parseMakefile(lines []string) makefile {
 	return m
 }
 
-// splitRule cuts a line at the colons that are outside of $(...).
+// splitRule splits a line at the colons outside of $(...).
 func splitRule(line string) []string {
 	var parts []string
 	depth, start := 0, 0
@@ -114,7 +115,7 @@ func splitRule(line string) []string {
 	return append(parts, strings.TrimSpace(line[start:]))
 }
 
-// find is the first assignment of a variable.
+// find returns the first assignment of a variable.
 func (m *makefile) find(name string) (variable, bool) {
 	if all := m.all(name); len(all) > 0 {
 		return all[0], true
@@ -122,7 +123,7 @@ func (m *makefile) find(name string) (variable, bool) {
 	return variable{}, false
 }
 
-// all are the assignments of a variable.
+// all returns the assignments of a variable.
 func (m *makefile) all(name string) (found []variable) {
 	for _, v := range m.variables {
 		if v.name == name {

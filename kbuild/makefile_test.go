@@ -49,7 +49,8 @@ var:=x
 			{line: 21, targets: "$(foreach x,a:b,$(x))", pattern: "%.o", prereqs: "%.c FORCE"},
 		},
 	}
-	if diff := cmp.Diff(want, m, cmp.AllowUnexported(makefile{}, variable{}, include{}, rule{})); diff != "" {
+	unexported := cmp.AllowUnexported(makefile{}, variable{}, include{}, rule{})
+	if diff := cmp.Diff(want, m, unexported); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -77,14 +78,15 @@ config D`))
 	}
 }
 
-// Whatever the build files say is refused, for a file that is there, or planned
-// so that it can be undone and is not planned twice.
+// FuzzPlan checks that any build files are either refused with a one-line error
+// or planned such that the plan can be undone and is not planned twice.
 func FuzzPlan(f *testing.F) {
 	f.Add("ifdef config-build\n", "dot-target=\n", "config", "define\\\n:\n\t", "", uint8(0))
 	for i, form := range forms() {
 		for j, saved := range []string{"cmd_", "savedcmd_"} {
 			s := shapedTree(f, form, saved)
-			f.Add(s[topMakefile], s[kbuildInclude], s[kconfigDebug], s[modfinal], s[genBTFScript], uint8(i+2*j))
+			f.Add(s[topMakefile], s[kbuildInclude], s[kconfigDebug], s[modfinal], s[genBTFScript],
+				uint8(i+2*j))
 		}
 	}
 	f.Fuzz(func(t *testing.T, top, include, kconfig, link, script string, wiring uint8) {

@@ -11,8 +11,8 @@ import (
 	udiff "github.com/aymanbagabas/go-udiff"
 )
 
-// Patch is the plan as a mail that git am takes. The same trees give the same
-// bytes: its author and its date are fixed.
+// Patch returns the plan as a mail for git am. Author and date are fixed, so
+// equal trees have equal patches.
 func (p *Plan) Patch() string {
 	var mail strings.Builder
 	mail.WriteString(mailHeader)
@@ -27,61 +27,62 @@ func (p *Plan) Patch() string {
 	return mail.String()
 }
 
-// mailHeader has the date that git format-patch itself uses where it needs a
-// fixed one.
+// mailHeader has the fixed date of git format-patch's From line.
 const mailHeader = `From 0000000000000000000000000000000000000000 Mon Sep 17 00:00:00 2001
 From: kconfig-probe <kconfig-probe@kbtf.invalid>
 Date: Mon, 17 Sep 2001 00:00:00 +0000
 `
 
+// message returns the subject and body of the mail.
 func (p *Plan) message() string {
-	asks := slices.ContainsFunc(p.Changes, func(c Change) bool { return c.Path == kconfigDebug })
-	var who, how, external string
-	switch p.Encoder {
-	case BTFKo:
-		who, how = "btf-ko", `btf-ko encodes BTF itself, so neither pahole nor libdw is needed for
-modules. It has to be in PATH`
-		if asks {
-			how += `, and so has kconfig-probe, which answers for
-PAHOLE_HAS_SPLIT_BTF`
-		}
-		how += ".\n"
-		external = `. Then btf-ko
-finds the BTF of that release's vmlinux, running or installed, or KBTF_BASE
-names a file that has it. Without it they get no BTF, which is said.`
-	case Pahole:
-		who, how = "pahole", "Split BTF needs pahole 1.19.\n"
-		if asks {
-			how += "kconfig-probe asks $(PAHOLE) for its version and\nhas to be in PATH.\n"
-		}
-		external = `, and get no
-BTF then.`
+	external := `External modules are often built without vmlinux. In this case, btf-ko uses
+the BTF of the running or installed kernel of that release, or the file in
+KBTF_BASE. If there is none, it prints a message and modules get no BTF.
+`
+	requires := "btf-ko has to be in PATH. Modules need neither pahole nor libdw.\n"
+	if p.changes(kconfigDebug) {
+		requires = `btf-ko and kconfig-probe, which sets PAHOLE_HAS_SPLIT_BTF, have to be in
+PATH. Modules need neither pahole nor libdw.
+`
 	}
-	return `Subject: [PATCH] kbuild: Generate split BTF for kernel modules with ` + who + `
+	if p.Encoder == Pahole {
+		external = "External modules get no BTF if they are built without vmlinux.\n"
+		requires = "pahole 1.19 or newer is required.\n"
+		if p.changes(kconfigDebug) {
+			requires = `pahole 1.19 or newer is required. kconfig-probe, which checks the version
+of $(PAHOLE), has to be in PATH.
+`
+		}
+	}
+	const subject = "Subject: [PATCH] kbuild: Generate split BTF for kernel modules with "
+	return subject + string(p.Encoder) + `
 
-Give each kernel module split BTF: it holds only the types that vmlinux does
-not have and refers to the BTF of vmlinux for the others.
+Generate split BTF for each kernel module: it has only the types that
+vmlinux lacks, and refers to the BTF of vmlinux for all others.
 
-A module's BTF has to be generated again if the module is linked again or if
-the BTF of vmlinux changed, and the latter must not link the module. So the
-BTF of vmlinux is kept in a file beside it, which is written only when that
-BTF changes. Modules depend on this file, and if_changed_except, which is
-like if_changed_rule, tells apart what has to be done when it is newer.
+BTF of a module has to be regenerated if the module is relinked or the BTF
+of vmlinux changes, but the latter should not relink the module. Therefore
+store the BTF of vmlinux in a file that is updated only if this BTF
+changes, and let modules depend on this file. Add if_changed_except, a
+variant of if_changed_rule, to run only the encoder if nothing else has
+changed.
 
-A module is never left without its BTF, or with that of another vmlinux: its
-.cmd file is emptied before it is linked or encoded and written at the end.
-It holds both commands and the version of the encoder, so that a change of
-any of them makes the module anew. If encoding fails, there is no .ko.
+A module never keeps stale BTF: its .cmd file is emptied before the module
+is linked or encoded, and written afterwards. The file has both commands
+and the version of the encoder, so a change of these rebuilds the module.
+If encoding fails, the .ko file is removed.
 
-External modules are often built against a tree without vmlinux` + external + `
-
-` + how
+` + external + "\n" + requires
 }
 
-// columns is how wide git makes a diffstat that is not for a terminal.
+func (p *Plan) changes(path string) bool {
+	return slices.ContainsFunc(p.Changes, func(c Change) bool { return c.Path == path })
+}
+
+// columns is the width of git's diffstat if stdout is no terminal.
 const columns = 80
 
-// stat is what git diff --stat prints.
+// stat returns the output of git diff --stat.
 func (p *Plan) stat() string {
 	var s strings.Builder
 	width, most := 0, 0
@@ -103,14 +104,16 @@ func (p *Plan) stat() string {
 		}
 		fmt.Fprintf(&s, "%s%s\n", strings.Repeat("+", added), strings.Repeat("-", deleted))
 	}
-	fmt.Fprintf(&s, " %d file%s changed, %d insertion%s(+)", len(p.Changes), plural(len(p.Changes)), insertions, plural(insertions))
+	fmt.Fprintf(&s, " %d file%s changed, %d insertion%s(+)",
+		len(p.Changes), plural(len(p.Changes)), insertions, plural(insertions))
 	if deletions > 0 {
 		fmt.Fprintf(&s, ", %d deletion%s(-)", deletions, plural(deletions))
 	}
 	return s.String() + "\n"
 }
 
-// scale shortens a bar as git does: the sum is rounded, then the shorter part.
+// scale fits a bar of most characters into width, like git's show_stats in
+// diff.c: it rounds the sum, then the smaller part.
 func scale(added, deleted, width, most int) (int, int) {
 	linear := func(n int) int {
 		if n == 0 {
@@ -137,21 +140,22 @@ func plural(n int) string {
 	return "s"
 }
 
-// diff is the change in git's form. The names of the blobs let git am -3 merge
-// the patch into a tree that has moved on.
+// diff returns the change as git diff prints it. The object names are for
+// git am -3.
 func (c Change) diff() string {
-	return fmt.Sprintf("diff --git a/%[1]s b/%[1]s\nindex %[2]s..%[3]s 100644\n", c.Path, blob(c.Old), blob(c.New)) +
+	return fmt.Sprintf("diff --git a/%[1]s b/%[1]s\n", c.Path) +
+		fmt.Sprintf("index %s..%s 100644\n", blob(c.Old), blob(c.New)) +
 		udiff.Unified("a/"+c.Path, "b/"+c.Path, c.Old, c.New)
 }
 
-// blob is git's name for a file's content, as short as git shows it in the
-// kernel's repository.
+// blob returns git's object name of text, abbreviated as in patches for the
+// kernel.
 func blob(text string) string {
 	sum := sha1.Sum(fmt.Appendf(nil, "blob %d\x00%s", len(text), text))
 	return fmt.Sprintf("%x", sum)[:12]
 }
 
-// count is the numbers of lines that the change adds and deletes.
+// count returns the numbers of added and deleted lines.
 func (c Change) count() (added, deleted int) {
 	for _, line := range strings.Split(udiff.Unified("a", "b", c.Old, c.New), "\n")[2:] {
 		switch {

@@ -15,7 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// git runs git in dir, with nothing of the user's configuration.
+// git runs git in dir without the user's configuration and returns its output.
 func git(t *testing.T, dir string, args ...string) string {
 	t.Helper()
 	cmd := exec.Command("git", append([]string{
@@ -29,34 +29,29 @@ func git(t *testing.T, dir string, args ...string) string {
 	return string(out)
 }
 
-// What git am makes of the mail is what Apply writes, and git agrees with the
-// mail's diffstat and its names of blobs.
-func TestPatchIsForGit(t *testing.T) {
+// TestPatchForGit checks that git am applies the patch like Apply does, and that
+// diffstat and object names are git's.
+func TestPatchForGit(t *testing.T) {
 	for _, e := range Encoders {
 		t.Run(string(e), func(t *testing.T) {
 			s := shapedTree(t, forms()[len(forms())-1], "savedcmd_")
 			dir := writeTree(t, s)
 			p, err := NewPlan(dir, Wiring{e, InKbuildInclude})
-			if err != nil {
-				t.Fatal(err)
-			}
+			must(t, err)
 			mail := filepath.Join(t.TempDir(), "mail")
-			if err := WriteFile(mail, p.Patch()); err != nil {
-				t.Fatal(err)
-			}
+			must(t, WriteFile(mail, p.Patch()))
 			git(t, dir, "init", "-q")
 			git(t, dir, "add", "-A")
 			git(t, dir, "commit", "-q", "-m", "base")
 			git(t, dir, "am", "-q", mail)
 
-			if subject := git(t, dir, "log", "-1", "--format=%s"); subject != "kbuild: Generate split BTF for kernel modules with "+string(e)+"\n" {
-				t.Errorf("subject %q", subject)
+			want := "kbuild: Generate split BTF for kernel modules with " + string(e) + "\n"
+			if subject := git(t, dir, "log", "-1", "--format=%s"); subject != want {
+				t.Errorf("subject %q, want %q", subject, want)
 			}
 			for path, want := range after(s, p) {
 				got, err := os.ReadFile(filepath.Join(dir, path))
-				if err != nil {
-					t.Fatal(err)
-				}
+				must(t, err)
 				if diff := cmp.Diff(want, string(got)); diff != "" {
 					t.Errorf("%s:\n%s", path, diff)
 				}
@@ -73,7 +68,8 @@ func TestPatchIsForGit(t *testing.T) {
 				}
 			}
 			for i, c := range p.Changes {
-				if want := git(t, dir, "diff", "--abbrev=12", "HEAD~", "--", c.Path); !strings.Contains(want, "\n"+index[i]+"\n") {
+				want := git(t, dir, "diff", "--abbrev=12", "HEAD~", "--", c.Path)
+				if !strings.Contains(want, "\n"+index[i]+"\n") {
 					t.Errorf("%s is not in\n%s", index[i], want)
 				}
 			}
@@ -81,7 +77,8 @@ func TestPatchIsForGit(t *testing.T) {
 	}
 }
 
-// The kernel's checkers and mailers want short lines and no trailing blanks.
+// TestPatchText checks the style of the patch as checkpatch.pl does: short lines
+// in the message and no trailing blanks.
 func TestPatchText(t *testing.T) {
 	for _, w := range []Wiring{btfKo, pahole} {
 		for _, f := range forms() {
@@ -89,7 +86,7 @@ func TestPatchText(t *testing.T) {
 			must(t, err)
 			message, diff, _ := strings.Cut(p.Patch(), "\n---\n")
 			for _, line := range strings.Split(message, "\n") {
-				if len(line) > 76 {
+				if len(line) > 75 {
 					t.Errorf("message line of %d characters: %s", len(line), line)
 				}
 			}
@@ -102,8 +99,8 @@ func TestPatchText(t *testing.T) {
 	}
 }
 
-// applies checks that a tool makes of the tree what the plan says, that this
-// is found, and that both the tool and Revert take it back to the byte.
+// applies checks that a tool applies the patch in file, that Applied recognises
+// the result, and that both Revert and the tool restore the original.
 func applies(t *testing.T, s sources, p *Plan, tool []string, file string) {
 	t.Helper()
 	mail, err := os.Open(file)
@@ -124,23 +121,23 @@ func applies(t *testing.T, s sources, p *Plan, tool []string, file string) {
 	run(dir, tool...)
 	applied, err := Applied(dir)
 	if err != nil || applied == nil {
-		t.Fatalf("%s applied it, but it is not found: %v", tool[0], err)
+		t.Fatalf("not recognised after %s: %v", tool[0], err)
 	}
 	if diff := cmp.Diff(p, applied); diff != "" {
-		t.Errorf("%s made another plan of it:\n%s", tool[0], diff)
+		t.Errorf("another plan after %s:\n%s", tool[0], diff)
 	}
 	must(t, applied.Revert(dir))
 	if diff := cmp.Diff(before, listing(t, dir)); diff != "" {
-		t.Errorf("reverted:\n%s", diff)
+		t.Errorf("after Revert:\n%s", diff)
 	}
 	run(dir, tool...)
 	run(dir, append(slices.Clone(tool), "-R")...)
 	if diff := cmp.Diff(before, listing(t, dir)); diff != "" {
-		t.Errorf("%s -R:\n%s", tool[0], diff)
+		t.Errorf("after %s -R:\n%s", tool[0], diff)
 	}
 }
 
-// Both tools that people apply patches with do, for each form of kernel tree.
+// TestPatchApplies applies the patch for each form with git and patch.
 func TestPatchApplies(t *testing.T) {
 	for _, f := range forms() {
 		for _, w := range []Wiring{btfKo, {BTFKo, InKbuildInclude}, pahole} {

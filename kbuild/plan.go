@@ -10,19 +10,20 @@ import (
 	"strings"
 )
 
-// Plan is what the wiring changes in one tree.
+// Plan has the changes that wire one tree, sorted as in a patch.
 type Plan struct {
 	Wiring
 	Changes []Change
 }
 
-// Change is one file before and after.
+// Change is a changed file.
 type Change struct {
-	Path     string // from the top of the tree
-	Old, New string
+	Path     string // relative to the top of the tree
+	Old, New string // text
 }
 
-// NewPlan reads the tree in dir and plans its wiring. The error is an *Error.
+// NewPlan plans the wiring of the kernel tree in dir. It refuses trees that are
+// wired already: see [Applied]. Errors name the file and, if possible, the line.
 func NewPlan(dir string, w Wiring) (*Plan, error) {
 	s, err := readTree(dir)
 	if err != nil {
@@ -31,14 +32,15 @@ func NewPlan(dir string, w Wiring) (*Plan, error) {
 	return s.plan(dir, w)
 }
 
-// plan decides by the texts alone; dir is for messages.
+// plan plans the wiring of a tree. dir is for error messages only.
 func (s sources) plan(dir string, w Wiring) (*Plan, error) {
 	p := &planner{dir: dir, sources: s, Wiring: w}
 	shape := p.shape()
 	after := sources{modfinal: p.modfinal(&shape)}
 	if s.areHeaders() {
 		if shape.command == "" {
-			p.refuse(modfinal, -1, "gives modules no BTF, but %s has CONFIG_DEBUG_INFO_BTF_MODULES=y: half of a patch?", autoConf)
+			p.refuse(modfinal, -1, "does not define cmd_btf_ko, but %s sets "+
+				"CONFIG_DEBUG_INFO_BTF_MODULES: reinstall the headers", autoConf)
 		}
 	} else {
 		after[kconfigDebug] = p.kconfig(shape)
@@ -62,7 +64,7 @@ func (s sources) plan(dir string, w Wiring) (*Plan, error) {
 	return plan, nil
 }
 
-// planner remembers the first reason to refuse the tree.
+// planner plans the wiring of one tree. It keeps only the first error.
 type planner struct {
 	dir     string
 	sources sources
@@ -70,16 +72,17 @@ type planner struct {
 	err error
 }
 
-// refuse takes the index of a line, or -1 for the file as a whole.
+// refuse sets the error, unless there is one. index is that of the line, or -1
+// for the whole file.
 func (p *planner) refuse(path string, index int, format string, args ...any) string {
 	if p.err == nil {
-		p.err = &Error{filepath.Join(p.dir, path), index + 1, fmt.Sprintf(format, args...)}
+		p.err = &fileError{filepath.Join(p.dir, path), index + 1, fmt.Sprintf(format, args...)}
 	}
 	return ""
 }
 
-// shape checks that scripts/Kbuild.include has what the rule builds on, and
-// under which names.
+// shape returns the shape of the tree without its form. It checks the
+// definitions in scripts/Kbuild.include that the rule uses.
 func (p *planner) shape() shape {
 	s := shape{newer: "newer-prereqs"}
 	if strings.Contains(p.sources[modfinal], "$(MODORDER)") {
@@ -89,7 +92,8 @@ func (p *planner) shape() shape {
 	if _, ok := m.find("any-prereq"); ok {
 		s.newer = "any-prereq"
 	}
-	for _, name := range []string{"dot-target", "cmd", "cmd-check", "make-cmd", s.newer, "if_changed"} {
+	needed := []string{"dot-target", "cmd", "cmd-check", "make-cmd", s.newer, "if_changed"}
+	for _, name := range needed {
 		v, ok := m.find(name)
 		switch {
 		case !ok:
@@ -100,66 +104,75 @@ func (p *planner) shape() shape {
 		case strings.Contains(v.value, "$(cmd_$@)"):
 			s.saved = "cmd_"
 		default:
-			p.refuse(kbuildInclude, v.line, "cmd-check looks neither at cmd_$@ nor at savedcmd_$@: cannot tell how commands are saved")
+			p.refuse(kbuildInclude, v.line, "cmd-check reads neither cmd_$@ nor savedcmd_$@")
 		}
 	}
 	return s
 }
 
-// kbuildInclude is scripts/Kbuild.include with the helpers.
+// kbuildInclude returns scripts/Kbuild.include with if_changed_except.
 func (p *planner) kbuildInclude(s shape) string {
 	lines := splitLines(p.sources[kbuildInclude])
 	m := parseMakefile(lines)
 	if v, ok := m.find("if_changed_except"); ok {
-		return p.refuse(kbuildInclude, v.line, "defines if_changed_except already")
+		return p.refuse(kbuildInclude, v.line, "already defines if_changed_except")
 	}
 	v, ok := m.find("if_changed_rule")
 	switch {
 	case !ok:
-		return p.refuse(kbuildInclude, -1, "does not define if_changed_rule, which if_changed_except goes after")
+		return p.refuse(kbuildInclude, -1, "does not define if_changed_rule: use --helper=modfinal")
 	case strings.HasSuffix(lines[v.line], "\\\n"):
-		return p.refuse(kbuildInclude, v.line, "expected the definition of if_changed_rule, which if_changed_except goes after, in one line")
+		return p.refuse(kbuildInclude, v.line,
+			"the definition of if_changed_rule has several lines: use --helper=modfinal")
 	}
 	return edit(lines, v.line+1, 0, "\n"+s.helpers())
 }
 
+// modulesNeed is the dependency of DEBUG_INFO_BTF_MODULES in trees without
+// PAHOLE_HAS_SPLIT_BTF.
 const modulesNeed = "\tdepends on DEBUG_INFO_BTF && MODULES"
 
-// kconfig is lib/Kconfig.debug with both symbols, and with the probe's answer
-// in the first. What upstream's asks is kept if pahole is to be called.
+// kconfig returns lib/Kconfig.debug with PAHOLE_HAS_SPLIT_BTF, set by
+// kconfig-probe, and DEBUG_INFO_BTF_MODULES. With pahole as the encoder,
+// upstream's symbols do not change.
 func (p *planner) kconfig(s shape) string {
 	lines := splitLines(p.sources[kconfigDebug])
 	entries := map[string]kconfigEntry{}
+	symbols := []string{"DEBUG_INFO_BTF", "PAHOLE_HAS_SPLIT_BTF", "DEBUG_INFO_BTF_MODULES"}
 	for _, e := range parseKconfig(lines) {
-		switch first, twice := entries[e.symbol]; {
-		case e.symbol != "PAHOLE_HAS_SPLIT_BTF" && e.symbol != "DEBUG_INFO_BTF_MODULES" && e.symbol != "DEBUG_INFO_BTF":
-		case twice:
-			return p.refuse(kconfigDebug, e.first, "second config %s, after line %d: cannot tell which one to follow", e.symbol, first.first+1)
-		default:
-			entries[e.symbol] = e
+		if !slices.Contains(symbols, e.symbol) {
+			continue
 		}
+		if first, ok := entries[e.symbol]; ok {
+			return p.refuse(kconfigDebug, e.first, "second config %s, first at line %d: expected one",
+				e.symbol, first.first+1)
+		}
+		entries[e.symbol] = e
 	}
 	base, ok := entries["DEBUG_INFO_BTF"]
 	if !ok {
-		return p.refuse(kconfigDebug, -1, "has no config DEBUG_INFO_BTF: this kernel cannot have BTF for vmlinux, which that of modules refers to")
+		return p.refuse(kconfigDebug, -1,
+			"no config DEBUG_INFO_BTF: this kernel does not support BTF for vmlinux")
 	}
 	splits, hasSplits := entries["PAHOLE_HAS_SPLIT_BTF"]
 	modules, hasModules := entries["DEBUG_INFO_BTF_MODULES"]
 
 	if s.command == "" {
-		for symbol, e := range entries {
-			if symbol != "DEBUG_INFO_BTF" {
-				return p.refuse(kconfigDebug, e.first, "config %s, but %s gives modules no BTF: expected both or neither; half of a patch?", symbol, modfinal)
+		for _, symbol := range symbols[1:] {
+			if e, ok := entries[symbol]; ok {
+				return p.refuse(kconfigDebug, e.first, "config %s, but %s does not define cmd_btf_ko: %s",
+					symbol, modfinal, partlyPatched)
 			}
 		}
 		if last := base.end - 1; !strings.HasSuffix(lines[last], "\n") {
-			return p.refuse(kconfigDebug, last, "no newline at the end of the file")
+			return p.refuse(kconfigDebug, last, "no newline at end of file")
 		}
 		return edit(lines, base.end, 0, "\n"+kconfigFragment)
 	}
 	switch {
 	case !hasModules:
-		return p.refuse(kconfigDebug, -1, "has no config DEBUG_INFO_BTF_MODULES, which %s asks for: half of a patch?", modfinal)
+		return p.refuse(kconfigDebug, -1,
+			"no config DEBUG_INFO_BTF_MODULES, but %s defines cmd_btf_ko: %s", modfinal, partlyPatched)
 	case p.Encoder == Pahole:
 		return p.sources[kconfigDebug]
 	case hasSplits:
@@ -168,7 +181,8 @@ func (p *planner) kconfig(s shape) string {
 				return edit(lines, i, 1, forPahole+value+splitBTFValue)
 			}
 		}
-		return p.refuse(kconfigDebug, splits.first, "config PAHOLE_HAS_SPLIT_BTF: expected a line def_bool")
+		return p.refuse(kconfigDebug, splits.first,
+			"config PAHOLE_HAS_SPLIT_BTF: expected a line def_bool")
 	}
 	for i := modules.first; i < modules.end; i++ {
 		if lines[i] == modulesNeed+"\n" {
@@ -176,7 +190,8 @@ func (p *planner) kconfig(s shape) string {
 			return edit(splitLines(text), modules.first, 0, splitBTFSymbol+"\n")
 		}
 	}
-	return p.refuse(kconfigDebug, modules.first, "config DEBUG_INFO_BTF_MODULES: expected the line %q", strings.TrimSpace(modulesNeed))
+	return p.refuse(kconfigDebug, modules.first, "config DEBUG_INFO_BTF_MODULES: expected the line %q",
+		strings.TrimSpace(modulesNeed))
 }
 
 var (
@@ -186,28 +201,29 @@ var (
 	needsVmlinux = lazy(`(?m)^ifdef CONFIG_DEBUG_INFO_BTF_MODULES\n`)
 )
 
-// topMakefile is Makefile with the probe, with vmlinux built before modules,
-// and with the base file cleaned.
+// topMakefile returns Makefile with the call of kconfig-probe, vmlinux built
+// before modules, and the base file in CLEAN_FILES.
 func (p *planner) topMakefile(s shape) string {
 	text := p.sources[topMakefile]
 	insert := func(before *regexp.Regexp, line, fragment string) {
 		place := before.FindStringIndex(text)
 		if place == nil {
-			p.refuse(topMakefile, -1, "expected a line that begins with %q", line)
+			p.refuse(topMakefile, -1, "expected a line that starts with %q", line)
 			return
 		}
 		text = text[:place[0]] + fragment + text[place[0]:]
 	}
 	m := parseMakefile(splitLines(text))
 	if p.Encoder == Pahole && !slices.Contains(m.exports, "PAHOLE") {
-		return p.refuse(topMakefile, -1, "does not export PAHOLE, which --encoder=pahole calls")
+		return p.refuse(topMakefile, -1, "does not export PAHOLE: use --encoder=btf-ko")
 	}
-	if strings.Contains(text, "PAHOLE_HAS_SPLIT_BTF") {
-		i := slices.IndexFunc(splitLines(text), func(l string) bool { return strings.Contains(l, "PAHOLE_HAS_SPLIT_BTF") })
-		return p.refuse(topMakefile, i, "has PAHOLE_HAS_SPLIT_BTF: %s", alreadyWired)
+	if before, _, ok := strings.Cut(text, "PAHOLE_HAS_SPLIT_BTF"); ok {
+		line := strings.Count(before, "\n")
+		return p.refuse(topMakefile, line, "defines PAHOLE_HAS_SPLIT_BTF: %s", alreadyWired)
 	}
 	if p.Encoder == BTFKo || s.command == "" {
-		insert(configBuild(), "ifdef config-build", probeFragment(p.Encoder)) // both sides need it
+		// Before this line, for config and build targets.
+		insert(configBuild(), "ifdef config-build", probeFragment(p.Encoder))
 	}
 	insert(cleanFiles(), "CLEAN_FILES +=", cleanFragment(p.Encoder))
 	if !needsVmlinux().MatchString(text) {
@@ -216,22 +232,26 @@ func (p *planner) topMakefile(s shape) string {
 	return text
 }
 
-// genBTFScript is scripts/gen-btf.sh, repeatable.
+// genBTFScript returns scripts/gen-btf.sh with genBTFEdits.
 func (p *planner) genBTFScript() string {
 	text, ok := p.sources[genBTFScript], true
 	for _, e := range genBTFEdits {
 		if text, ok = replaceOnly(text, e[0], e[1]); !ok {
-			return p.refuse(genBTFScript, -1, "expected once the line %q", strings.TrimSpace(e[0]))
+			return p.refuse(genBTFScript, -1, "expected exactly one line %q", strings.TrimSpace(e[0]))
 		}
 	}
 	return text
 }
 
-// alreadyWired ends the messages about trees that have some form of it.
-const alreadyWired = "this tree has module BTF from a patch that is not, or no longer, the one that would be made; nothing was changed"
+// What to do about trees that were patched before.
+const (
+	alreadyWired = "the tree was patched by another version of kconfig-probe, or edited afterwards: " +
+		"restore the original files first"
+	partlyPatched = "revert the incomplete patch first"
+)
 
-// modfinal is scripts/Makefile.modfinal with the helpers, the commands and the
-// rule in the place of what the tree has. It completes the shape.
+// modfinal returns scripts/Makefile.modfinal with our rule in place of the
+// tree's. It sets the form of the shape.
 func (p *planner) modfinal(s *shape) string {
 	text := p.sources[modfinal]
 	lines := splitLines(text)
@@ -251,7 +271,7 @@ func (p *planner) modfinal(s *shape) string {
 		}
 	}
 	if kbuild < 0 {
-		return p.refuse(modfinal, -1, "does not include scripts/Kbuild.include, where if_changed comes from")
+		return p.refuse(modfinal, -1, "does not include scripts/Kbuild.include")
 	}
 	r, ok := p.linkRule(&m, kbuild)
 	if !ok {
@@ -263,12 +283,12 @@ func (p *planner) modfinal(s *shape) string {
 	}
 	for _, name := range []string{"newer_prereqs_except", "if_changed_except"} {
 		if v, ok := m.find(name); ok {
-			return p.refuse(modfinal, v.line, "defines %s, but not cmd_btf_ko: expected both or neither; half of a patch?", name)
+			return p.refuse(modfinal, v.line, "defines %s, but not cmd_btf_ko: %s", name, partlyPatched)
 		}
 	}
 	text, ok = s.text(s.saved, r).replace(text, s.rule(p.Wiring, r))
 	if !ok {
-		return p.refuse(modfinal, -1, "has the rule that links modules twice")
+		return p.refuse(modfinal, -1, "second rule that links modules: expected one")
 	}
 	if !autoConf {
 		text = edit(splitLines(text), kbuild, 0, autoConfFragment)
@@ -276,12 +296,14 @@ func (p *planner) modfinal(s *shape) string {
 	return text
 }
 
-// upstreamRule is Makefile.modfinal with our rule in the place of upstream's.
+// upstreamRule returns Makefile.modfinal with our rule in place of upstream's
+// rule for module BTF.
 func (p *planner) upstreamRule(s *shape, m *makefile, r linkRule) string {
 	text := p.sources[modfinal]
 	for _, name := range []string{"cmd_btf_ko", "newer_prereqs_except", "if_changed_except"} {
 		if all := m.all(name); len(all) > 1 {
-			return p.refuse(modfinal, all[1].line, "defines %s again, after line %d: cannot tell which one counts", name, all[0].line+1)
+			return p.refuse(modfinal, all[1].line, "second definition of %s, first at line %d: expected one",
+				name, all[0].line+1)
 		}
 	}
 	for _, f := range forms()[1:] {
@@ -294,15 +316,20 @@ func (p *planner) upstreamRule(s *shape, m *makefile, r linkRule) string {
 	command, _ := m.find("cmd_btf_ko")
 	if start := command.line - 1; start >= 0 && lines[start] == quietBTFKo {
 		if i, want, since := expected(lines, start, r.line, s.saved, r); want != "" {
-			return p.refuse(modfinal, i, "gives modules BTF, but not as a release does: expected %q, as in %s", want, since)
+			return p.refuse(modfinal, i,
+				"unknown rule for module BTF: expected %q, as in Linux %s", want, since)
 		}
 	}
-	return p.refuse(modfinal, command.line, "defines cmd_btf_ko, but not as a release does: expected the line %q before it", strings.TrimSpace(quietBTFKo))
+	return p.refuse(modfinal, command.line,
+		"unknown definition of cmd_btf_ko: expected the line %q before it", strings.TrimSpace(quietBTFKo))
 }
 
-var linkRecipe = lazy(`^\t(\+?)\$\(call if_changed(?:_except)?,([A-Za-z0-9_]+)(?:,(?:\$\([a-z-]+\)/?)?vmlinux)?\)\n$`)
+// linkRecipe matches the recipe of the rule that links modules. Its groups are
+// linkRule.plus and linkRule.command.
+var linkRecipe = lazy(`^\t(\+?)\$\(call if_changed(?:_except)?,([A-Za-z0-9_]+)` +
+	`(?:,(?:\$\([a-z-]+\)/?)?vmlinux)?\)\n$`)
 
-// linkRule finds the rule that links modules. kbuild is the line of the
+// linkRule returns the rule that links modules. kbuild is the line index of the
 // include of Kbuild.include.
 func (p *planner) linkRule(m *makefile, kbuild int) (linkRule, bool) {
 	refuse := func(index int, format string, args ...any) (linkRule, bool) {
@@ -318,31 +345,36 @@ func (p *planner) linkRule(m *makefile, kbuild int) (linkRule, bool) {
 	}
 	switch len(found) {
 	case 0:
-		return refuse(-1, "has no rule that links modules: expected $(modules): %%.ko: or %%.ko:")
+		return refuse(-1, "no rule links modules: expected $(modules): %%.ko: or %%.ko:")
 	case 1:
 	default:
-		return refuse(found[1].line, "second rule that links modules, after line %d", found[0].line+1)
+		return refuse(found[1].line, "second rule that links modules, first at line %d: expected one",
+			found[0].line+1)
 	}
 	r := found[0]
 	head := ruleHead().FindStringSubmatch(lines[r.line])
 	switch {
 	case strings.HasSuffix(lines[r.line], "\\\n"):
-		return refuse(r.line, "the rule that links modules continues on a second line, which is not understood")
+		return refuse(r.line, "the rule that links modules has a continuation line: expected one line")
 	case !strings.HasSuffix(lines[r.line], " FORCE\n"):
-		return refuse(r.line, "the rule that links modules does not end in FORCE, so its command would not be checked")
+		return refuse(r.line, "the rule that links modules does not end in FORCE")
 	case head == nil:
-		return refuse(r.line, "the rule that links modules is not understood: expected %%.ko: %%.o and further prerequisites")
+		return refuse(r.line,
+			"unknown rule that links modules: expected %%.ko: %%.o and other prerequisites")
 	case r.line < kbuild:
-		return refuse(r.line, "the rule that links modules comes before the include of scripts/Kbuild.include")
+		return refuse(r.line,
+			"the rule that links modules precedes the include of scripts/Kbuild.include")
 	case len(r.recipe) == 0:
 		return refuse(r.line, "the rule that links modules has no recipe")
 	}
 	_, wired := m.find("cmd_btf_ko")
 	if !wired && strings.Contains(r.prereqs, "vmlinux") {
-		return refuse(r.line, "modules depend on vmlinux, but there is no cmd_btf_ko: half of a patch?")
+		return refuse(r.line,
+			"modules depend on vmlinux, but cmd_btf_ko is not defined: %s", partlyPatched)
 	}
 	if !wired && len(r.recipe) > 1 {
-		return refuse(r.recipe[1], "second line in the recipe that links modules: only $(call if_changed,...) is understood")
+		return refuse(r.recipe[1],
+			"second line in the recipe that links modules: expected only $(call if_changed,...)")
 	}
 	recipe := r.recipe[0]
 	call := linkRecipe().FindStringSubmatch(lines[recipe])
@@ -357,24 +389,25 @@ var (
 	prerequisite = lazy(`\$[\^+?]|\$\(real-prereqs\)|\$\(\^\)`)
 )
 
-// linksOnlyObjects checks that a further prerequisite, the base, would not be
-// handed to the linker.
+// linksOnlyObjects checks that the link command ignores other prerequisites,
+// such as the base file.
 func (p *planner) linksOnlyObjects(m *makefile, recipe int, command string) bool {
 	all := m.all("cmd_" + command)
 	if len(all) == 0 {
 		p.refuse(modfinal, recipe, "cmd_%s is not defined in this file", command)
 		return false
 	}
-	for _, v := range all { // it may be put together, and in several ways
+	for _, v := range all { // += and conditionals
 		if prerequisite().MatchString(objectsOnly().ReplaceAllString(v.value, "")) {
-			p.refuse(modfinal, v.line, "cmd_%s links all its prerequisites, not $(filter %%.o, $^): the base would be linked into modules", command)
+			p.refuse(modfinal, v.line,
+				"cmd_%s links all prerequisites, vmlinux's BTF included: expected $(filter %%.o, $^)", command)
 			return false
 		}
 	}
 	return true
 }
 
-// splitLines keeps the newlines.
+// splitLines returns the lines of text, each with its newline.
 func splitLines(text string) []string {
 	lines := strings.SplitAfter(text, "\n")
 	if lines[len(lines)-1] == "" {
@@ -383,18 +416,19 @@ func splitLines(text string) []string {
 	return lines
 }
 
-// edit is the text with n lines from index at replaced.
+// edit returns the text with n lines at an index replaced.
 func edit(lines []string, at, n int, replacement string) string {
 	return strings.Join(lines[:at], "") + replacement + strings.Join(lines[at+n:], "")
 }
 
-// cutOnly cuts the text around the only occurrence of some whole lines.
+// cutOnly cuts the text around the only occurrence of whole lines.
 func cutOnly(text, lines string) (before, after string, ok bool) {
 	before, after, ok = strings.Cut(text, lines)
-	return before, after, ok && (before == "" || strings.HasSuffix(before, "\n")) && !strings.Contains(after, lines)
+	whole := before == "" || strings.HasSuffix(before, "\n")
+	return before, after, ok && whole && !strings.Contains(after, lines)
 }
 
-// replaceOnly replaces the only occurrence of some whole lines.
+// replaceOnly replaces the only occurrence of whole lines.
 func replaceOnly(text, lines, by string) (string, bool) {
 	before, after, ok := cutOnly(text, lines)
 	if !ok {

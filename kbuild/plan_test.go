@@ -4,6 +4,7 @@ package kbuild
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -17,9 +18,8 @@ var (
 	pahole = Wiring{Pahole, InModfinal}
 )
 
-// smallTree is testdata/small after some edits, each a path, a text in it and
-// what replaces that. testdata/small has the build files of a tree that is as
-// small as the planner allows: our own text in the kernel's shape.
+// smallTree returns testdata/small, edited. It has the smallest build files that
+// the planner accepts, written for this test in the style of the kernel.
 func smallTree(t testing.TB, edits ...string) sources {
 	t.Helper()
 	s, err := readTree("testdata/small")
@@ -27,20 +27,22 @@ func smallTree(t testing.TB, edits ...string) sources {
 	return edited(t, s, edits...)
 }
 
+// edited edits s. Each edit is a path, a text that occurs there once, and its
+// replacement.
 func edited(t testing.TB, s sources, edits ...string) sources {
 	t.Helper()
 	for ; len(edits) > 0; edits = edits[3:] {
 		path, old, by := edits[0], edits[1], edits[2]
 		if strings.Count(s[path], old) != 1 {
-			t.Fatalf("%s: %q is there %d times", path, old, strings.Count(s[path], old))
+			t.Fatalf("%s has %d times %q", path, strings.Count(s[path], old), old)
 		}
 		s[path] = strings.Replace(s[path], old, by, 1)
 	}
 	return s
 }
 
-// shapedTree is the small tree with what releases of a form have: their rule,
-// their entries in Kconfig, their script.
+// shapedTree returns the small tree with the rule of a form, and with the Kconfig
+// entries and gen-btf.sh of its releases.
 func shapedTree(t testing.TB, f form, saved string) sources {
 	t.Helper()
 	s := smallTree(t)
@@ -50,16 +52,24 @@ func shapedTree(t testing.TB, f form, saved string) sources {
 	if f.command == "" {
 		return s
 	}
-	none, r := forms()[0], linkRule{head: "$(modules): %.ko: %.o %.mod.o scripts/module.lds", plus: "+", command: "ld_ko_o"}
+	none := forms()[0]
+	r := linkRule{
+		head:    "$(modules): %.ko: %.o %.mod.o scripts/module.lds",
+		plus:    "+",
+		command: "ld_ko_o",
+	}
 	var ok bool
 	if s[modfinal], ok = none.text(saved, r).replace(s[modfinal], f.text(saved, r)); !ok {
 		t.Fatal("testdata/small has another rule")
 	}
 	if f.mixed() {
-		s[modfinal] = strings.Replace(s[modfinal], "modules := ", "mixed-build-prefix = $(if $(KBUILD_MIXED_TREE),$(KBUILD_MIXED_TREE)/)\n\nmodules := ", 1)
-		s[topMakefile] = strings.Replace(s[topMakefile], "$(if $(KBUILD_BUILTIN),vmlinux)", "$(if $(KBUILD_BUILTIN), $(if $(KBUILD_MIXED_TREE),,vmlinux))", 1)
+		prefix := "mixed-build-prefix = $(if $(KBUILD_MIXED_TREE),$(KBUILD_MIXED_TREE)/)\n\n"
+		edited(t, s, modfinal, "\nmodules := ", "\n"+prefix+"modules := ",
+			topMakefile, "$(if $(KBUILD_BUILTIN),vmlinux)",
+			"$(if $(KBUILD_BUILTIN), $(if $(KBUILD_MIXED_TREE),,vmlinux))")
 	}
-	s[modfinal] = strings.Replace(s[modfinal], "include $(srctree)", "include $(objtree)/include/config/auto.conf\ninclude $(srctree)", 1)
+	edited(t, s, modfinal, "include $(srctree)/scripts/Kbuild.include",
+		"include $(objtree)/include/config/auto.conf\ninclude $(srctree)/scripts/Kbuild.include")
 	modules := "config DEBUG_INFO_BTF_MODULES\n\tbool \"BTF of modules\"\n\tdefault y\n" + modulesNeed
 	if f.genBTF != "" {
 		modules += "\n"
@@ -67,11 +77,13 @@ func shapedTree(t testing.TB, f form, saved string) sources {
 		must(t, err)
 		s[genBTFScript] = string(script)
 	} else {
-		modules = "config PAHOLE_HAS_SPLIT_BTF\n\tdef_bool PAHOLE_VERSION >= 119\n\n" + modules + " && PAHOLE_HAS_SPLIT_BTF\n"
+		modules = "config PAHOLE_HAS_SPLIT_BTF\n\tdef_bool PAHOLE_VERSION >= 119\n\n" +
+			modules + " && PAHOLE_HAS_SPLIT_BTF\n"
 	}
-	s[kconfigDebug] = strings.Replace(s[kconfigDebug], "# about what", modules+"\n# about what", 1)
+	edited(t, s, kconfigDebug, "# about what", modules+"\n# about what")
 	if f.resolve {
-		s[topMakefile] += "ifdef CONFIG_DEBUG_INFO_BTF_MODULES\nKBUILD_BUILTIN := 1\nmodules: vmlinux\nendif\n"
+		s[topMakefile] += "ifdef CONFIG_DEBUG_INFO_BTF_MODULES\n" +
+			"KBUILD_BUILTIN := 1\nmodules: vmlinux\nendif\n"
 	}
 	return s
 }
@@ -80,12 +92,12 @@ func formNamed(t testing.TB, name string) form {
 	t.Helper()
 	i := slices.IndexFunc(forms(), func(f form) bool { return f.name() == name })
 	if i < 0 {
-		t.Fatalf("no form is called %s", name)
+		t.Fatalf("no form %s", name)
 	}
 	return forms()[i]
 }
 
-// Every form can be wired in every way, and taken back.
+// TestPlanForms plans and undoes every wiring of every form.
 func TestPlanForms(t *testing.T) {
 	for _, f := range forms() {
 		for _, saved := range []string{"cmd_", "savedcmd_"} {
@@ -94,30 +106,7 @@ func TestPlanForms(t *testing.T) {
 				for _, h := range Helpers {
 					w := Wiring{e, h}
 					t.Run(fmt.Sprint(f.name(), " ", saved, " ", w), func(t *testing.T) {
-						p, err := before.plan("tree", w)
-						if err != nil {
-							t.Fatal(err)
-						}
-						full := after(before, p)
-						if _, err := full.plan("tree", w); err == nil {
-							t.Error("planned twice")
-						}
-						undone := full.applied("tree", w)
-						if undone == nil {
-							t.Fatal("cannot be undone")
-						}
-						if diff := cmp.Diff(p, undone); diff != "" {
-							t.Errorf("undone:\n%s", diff)
-						}
-						for _, symbol := range []string{"config PAHOLE_HAS_SPLIT_BTF\n", "config DEBUG_INFO_BTF_MODULES\n"} {
-							if strings.Count(full[kconfigDebug], symbol) > 1 {
-								t.Errorf("twice in %s: %s", kconfigDebug, symbol)
-							}
-						}
-						if strings.Contains(full[modfinal], "newer_prereqs_except") == (h == InKbuildInclude) ||
-							strings.Contains(full[kbuildInclude], "newer_prereqs_except") != (h == InKbuildInclude) {
-							t.Errorf("if_changed_except is not where %s has it", h)
-						}
+						testPlanForm(t, before, w)
 					})
 				}
 			}
@@ -125,8 +114,31 @@ func TestPlanForms(t *testing.T) {
 	}
 }
 
+func testPlanForm(t *testing.T, before sources, w Wiring) {
+	p, err := before.plan("tree", w)
+	must(t, err)
+	full := after(before, p)
+	if _, err := full.plan("tree", w); err == nil {
+		t.Error("planned twice")
+	}
+	if diff := cmp.Diff(p, full.applied("tree", w)); diff != "" {
+		t.Errorf("applied:\n%s", diff)
+	}
+	for _, symbol := range []string{"PAHOLE_HAS_SPLIT_BTF", "DEBUG_INFO_BTF_MODULES"} {
+		if n := strings.Count(full[kconfigDebug], "config "+symbol+"\n"); n > 1 {
+			t.Errorf("%s has config %s %d times", kconfigDebug, symbol, n)
+		}
+	}
+	for path, helper := range map[string]Helper{modfinal: InModfinal, kbuildInclude: InKbuildInclude} {
+		defined := strings.Contains(full[path], "newer_prereqs_except")
+		if want := w.Helper == helper; defined != want {
+			t.Errorf("%s defines newer_prereqs_except: %v, want %v", path, defined, want)
+		}
+	}
+}
+
 func TestPlan(t *testing.T) {
-	// What an edited file reads after the plan, from a line to its end.
+	// Parts of edited files.
 	const (
 		probed = `	  More about types.
 
@@ -158,8 +170,8 @@ $(modules): %.ko: %.o %.mod.o scripts/module.lds $(btf-base) FORCE
 `
 		top = `export PAHOLE_FLAGS
 
-# Can the encoder of modules write split BTF? Kconfig reads it, and make
-# configures again when it changes.
+# Whether the encoder of modules supports split BTF. Kconfig reads this
+# variable, so syncconfig runs again if the value changes
 export PAHOLE_HAS_SPLIT_BTF := $(shell kconfig-probe split-btf --encoder=btf-ko 2>/dev/null)
 
 ifdef config-build
@@ -167,7 +179,7 @@ endif
 
 export KBUILD_MODULES KBUILD_BUILTIN
 
-# The BTF of modules refers to that of vmlinux
+# Module BTF refers to the BTF of vmlinux: build vmlinux, too
 ifdef CONFIG_DEBUG_INFO_BTF_MODULES
 KBUILD_BUILTIN := 1
 endif
@@ -183,7 +195,7 @@ CLEAN_FILES += modules.builtin \
 		name   string
 		wiring Wiring
 		edits  []string
-		want   []string // path, text
+		want   []string // paths, each with a part of the planned text
 	}{
 		{"btf-ko", btfKo, nil, []string{
 			kconfigDebug, probed,
@@ -195,59 +207,73 @@ CLEAN_FILES += modules.builtin \
 		{"pahole", pahole, nil, []string{
 			kconfigDebug, probed,
 			topMakefile, "kconfig-probe split-btf --encoder=\"$(PAHOLE)\" 2>/dev/null)\n",
-			modfinal, "\tLLVM_OBJCOPY=\"$(OBJCOPY)\" $(PAHOLE) -J $(btf-flags) --btf_base $(btf-base) $@; \\\n",
+			modfinal, "\tLLVM_OBJCOPY=\"$(OBJCOPY)\" $(PAHOLE) -J $(btf-flags)" +
+				" --btf_base $(btf-base) $@; \\\n",
 		}},
-		{"linker script in a variable", btfKo, []string{modfinal, "%.mod.o scripts/module.lds FORCE", "%.mod.o $(ARCH_MODULE_LDS) FORCE"}, []string{
+		{"linker script in a variable", btfKo, []string{
+			modfinal, "%.mod.o scripts/module.lds FORCE", "%.mod.o $(ARCH_MODULE_LDS) FORCE",
+		}, []string{
 			modfinal, "$(modules): %.ko: %.o %.mod.o $(ARCH_MODULE_LDS) $(btf-base) FORCE\n",
 		}},
 		{"pattern rule", btfKo, []string{modfinal, "$(modules): %.ko:", "%.ko:"}, []string{
 			modfinal, "\n%.ko: %.o %.mod.o scripts/module.lds $(btf-base) FORCE\n",
 		}},
-		{"another command", btfKo, []string{modfinal, "      cmd_ld_ko_o", "      cmd_link", modfinal, "\t+$(call if_changed,ld_ko_o)", "\t$(call if_changed,link)"}, []string{
+		{"another command", btfKo, []string{
+			modfinal, "      cmd_ld_ko_o", "      cmd_link",
+			modfinal, "\t+$(call if_changed,ld_ko_o)", "\t$(call if_changed,link)",
+		}, []string{
 			modfinal, "cmd_ko = $(cmd_link); $(cmd_btf_ko); : $(btf-version)\n",
 			modfinal, "\n\t$(call cmd,link)\n",
 		}},
-		{"auto.conf is included", btfKo, []string{modfinal, "include $(srctree)", "include include/config/auto.conf\ninclude $(srctree)"}, []string{
-			modfinal, "__modfinal:\n\ninclude include/config/auto.conf\ninclude $(srctree)/scripts/Kbuild.include\n",
+		{"auto.conf is included", btfKo, []string{
+			modfinal, "include $(srctree)", "include include/config/auto.conf\ninclude $(srctree)",
+		}, []string{
+			modfinal, "__modfinal:\n\ninclude include/config/auto.conf\n" +
+				"include $(srctree)/scripts/Kbuild.include\n",
 		}},
-		{"last in Kconfig", btfKo, []string{kconfigDebug, "\n# about what follows\nconfig AFTER\n\tbool \"After\"\n\nendmenu\n", ""}, []string{
+		{"last in Kconfig", btfKo, []string{
+			kconfigDebug, "\n# about what follows\nconfig AFTER\n\tbool \"After\"\n\nendmenu\n", "",
+		}, []string{
 			kconfigDebug, "\t  Generate compact split BTF type information for kernel modules.\n",
 		}},
-		{"names of 5.4", btfKo, []string{kbuildInclude, "newer-prereqs =", "any-prereq =", kbuildInclude, "if_changed = $(if $(newer-prereqs)", "if_changed = $(if $(any-prereq)",
-			kbuildInclude, "if_changed_rule = $(if $(newer-prereqs)", "if_changed_rule = $(if $(any-prereq)"}, []string{
+		{"names of 5.4", btfKo, []string{
+			kbuildInclude, "newer-prereqs =", "any-prereq =",
+			kbuildInclude, "if_changed = $(if $(newer-prereqs)", "if_changed = $(if $(any-prereq)",
+			kbuildInclude, "if_changed_rule = $(if $(newer-prereqs)", "if_changed_rule = $(if $(any-prereq)",
+		}, []string{
 			modfinal, "\t$(if $(any-prereq),$(rule_$(3)),@:))\n",
 		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			before := smallTree(t, tt.edits...)
 			p, err := before.plan("tree", tt.wiring)
-			if err != nil {
-				t.Fatal(err)
-			}
+			must(t, err)
 			full := after(before, p)
 			for i := 0; i < len(tt.want); i += 2 {
-				if path, text := tt.want[i], tt.want[i+1]; strings.Count(full[path], text) != 1 {
-					t.Errorf("%s has %d times\n%s\n%s", path, strings.Count(full[path], text), text, full[path])
+				path, text := tt.want[i], tt.want[i+1]
+				if n := strings.Count(full[path], text); n != 1 {
+					t.Errorf("%s has %d times\n%s\n%s", path, n, text, full[path])
 				}
 			}
-
-			// Planning again is refused, and undoing gives the old bytes.
 			if _, err := full.plan("tree", tt.wiring); err == nil {
 				t.Error("planned twice")
 			}
 			if diff := cmp.Diff(p, full.applied("tree", tt.wiring)); diff != "" {
-				t.Errorf("undone:\n%s", diff)
+				t.Errorf("applied:\n%s", diff)
 			}
 		})
 	}
 }
 
-// What a tree has between the commands and the rule, and behind the rule, stays.
-func TestPlanLeavesTheRest(t *testing.T) {
+// TestPlanKeepsOtherText has trees with text between the commands and the rule,
+// and after the rule.
+func TestPlanKeepsOtherText(t *testing.T) {
 	const between = "ifdef CONFIG_LTO\nLDFLAGS_MODULE += --cache\nendif\n\n" + ruleComment
 	for _, name := range []string{"5.12a", "6.3b-gki", "7.1c"} {
 		f := formNamed(t, name)
-		before := edited(t, shapedTree(t, f, "cmd_"), modfinal, ruleComment, between, modfinal, "\nPHONY += FORCE\n", "\t@true\n\nPHONY += FORCE\n")
+		before := edited(t, shapedTree(t, f, "cmd_"),
+			modfinal, ruleComment, between,
+			modfinal, "\nPHONY += FORCE\n", "\t@true\n\nPHONY += FORCE\n")
 		for _, e := range Encoders {
 			w := Wiring{e, InModfinal}
 			p, err := before.plan("tree", w)
@@ -256,137 +282,202 @@ func TestPlanLeavesTheRest(t *testing.T) {
 				continue
 			}
 			full := after(before, p)
-			rule := "$(btf-base) FORCE\n\t$(call if_changed_except,ko,"
-			order := []int{strings.Index(full[modfinal], "if_changed_except = "), strings.Index(full[modfinal], "LDFLAGS_MODULE += --cache"),
-				strings.Index(full[modfinal], rule), strings.Index(full[modfinal], "\t@true\n")}
+			order := []int{
+				strings.Index(full[modfinal], "if_changed_except = "),
+				strings.Index(full[modfinal], "LDFLAGS_MODULE += --cache"),
+				strings.Index(full[modfinal], "$(btf-base) FORCE\n\t$(call if_changed_except,ko,"),
+				strings.Index(full[modfinal], "\t@true\n"),
+			}
 			if order[0] < 0 || !slices.IsSorted(order) {
-				t.Errorf("%s: not in this order, or not there: %v\n%s", name, order, full[modfinal])
+				t.Errorf("%s: missing text or wrong order: %v\n%s", name, order, full[modfinal])
 			}
 			if diff := cmp.Diff(p, full.applied("tree", w)); diff != "" {
-				t.Errorf("%s: undone:\n%s", name, diff)
+				t.Errorf("%s: applied:\n%s", name, diff)
 			}
 		}
 	}
 }
 
-// after is the tree with the plan's files.
+// after returns the tree after the plan is applied.
 func after(s sources, p *Plan) sources {
-	result := sources{}
-	for path, text := range s {
-		result[path] = text
-	}
+	result := maps.Clone(s)
 	for _, c := range p.Changes {
 		result[c.Path] = c.New
 	}
 	return result
 }
 
+// TestPlanRefuses has one tree for each error.
 func TestPlanRefuses(t *testing.T) {
-	const wired = "this tree has module BTF from a patch that is not, or no longer, the one that would be made; nothing was changed"
+	const (
+		wired = "the tree was patched by another version of kconfig-probe, or edited afterwards: " +
+			"restore the original files first"
+		partly = "revert the incomplete patch first"
+		// Text of testdata/small.
+		kbuildLine  = "include $(srctree)/scripts/Kbuild.include\n"
+		phonyLine   = ".PHONY: $(PHONY)"
+		quietLink   = "quiet_cmd_ld_ko_o"
+		callLine    = "\t+$(call if_changed,ld_ko_o)\n"
+		afterConfig = "\n# about what follows\nconfig AFTER\n\tbool \"After\"\n\nendmenu\n"
+	)
 	for _, tt := range []struct {
 		name  string
 		since string // the tree's form; empty for the first
 		edits []string
 		err   string
 	}{
-		{"too old for BTF", "", []string{kconfigDebug, "config DEBUG_INFO_BTF\n", "config DEBUG_INFO_CTF\n"},
-			"tree/lib/Kconfig.debug: has no config DEBUG_INFO_BTF: this kernel cannot have BTF for vmlinux, which that of modules refers to"},
-		{"twice in Kconfig", "", []string{kconfigDebug, "config AFTER", "config DEBUG_INFO_BTF"},
-			"tree/lib/Kconfig.debug:17: second config DEBUG_INFO_BTF, after line 7: cannot tell which one to follow"},
-		{"no newline in Kconfig", "", []string{kconfigDebug, "\n\n# about what follows\nconfig AFTER\n\tbool \"After\"\n\nendmenu\n", ""},
-			"tree/lib/Kconfig.debug:14: no newline at the end of the file"},
-		{"Kconfig alone", "", []string{kconfigDebug, "config AFTER", "config DEBUG_INFO_BTF_MODULES"},
-			"tree/lib/Kconfig.debug:17: config DEBUG_INFO_BTF_MODULES, but scripts/Makefile.modfinal gives modules no BTF: expected both or neither; half of a patch?"},
-		{"the rule alone", "6.3a", []string{kconfigDebug, "config DEBUG_INFO_BTF_MODULES", "config DEBUG_INFO_OF_MODULES"},
-			"tree/lib/Kconfig.debug: has no config DEBUG_INFO_BTF_MODULES, which scripts/Makefile.modfinal asks for: half of a patch?"},
-		{"another probe", "6.11a", []string{kconfigDebug, "def_bool PAHOLE_VERSION", "default PAHOLE_VERSION"},
-			"tree/lib/Kconfig.debug:16: config PAHOLE_HAS_SPLIT_BTF: expected a line def_bool"},
-		{"another need", "7.2a", []string{kconfigDebug, "&& MODULES", "&& MODULES && X86"},
-			`tree/lib/Kconfig.debug:16: config DEBUG_INFO_BTF_MODULES: expected the line "depends on DEBUG_INFO_BTF && MODULES"`},
+		{"no BTF of vmlinux", "",
+			[]string{kconfigDebug, "config DEBUG_INFO_BTF\n", "config DEBUG_INFO_CTF\n"},
+			"lib/Kconfig.debug: no config DEBUG_INFO_BTF: this kernel does not support BTF for vmlinux"},
+		{"two config entries", "",
+			[]string{kconfigDebug, "config AFTER", "config DEBUG_INFO_BTF"},
+			"lib/Kconfig.debug:17: second config DEBUG_INFO_BTF, first at line 7: expected one"},
+		{"no newline in Kconfig", "",
+			[]string{kconfigDebug, "\n" + afterConfig, ""},
+			"lib/Kconfig.debug:14: no newline at end of file"},
+		{"only Kconfig patched", "",
+			[]string{kconfigDebug, "config AFTER", "config DEBUG_INFO_BTF_MODULES"},
+			"lib/Kconfig.debug:17: config DEBUG_INFO_BTF_MODULES, " +
+				"but scripts/Makefile.modfinal does not define cmd_btf_ko: " + partly},
+		{"only the rule patched", "6.3a",
+			[]string{kconfigDebug, "config DEBUG_INFO_BTF_MODULES", "config DEBUG_INFO_OF_MODULES"},
+			"lib/Kconfig.debug: no config DEBUG_INFO_BTF_MODULES, " +
+				"but scripts/Makefile.modfinal defines cmd_btf_ko: " + partly},
+		{"unknown PAHOLE_HAS_SPLIT_BTF", "6.11a",
+			[]string{kconfigDebug, "def_bool PAHOLE_VERSION", "default PAHOLE_VERSION"},
+			"lib/Kconfig.debug:16: config PAHOLE_HAS_SPLIT_BTF: expected a line def_bool"},
+		{"unknown dependency", "7.2a",
+			[]string{kconfigDebug, "&& MODULES", "&& MODULES && X86"},
+			"lib/Kconfig.debug:16: config DEBUG_INFO_BTF_MODULES: " +
+				`expected the line "depends on DEBUG_INFO_BTF && MODULES"`},
 
-		{"helper alone", "", []string{modfinal, ".PHONY: $(PHONY)", "if_changed_except = x\n.PHONY: $(PHONY)"},
-			"tree/scripts/Makefile.modfinal:28: defines if_changed_except, but not cmd_btf_ko: expected both or neither; half of a patch?"},
-		{"vmlinux alone", "", []string{modfinal, "module.lds FORCE", "module.lds vmlinux FORCE"},
-			"tree/scripts/Makefile.modfinal:20: modules depend on vmlinux, but there is no cmd_btf_ko: half of a patch?"},
-		{"foreign command", "", []string{modfinal, "quiet_cmd_ld_ko_o", "cmd_btf_ko = x\nquiet_cmd_ld_ko_o"},
-			`tree/scripts/Makefile.modfinal:15: defines cmd_btf_ko, but not as a release does: expected the line "quiet_cmd_btf_ko = BTF [M] $@" before it`},
-		{"foreign edit", "6.11a", []string{modfinal, "$(PAHOLE) -J $(PAHOLE_FLAGS)", "$(PAHOLE) -J -j1 $(PAHOLE_FLAGS)"},
-			`tree/scripts/Makefile.modfinal:26: gives modules BTF, but not as a release does: expected "\t\tLLVM_OBJCOPY=\"$(OBJCOPY)\" $(PAHOLE) -J $(PAHOLE_FLAGS) --btf_base vmlinux $@; \\", as in 6.3`},
-		{"foreign rule", "6.3a", []string{modfinal, "$(if $(newer-prereqs),$(call cmd,btf_ko))", "$(call cmd,btf_ko)"},
-			`tree/scripts/Makefile.modfinal:42: gives modules BTF, but not as a release does: expected "\t+$(if $(newer-prereqs),$(call cmd,btf_ko))", as in 6.3`},
-		{"text before the rule", "5.12b", []string{modfinal, "# Re-generate", "PHONY += x # Re-generate"},
-			`tree/scripts/Makefile.modfinal:37: gives modules BTF, but not as a release does: expected "# Re-generate module BTFs if either module's .ko or vmlinux changed", as in 5.12`},
-		{"text before a line of the script", "7.2a", []string{genBTFScript, "trap cleanup EXIT", "test 1 && trap cleanup EXIT"},
-			`tree/scripts/gen-btf.sh: expected once the line "trap cleanup EXIT"`},
-		{"foreign script", "7.2a", []string{genBTFScript, "trap cleanup EXIT", "trap 'cleanup' EXIT"},
-			`tree/scripts/gen-btf.sh: expected once the line "trap cleanup EXIT"`},
-		{"another wiring", "", []string{modfinal, "quiet_cmd_ld_ko_o", "btf-base := x\nquiet_cmd_ld_ko_o"},
-			"tree/scripts/Makefile.modfinal:15: defines btf-base: " + wired},
+		{"only if_changed_except", "",
+			[]string{modfinal, phonyLine, "if_changed_except = x\n" + phonyLine},
+			"scripts/Makefile.modfinal:28: defines if_changed_except, but not cmd_btf_ko: " + partly},
+		{"only the prerequisite vmlinux", "",
+			[]string{modfinal, "module.lds FORCE", "module.lds vmlinux FORCE"},
+			"scripts/Makefile.modfinal:20: modules depend on vmlinux, " +
+				"but cmd_btf_ko is not defined: " + partly},
+		{"unknown cmd_btf_ko", "",
+			[]string{modfinal, quietLink, "cmd_btf_ko = x\n" + quietLink},
+			"scripts/Makefile.modfinal:15: unknown definition of cmd_btf_ko: " +
+				`expected the line "quiet_cmd_btf_ko = BTF [M] $@" before it`},
+		{"unknown flags", "6.11a",
+			[]string{modfinal, "$(PAHOLE) -J $(PAHOLE_FLAGS)", "$(PAHOLE) -J -j1 $(PAHOLE_FLAGS)"},
+			"scripts/Makefile.modfinal:26: unknown rule for module BTF: expected " +
+				`"\t\tLLVM_OBJCOPY=\"$(OBJCOPY)\" $(PAHOLE) -J $(PAHOLE_FLAGS) --btf_base vmlinux $@; \\", ` +
+				"as in Linux 6.3"},
+		{"unknown recipe", "6.3a",
+			[]string{modfinal, "$(if $(newer-prereqs),$(call cmd,btf_ko))", "$(call cmd,btf_ko)"},
+			"scripts/Makefile.modfinal:42: unknown rule for module BTF: expected " +
+				`"\t+$(if $(newer-prereqs),$(call cmd,btf_ko))", as in Linux 6.3`},
+		{"text before the rule", "5.12b",
+			[]string{modfinal, "# Re-generate", "PHONY += x # Re-generate"},
+			"scripts/Makefile.modfinal:37: unknown rule for module BTF: expected " +
+				`"# Re-generate module BTFs if either module's .ko or vmlinux changed", as in Linux 5.12`},
+		{"text before a line of gen-btf.sh", "7.2a",
+			[]string{genBTFScript, "trap cleanup EXIT", "test 1 && trap cleanup EXIT"},
+			`scripts/gen-btf.sh: expected exactly one line "trap cleanup EXIT"`},
+		{"unknown gen-btf.sh", "7.2a",
+			[]string{genBTFScript, "trap cleanup EXIT", "trap 'cleanup' EXIT"},
+			`scripts/gen-btf.sh: expected exactly one line "trap cleanup EXIT"`},
+		{"patched by another version", "",
+			[]string{modfinal, quietLink, "btf-base := x\n" + quietLink},
+			"scripts/Makefile.modfinal:15: defines btf-base: " + wired},
 
-		{"no Kbuild.include", "", []string{modfinal, "include $(srctree)/scripts/Kbuild.include\n", ""},
-			"tree/scripts/Makefile.modfinal: does not include scripts/Kbuild.include, where if_changed comes from"},
-		{"no rule", "", []string{modfinal, "$(modules): %.ko:", "$(mods): %.ko:"},
-			"tree/scripts/Makefile.modfinal: has no rule that links modules: expected $(modules): %.ko: or %.ko:"},
-		{"two rules", "", []string{modfinal, ".PHONY: $(PHONY)", "$(modules): %.ko: %.o FORCE\n.PHONY: $(PHONY)"},
-			"tree/scripts/Makefile.modfinal:28: second rule that links modules, after line 20"},
-		{"rule before the include", "", []string{modfinal, "include $(srctree)/scripts/Kbuild.include\n", "", modfinal, "FORCE:\n\n", "FORCE:\ninclude scripts/Kbuild.include\n\n"},
-			"tree/scripts/Makefile.modfinal:19: the rule that links modules comes before the include of scripts/Kbuild.include"},
-		{"no FORCE", "", []string{modfinal, "module.lds FORCE", "module.lds"},
-			"tree/scripts/Makefile.modfinal:20: the rule that links modules does not end in FORCE, so its command would not be checked"},
-		{"two lines", "", []string{modfinal, "module.lds FORCE", "module.lds \\\n\tFORCE"},
-			"tree/scripts/Makefile.modfinal:20: the rule that links modules continues on a second line, which is not understood"},
-		{"no recipe", "", []string{modfinal, "\t+$(call if_changed,ld_ko_o)\n", ""},
-			"tree/scripts/Makefile.modfinal:20: the rule that links modules has no recipe"},
-		{"long recipe", "", []string{modfinal, "if_changed,ld_ko_o)\n", "if_changed,ld_ko_o)\n\t@true\n"},
-			"tree/scripts/Makefile.modfinal:22: second line in the recipe that links modules: only $(call if_changed,...) is understood"},
-		{"other recipe", "", []string{modfinal, "\t+$(call if_changed,ld_ko_o)", "\t+$(call if_changed_rule,ld_ko_o)"},
-			"tree/scripts/Makefile.modfinal:21: the recipe that links modules is not $(call if_changed,...)"},
-		{"command from elsewhere", "", []string{modfinal, "      cmd_ld_ko_o", "      cmd_ld"},
-			"tree/scripts/Makefile.modfinal:21: cmd_ld_ko_o is not defined in this file"},
-		{"links the base", "", []string{modfinal, "$(filter %.o, $^)", "$(real-prereqs)"},
-			"tree/scripts/Makefile.modfinal:16: cmd_ld_ko_o links all its prerequisites, not $(filter %.o, $^): the base would be linked into modules"},
-		{"links the base at times", "", []string{modfinal, "\n$(modules): %.ko:", "\nifdef CONFIG_LTO\n      cmd_ld_ko_o += ; $(LD) -r -o $@ $^\nendif\n\n$(modules): %.ko:"},
-			"tree/scripts/Makefile.modfinal:21: cmd_ld_ko_o links all its prerequisites, not $(filter %.o, $^): the base would be linked into modules"},
-		{"commands twice", "6.3a", []string{modfinal, "\nPHONY += FORCE", "\nif_changed_except = x\n\nPHONY += FORCE"},
-			"tree/scripts/Makefile.modfinal:45: defines if_changed_except again, after line 34: cannot tell which one counts"},
+		{"no Kbuild.include", "",
+			[]string{modfinal, kbuildLine, ""},
+			"scripts/Makefile.modfinal: does not include scripts/Kbuild.include"},
+		{"no rule", "",
+			[]string{modfinal, "$(modules): %.ko:", "$(mods): %.ko:"},
+			"scripts/Makefile.modfinal: no rule links modules: expected $(modules): %.ko: or %.ko:"},
+		{"two rules", "",
+			[]string{modfinal, phonyLine, "$(modules): %.ko: %.o FORCE\n" + phonyLine},
+			"scripts/Makefile.modfinal:28: second rule that links modules, first at line 20: expected one"},
+		{"rule before the include", "",
+			[]string{modfinal, kbuildLine, "",
+				modfinal, "FORCE:\n\n", "FORCE:\ninclude scripts/Kbuild.include\n\n"},
+			"scripts/Makefile.modfinal:19: the rule that links modules precedes " +
+				"the include of scripts/Kbuild.include"},
+		{"no FORCE", "",
+			[]string{modfinal, "module.lds FORCE", "module.lds"},
+			"scripts/Makefile.modfinal:20: the rule that links modules does not end in FORCE"},
+		{"continuation line", "",
+			[]string{modfinal, "module.lds FORCE", "module.lds \\\n\tFORCE"},
+			"scripts/Makefile.modfinal:20: the rule that links modules has a continuation line: " +
+				"expected one line"},
+		{"no recipe", "",
+			[]string{modfinal, callLine, ""},
+			"scripts/Makefile.modfinal:20: the rule that links modules has no recipe"},
+		{"long recipe", "",
+			[]string{modfinal, callLine, callLine + "\t@true\n"},
+			"scripts/Makefile.modfinal:22: second line in the recipe that links modules: " +
+				"expected only $(call if_changed,...)"},
+		{"recipe without if_changed", "",
+			[]string{modfinal, "$(call if_changed,ld_ko_o)", "$(call if_changed_rule,ld_ko_o)"},
+			"scripts/Makefile.modfinal:21: the recipe that links modules is not $(call if_changed,...)"},
+		{"command from another file", "",
+			[]string{modfinal, "      cmd_ld_ko_o", "      cmd_ld"},
+			"scripts/Makefile.modfinal:21: cmd_ld_ko_o is not defined in this file"},
+		{"command links all prerequisites", "",
+			[]string{modfinal, "$(filter %.o, $^)", "$(real-prereqs)"},
+			"scripts/Makefile.modfinal:16: cmd_ld_ko_o links all prerequisites, " +
+				"vmlinux's BTF included: expected $(filter %.o, $^)"},
+		{"conditional command links all prerequisites", "",
+			[]string{modfinal, "\n$(modules): %.ko:", "\nifdef CONFIG_LTO\n" +
+				"      cmd_ld_ko_o += ; $(LD) -r -o $@ $^\nendif\n\n$(modules): %.ko:"},
+			"scripts/Makefile.modfinal:21: cmd_ld_ko_o links all prerequisites, " +
+				"vmlinux's BTF included: expected $(filter %.o, $^)"},
+		{"two definitions", "6.3a",
+			[]string{modfinal, "\nPHONY += FORCE", "\nif_changed_except = x\n\nPHONY += FORCE"},
+			"scripts/Makefile.modfinal:45: second definition of if_changed_except, " +
+				"first at line 34: expected one"},
 
-		{"saved nowhere", "", []string{kbuildInclude, "$(filter-out $(cmd_$@)", "$(filter-out $(old)"},
-			"tree/scripts/Kbuild.include:9: cmd-check looks neither at cmd_$@ nor at savedcmd_$@: cannot tell how commands are saved"},
-		{"no newer-prereqs", "", []string{kbuildInclude, "newer-prereqs =", "some-prereqs ="},
-			"tree/scripts/Kbuild.include: does not define newer-prereqs"},
+		{"unknown saved command", "",
+			[]string{kbuildInclude, "$(filter-out $(cmd_$@)", "$(filter-out $(old)"},
+			"scripts/Kbuild.include:9: cmd-check reads neither cmd_$@ nor savedcmd_$@"},
+		{"no newer-prereqs", "",
+			[]string{kbuildInclude, "newer-prereqs =", "some-prereqs ="},
+			"scripts/Kbuild.include: does not define newer-prereqs"},
 
-		{"no place for the probe", "", []string{topMakefile, "ifdef config-build", "ifdef config"},
-			`tree/Makefile: expected a line that begins with "ifdef config-build"`},
-		{"no rule for modules", "", []string{topMakefile, "modules: ", "mods: "},
-			`tree/Makefile: expected a line that begins with "modules: $(if $(KBUILD_BUILTIN),"`},
-		{"half of the Makefile", "", []string{topMakefile, "modules: ", "PAHOLE_HAS_SPLIT_BTF := y\nmodules: "},
-			"tree/Makefile:12: has PAHOLE_HAS_SPLIT_BTF: " + wired},
+		{"no ifdef config-build", "",
+			[]string{topMakefile, "ifdef config-build", "ifdef config"},
+			`Makefile: expected a line that starts with "ifdef config-build"`},
+		{"no rule for modules", "",
+			[]string{topMakefile, "modules: ", "mods: "},
+			`Makefile: expected a line that starts with "modules: $(if $(KBUILD_BUILTIN),"`},
+		{"only Makefile patched", "",
+			[]string{topMakefile, "modules: ", "PAHOLE_HAS_SPLIT_BTF := y\nmodules: "},
+			"Makefile:12: defines PAHOLE_HAS_SPLIT_BTF: " + wired},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := smallTree(t)
 			if tt.since != "" {
 				s = shapedTree(t, formNamed(t, tt.since), "cmd_")
 			}
-			if p, err := edited(t, s, tt.edits...).plan("tree", btfKo); err == nil || err.Error() != tt.err {
-				t.Errorf("got %v, %v\nwant %s", p, err, tt.err)
+			p, err := edited(t, s, tt.edits...).plan("tree", btfKo)
+			if want := "tree/" + tt.err; err == nil || err.Error() != want {
+				t.Errorf("got %v, %v\nwant %s", p, err, want)
 			}
 		})
 	}
 }
 
-// What only some wirings need.
+// TestPlanRefusesWiring has trees that do not support one of the wirings.
 func TestPlanRefusesWiring(t *testing.T) {
+	inKbuildInclude := Wiring{BTFKo, InKbuildInclude}
 	for _, tt := range []struct {
 		wiring Wiring
 		edits  []string
 		err    string
 	}{
 		{pahole, []string{topMakefile, "export CC LD PAHOLE\n", ""},
-			"tree/Makefile: does not export PAHOLE, which --encoder=pahole calls"},
-		{Wiring{BTFKo, InKbuildInclude}, []string{kbuildInclude, "if_changed_rule =", "if_changed_rules ="},
-			"tree/scripts/Kbuild.include: does not define if_changed_rule, which if_changed_except goes after"},
-		{Wiring{BTFKo, InKbuildInclude}, []string{kbuildInclude, "if_changed_rule = ", "if_changed_rule = \\\n"},
-			"tree/scripts/Kbuild.include:18: expected the definition of if_changed_rule, which if_changed_except goes after, in one line"},
+			"tree/Makefile: does not export PAHOLE: use --encoder=btf-ko"},
+		{inKbuildInclude, []string{kbuildInclude, "if_changed_rule =", "if_changed_rules ="},
+			"tree/scripts/Kbuild.include: does not define if_changed_rule: use --helper=modfinal"},
+		{inKbuildInclude, []string{kbuildInclude, "if_changed_rule = ", "if_changed_rule = \\\n"},
+			"tree/scripts/Kbuild.include:18: the definition of if_changed_rule has several lines: " +
+				"use --helper=modfinal"},
 	} {
 		s := smallTree(t, tt.edits...)
 		if _, err := s.plan("tree", tt.wiring); err == nil || err.Error() != tt.err {
@@ -398,9 +489,9 @@ func TestPlanRefusesWiring(t *testing.T) {
 	}
 }
 
-// A tree with half of the patch, or with one line of it changed, is not taken
-// for patched.
-func TestAppliedNeedsAll(t *testing.T) {
+// TestAppliedIncomplete checks that Applied does not recognise a tree if one file
+// is not patched or one patched line is edited, and that NewPlan refuses it.
+func TestAppliedIncomplete(t *testing.T) {
 	before := smallTree(t)
 	for _, w := range []Wiring{btfKo, {BTFKo, InKbuildInclude}} {
 		p, err := before.plan("tree", w)
@@ -414,14 +505,14 @@ func TestAppliedNeedsAll(t *testing.T) {
 		for path, text := range parts {
 			part := after(full, &Plan{Changes: []Change{{Path: path, New: text}}})
 			if part.applied("tree", w) != nil {
-				t.Errorf("taken for patched without its part in %s", path)
+				t.Errorf("recognised without the change of %s", path)
 			}
-			if _, err := part.plan("tree", w); err == nil {
-				t.Errorf("planned again over its part outside of %s", path)
+			if _, err := part.plan("tree", w); err == nil || !strings.HasSuffix(err.Error(), alreadyWired) {
+				t.Errorf("planned again without the change of %s: %v", path, err)
 			}
 		}
 		if full.applied("tree", pahole) != nil {
-			t.Error("undone as the patch for pahole")
+			t.Error("recognised as the patch for pahole")
 		}
 	}
 }

@@ -3,12 +3,15 @@
 package kbuild
 
 import (
-	"slices"
+	"maps"
 	"strings"
 )
 
-// Applied is the plan that led to the tree in dir as it is now, or nil if none
-// did. Its changes' Old is what the files were before, byte for byte.
+// Applied returns the plan that was applied to the tree in dir, or nil if there
+// is none. The plan has the original text of the files, byte for byte.
+//
+// Only trees patched with exactly the current text are recognised: [NewPlan]
+// refuses trees that were patched by another version or edited afterwards.
 func Applied(dir string) (*Plan, error) {
 	s, err := readTree(dir)
 	if err != nil {
@@ -24,32 +27,26 @@ func Applied(dir string) (*Plan, error) {
 	return nil, nil
 }
 
-// applied finds out what the files were before: those that would be planned to
-// become what is there now.
+// applied returns the plan that results in s, or nil. It plans every original
+// tree that undo finds, and compares.
 func (s sources) applied(dir string, w Wiring) *Plan {
 	for _, before := range s.undo(w) {
 		p, err := before.plan(dir, w)
 		if err != nil {
 			continue
 		}
-		same := 0
-		for _, path := range buildFiles {
-			text := before[path]
-			if i := slices.IndexFunc(p.Changes, func(c Change) bool { return c.Path == path }); i >= 0 {
-				text = p.Changes[i].New
-			}
-			if text == s[path] {
-				same++
-			}
+		planned := maps.Clone(before)
+		for _, c := range p.Changes {
+			planned[c.Path] = c.New
 		}
-		if same == len(buildFiles) {
+		if maps.Equal(planned, s) {
 			return p
 		}
 	}
 	return nil
 }
 
-// undo takes the wiring's texts out: all trees that may result.
+// undo returns the trees that the wiring may have been applied to.
 func (s sources) undo(w Wiring) []sources {
 	probe := &planner{sources: s, Wiring: w}
 	shape := probe.shape()
@@ -66,8 +63,8 @@ func (s sources) undo(w Wiring) []sources {
 			if !ok {
 				continue
 			}
-			if f.command == "" {
-				link = strings.Replace(link, autoConfFragment, "", 1) // a tree may have had an include of its own
+			if f.command == "" { // else the tree had an include itself
+				link = strings.Replace(link, autoConfFragment, "", 1)
 			}
 			for _, kconfig := range s.undoKconfig(w, f) {
 				tree := s.undoRest(w, shape)
@@ -82,22 +79,21 @@ func (s sources) undo(w Wiring) []sources {
 	return trees
 }
 
-// linkCommand is the command that cmd_ko begins with.
+// linkCommand returns linkRule.command of a patched Makefile.modfinal.
 func linkCommand(text string) string {
 	_, rest, _ := strings.Cut(text, "\ncmd_ko = $(cmd_")
 	name, _, _ := strings.Cut(rest, ")")
 	return name
 }
 
-// undoRest takes the texts out of all files but Kconfig.debug and
+// undoRest removes the inserted text from all files except Kconfig.debug and
 // Makefile.modfinal.
 func (s sources) undoRest(w Wiring, shape shape) sources {
-	before := sources{}
-	for path, text := range s {
-		before[path] = text
-	}
+	before := maps.Clone(s)
 	if text, ok := s[topMakefile]; ok {
-		for _, fragment := range []string{probeFragment(w.Encoder), cleanFragment(w.Encoder), shape.builtinFragment()} {
+		for _, fragment := range []string{
+			probeFragment(w.Encoder), cleanFragment(w.Encoder), shape.builtinFragment(),
+		} {
 			text = strings.Replace(text, fragment, "", 1)
 		}
 		before[topMakefile] = text
@@ -114,7 +110,7 @@ func (s sources) undoRest(w Wiring, shape shape) sources {
 	return before
 }
 
-// undoKconfig is what lib/Kconfig.debug may have been.
+// undoKconfig returns the possible originals of lib/Kconfig.debug.
 func (s sources) undoKconfig(w Wiring, f form) []string {
 	text := s[kconfigDebug]
 	switch {
@@ -123,9 +119,11 @@ func (s sources) undoKconfig(w Wiring, f form) []string {
 	case w.Encoder == Pahole:
 		return []string{text}
 	}
-	replaced, added := text, strings.Replace(text, splitBTFSymbol+"\n", "", 1)
+	original := text // with PAHOLE_HAS_SPLIT_BTF
 	if before, after, ok := strings.Cut(text, forPahole); ok {
-		replaced = before + "\tdef_bool " + strings.Replace(after, splitBTFValue, "", 1)
+		original = before + "\tdef_bool " + strings.Replace(after, splitBTFValue, "", 1)
 	}
-	return []string{replaced, strings.Replace(added, modulesNeed+" && PAHOLE_HAS_SPLIT_BTF\n", modulesNeed+"\n", 1)}
+	without := strings.Replace(text, splitBTFSymbol+"\n", "", 1)
+	without = strings.Replace(without, modulesNeed+" && PAHOLE_HAS_SPLIT_BTF\n", modulesNeed+"\n", 1)
+	return []string{original, without}
 }

@@ -10,11 +10,15 @@ import (
 	"github.com/kbtf/kbtf/internal/fetchtest"
 )
 
-// TestRealTraps tries all traps on real kernel trees. Upstream's rule has to fall into each trap in
-// at least one of them, unless the trap is marked harmless: otherwise the trap tests nothing.
+// TestRealTraps tries all traps on real kernel trees. Upstream's rule has to fail
+// in each trap in at least one of them, unless the trap is harmless: otherwise
+// the trap tests nothing.
 func TestRealTraps(t *testing.T) {
-	// Forms of which scripts/fetch has no tree.
-	kernels := smallTrapKernels(t, []smallForm{{"5.16b", "cmd_", Pahole}, {"6.1a-gki", "cmd_", BTFKo}})
+	// Forms without a real tree.
+	kernels := smallTrapKernels(t, []smallForm{
+		{"5.16b", "cmd_", Pahole},
+		{"6.1a-gki", "cmd_", BTFKo},
+	})
 	for _, k := range realTrees {
 		dir := fetchtest.Path(t, k.input)
 		s, err := readTree(dir)

@@ -17,23 +17,18 @@ import (
 	"time"
 )
 
-// A trap is a situation in which a rule may leave modules with no BTF or with
-// that of another vmlinux, or do what need not be done. It gets a tree in
-// which all modules have been built, and tells what went wrong.
+// trap is a situation in which a rule may leave modules with missing or stale
+// BTF, or do unnecessary work. run returns an error if the rule does.
 type trap struct {
-	name string
-	run  func(*trapTree) error
-	// fresh: nothing has been built yet.
-	fresh bool
-	// harmless: upstream's rules get this right as well. All other traps have to
-	// catch upstream's rule in at least one tree: else they test nothing.
-	harmless bool
-	// only: with the other encoder there is no way out.
-	only Encoder
+	name     string
+	run      func(*trapTree) error
+	fresh    bool    // modules are not built before run
+	harmless bool    // upstream's rule passes in all trees
+	only     Encoder // the only encoder that can pass; empty: both
 }
 
-// after1 runs make once and checks the modules, and that they stay so.
-func after1(tree *trapTree, args ...string) error {
+// makes runs make once and checks the modules.
+func makes(tree *trapTree, args ...string) error {
 	if _, err := tree.make(args...); err != nil {
 		return err
 	}
@@ -41,8 +36,8 @@ func after1(tree *trapTree, args ...string) error {
 }
 
 var traps = []trap{
-	{name: "from nothing, then nothing to do", fresh: true, harmless: true, run: func(tree *trapTree) error {
-		if err := after1(tree); err != nil {
+	{name: "first build, then idle", fresh: true, harmless: true, run: func(tree *trapTree) error {
+		if err := makes(tree); err != nil {
 			return err
 		}
 		return tree.idle()
@@ -51,51 +46,52 @@ var traps = []trap{
 		for i := range 24 {
 			tree.add(fmt.Sprintf("many%d", i))
 		}
-		if err := after1(tree, "-j16"); err != nil {
+		if err := makes(tree, "-j16"); err != nil {
 			return err
 		}
 		tree.vmlinux("BTF two")
-		if err := after1(tree, "-j16"); err != nil {
+		if err := makes(tree, "-j16"); err != nil {
 			return err
 		}
 		return tree.idle()
 	}},
-	{name: "vmlinux linked again, its BTF the same", run: func(tree *trapTree) error {
+	{name: "vmlinux relinked, same BTF", run: func(tree *trapTree) error {
 		tree.vmlinux("BTF one")
 		return tree.idle()
 	}},
-	{name: "BTF of vmlinux changed: no link", run: func(tree *trapTree) error {
+	{name: "BTF of vmlinux changed: no relink", run: func(tree *trapTree) error {
 		tree.vmlinux("BTF two")
-		if err := after1(tree); err != nil {
+		if err := makes(tree); err != nil {
 			return err
 		}
 		if tree.done("BTF") != len(tree.modules) || tree.done("LD") > 0 {
-			return fmt.Errorf("%d of %d encoded, %d linked", tree.done("BTF"), len(tree.modules), tree.done("LD"))
+			return fmt.Errorf("%d of %d encoded, %d linked",
+				tree.done("BTF"), len(tree.modules), tree.done("LD"))
 		}
 		return tree.idle()
 	}},
-	{name: "BTF of vmlinux changed: sets of ids", run: func(tree *trapTree) error {
+	{name: "BTF of vmlinux changed: .BTF_ids", run: func(tree *trapTree) error {
 		tree.add("ids")
-		if err := after1(tree); err != nil {
+		if err := makes(tree); err != nil {
 			return err
 		}
 		tree.vmlinux("BTF two")
-		if err := after1(tree); err != nil {
+		if err := makes(tree); err != nil {
 			return err
 		}
 		tree.vmlinux("BTF three")
-		return after1(tree)
+		return makes(tree)
 	}},
 	{name: "vmlinux replaced by an older one", run: func(tree *trapTree) error {
 		tree.vmlinux("BTF old")
 		long := time.Now().Add(-time.Hour)
 		must(tree.t, os.Chtimes(filepath.Join(tree.obj, "vmlinux"), long, long))
-		return after1(tree)
+		return makes(tree)
 	}},
 	{name: "one module's object changed", harmless: true, run: func(tree *trapTree) error {
 		tick(tree.t, tree.src)
 		tree.write(filepath.Join(tree.dir(), "beta.o"), "another\n")
-		if err := after1(tree); err != nil {
+		if err := makes(tree); err != nil {
 			return err
 		}
 		if tree.done("LD") != 1 || tree.done("BTF") != 1 {
@@ -104,7 +100,7 @@ var traps = []trap{
 		return nil
 	}},
 	{name: "only the link command changed", run: func(tree *trapTree) error {
-		if err := after1(tree, "LDFLAGS_MODULE=--build-id=none"); err != nil {
+		if err := makes(tree, "LDFLAGS_MODULE=--build-id=none"); err != nil {
 			return err
 		}
 		if _, err := tree.make(); err != nil {
@@ -114,47 +110,47 @@ var traps = []trap{
 	}},
 	{name: ".x.ko.cmd deleted", run: func(tree *trapTree) error {
 		must(tree.t, os.Remove(filepath.Join(tree.dir(), ".beta.ko.cmd")))
-		return after1(tree)
+		return makes(tree)
 	}},
 	{name: "x.ko deleted", harmless: true, run: func(tree *trapTree) error {
 		must(tree.t, os.Remove(filepath.Join(tree.dir(), "beta.ko")))
-		return after1(tree)
+		return makes(tree)
 	}},
 	{name: "flags changed", run: func(tree *trapTree) error {
-		if err := after1(tree, "PAHOLE_FLAGS_MORE=--more"); err != nil {
+		if err := makes(tree, "PAHOLE_FLAGS_MORE=--more"); err != nil {
 			return err
 		}
 		if !strings.Contains(strings.Join(tree.lines("beta"), "\n"), "--more") {
-			return errors.New("the flag is not in effect")
+			return errors.New("the flag has no effect")
 		}
 		return nil
 	}},
 	{name: "encoder upgraded", run: func(tree *trapTree) error {
 		tree.write(tree.stub("version"), "v2\n")
-		return after1(tree)
+		return makes(tree)
 	}},
 	{name: "SIGKILL between link and BTF", fresh: true, run: func(tree *trapTree) error {
 		tree.interrupted(syscall.SIGKILL, true)
-		return after1(tree)
+		return makes(tree)
 	}},
-	{name: "SIGKILL while linking again", run: func(tree *trapTree) error {
+	{name: "SIGKILL while relinking", run: func(tree *trapTree) error {
 		tick(tree.t, tree.src)
 		tree.write(filepath.Join(tree.dir(), "alpha.o"), "another\n")
 		tree.interrupted(syscall.SIGKILL, true)
-		return after1(tree)
+		return makes(tree)
 	}},
 	{name: "SIGKILL of make alone", fresh: true, run: func(tree *trapTree) error {
 		tree.interrupted(syscall.SIGKILL, false)
-		return after1(tree)
+		return makes(tree)
 	}},
-	{name: "SIGKILL while BTF is renewed", run: func(tree *trapTree) error {
+	{name: "SIGKILL while BTF is regenerated", run: func(tree *trapTree) error {
 		tree.vmlinux("BTF two")
 		tree.interrupted(syscall.SIGKILL, true)
-		return after1(tree)
+		return makes(tree)
 	}},
 	{name: "SIGINT while encoding", fresh: true, harmless: true, run: func(tree *trapTree) error {
 		tree.interrupted(syscall.SIGINT, true)
-		return after1(tree)
+		return makes(tree)
 	}},
 	{name: "SIGTERM of the group while encoding", fresh: true, run: func(tree *trapTree) error {
 		tree.interrupted(syscall.SIGTERM, true)
@@ -162,17 +158,17 @@ var traps = []trap{
 		if len(left) > 0 {
 			return fmt.Errorf("left behind: %s", filepath.Base(left[0]))
 		}
-		return after1(tree)
+		return makes(tree)
 	}},
-	{name: "encoder killed half-way", harmless: true, run: func(tree *trapTree) error {
+	{name: "encoder killed while it writes", harmless: true, run: func(tree *trapTree) error {
 		tree.vmlinux("BTF two")
 		tree.write(tree.stub("die"), "")
 		if _, err := tree.make(); err == nil {
 			return errors.New("make did not fail")
 		}
-		return after1(tree)
+		return makes(tree)
 	}},
-	{name: "encoder fails: no old BTF stays", run: func(tree *trapTree) error {
+	{name: "encoder fails: no stale BTF", run: func(tree *trapTree) error {
 		tree.vmlinux("BTF two")
 		tree.write(tree.stub("fail"), "")
 		_, err := tree.make("-k")
@@ -181,11 +177,11 @@ var traps = []trap{
 		}
 		for _, m := range tree.modules {
 			if strings.Contains(strings.Join(tree.lines(m), "\n"), "BTF one") {
-				return fmt.Errorf("%s.ko keeps the old BTF", m)
+				return fmt.Errorf("%s.ko keeps stale BTF", m)
 			}
 		}
 		must(tree.t, os.Remove(tree.stub("fail")))
-		return after1(tree)
+		return makes(tree)
 	}},
 	{name: "encoder fails after the link", fresh: true, harmless: true, run: func(tree *trapTree) error {
 		tree.write(tree.stub("fail"), "")
@@ -193,7 +189,7 @@ var traps = []trap{
 			return errors.New("make did not fail")
 		}
 		must(tree.t, os.Remove(tree.stub("fail")))
-		return after1(tree)
+		return makes(tree)
 	}},
 	{name: "vmlinux missing", run: func(tree *trapTree) error {
 		must(tree.t, os.Remove(filepath.Join(tree.obj, "vmlinux")))
@@ -204,7 +200,7 @@ var traps = []trap{
 		}
 		return nil
 	}},
-	{name: "no vmlinux asked for, then it appears", fresh: true, run: func(tree *trapTree) error {
+	{name: "vmlinux built after the modules", fresh: true, run: func(tree *trapTree) error {
 		return appears(tree, "KBUILD_BUILTIN=")
 	}},
 	{name: "make -n", fresh: true, run: func(tree *trapTree) error {
@@ -217,7 +213,7 @@ var traps = []trap{
 			return fmt.Errorf("%s is touched", changed)
 		}
 		if !strings.Contains(out, "--btf_base") {
-			return errors.New("does not show what would be done")
+			return errors.New("does not print the commands")
 		}
 		return nil
 	}},
@@ -230,7 +226,7 @@ var traps = []trap{
 		if changed := changes(before, tree.snapshot()); changed != "" {
 			return fmt.Errorf("%s is touched", changed)
 		}
-		return after1(tree)
+		return makes(tree)
 	}},
 	{name: "V=1", fresh: true, harmless: true, run: func(tree *trapTree) error {
 		out, err := tree.make("quiet=", "Q=", "KBUILD_VERBOSE=1")
@@ -238,7 +234,7 @@ var traps = []trap{
 			return err
 		}
 		if !strings.Contains(out, "--btf_base") {
-			return errors.New("does not show the command")
+			return errors.New("does not print the command")
 		}
 		if err := tree.whole(); err != nil {
 			return err
@@ -252,18 +248,18 @@ var traps = []trap{
 		}
 		for _, line := range []string{"  LD [M]  beta.ko\n", "  BTF [M] beta.ko\n"} {
 			if strings.Count(out, line) != 1 {
-				return fmt.Errorf("%q is not in %q", line, out)
+				return fmt.Errorf("%q is not once in %q", line, out)
 			}
 		}
 		return nil
 	}},
-	{name: "O=: another directory", fresh: true, harmless: true, run: func(tree *trapTree) error {
+	{name: "O=: output directory", fresh: true, harmless: true, run: func(tree *trapTree) error {
 		tree.separate()
-		if err := after1(tree); err != nil {
+		if err := makes(tree); err != nil {
 			return err
 		}
 		tree.vmlinux("BTF two")
-		if err := after1(tree); err != nil {
+		if err := makes(tree); err != nil {
 			return err
 		}
 		return tree.idle()
@@ -271,55 +267,57 @@ var traps = []trap{
 	{name: "M=: external modules", run: func(tree *trapTree) error {
 		before := tree.snapshot()
 		tree.external()
-		if err := after1(tree); err != nil {
+		if err := makes(tree); err != nil {
 			return err
 		}
 		if err := tree.idle(); err != nil {
 			return err
 		}
 		for path, text := range tree.snapshot() {
-			if strings.HasPrefix(path, tree.obj) && before[path] != text && !strings.HasPrefix(path, tree.ext) {
-				return fmt.Errorf("%s of the kernel is touched", filepath.Base(path))
+			inKernel := strings.HasPrefix(path, tree.obj) && !strings.HasPrefix(path, tree.ext)
+			if inKernel && before[path] != text {
+				return fmt.Errorf("%s in the kernel tree is changed", filepath.Base(path))
 			}
 		}
 		tree.vmlinux("BTF two")
-		return after1(tree)
+		return makes(tree)
 	}},
-	{name: "M=: without vmlinux, then it appears", fresh: true, run: func(tree *trapTree) error {
+	{name: "M=: vmlinux built after the modules", fresh: true, run: func(tree *trapTree) error {
 		tree.external()
 		return appears(tree)
 	}},
-	{name: "M=: vmlinux is elsewhere", fresh: true, only: BTFKo, run: func(tree *trapTree) error {
+	{name: "M=: vmlinux in another directory", fresh: true, only: BTFKo, run: func(tree *trapTree) error {
 		tree.external()
 		must(tree.t, os.Remove(filepath.Join(tree.obj, "vmlinux")))
 		tree.vars = append(tree.vars, "KERNELRELEASE=6.1.5-test")
 		tree.write(tree.stub("found-6.1.6-test"), "BTF other\n")
-		if out, err := tree.make(); err != nil || tree.done("BTF") > 0 || !strings.Contains(out, "no base for 6.1.5-test") {
-			return fmt.Errorf("without it, another release's there: %v: %s", err, out)
+		out, err := tree.make()
+		if err != nil || tree.done("BTF") > 0 || !strings.Contains(out, "no base for 6.1.5-test") {
+			return fmt.Errorf("only with another release's: %v: %s", err, out)
 		}
 		found, given := tree.stub("found-6.1.5-test"), tree.stub(`it's "given" by; exit 1`)
 		tree.base = found
 		tree.write(found, "BTF one\n")
-		if err := after1(tree); err != nil {
+		if err := makes(tree); err != nil {
 			return err
 		}
 		if err := tree.idle(); err != nil {
 			return err
 		}
 		tree.write(found, "BTF two\n")
-		if err := after1(tree); err != nil {
+		if err := makes(tree); err != nil {
 			return err
 		}
 		tree.base = given
 		tree.write(given, "BTF three\n")
-		if err := after1(tree, "KBTF_BASE="+given); err != nil {
+		if err := makes(tree, "KBTF_BASE="+given); err != nil {
 			return err
 		}
 		tree.base = ""
 		tree.vmlinux("BTF one")
-		return after1(tree)
+		return makes(tree)
 	}},
-	{name: "configured later", fresh: true, run: func(tree *trapTree) error {
+	{name: "module BTF configured later", fresh: true, run: func(tree *trapTree) error {
 		tree.configure("n")
 		if _, err := tree.make(); err != nil {
 			return err
@@ -328,9 +326,9 @@ var traps = []trap{
 			return errors.New("encoded without CONFIG_DEBUG_INFO_BTF_MODULES")
 		}
 		tree.configure("y")
-		return after1(tree)
+		return makes(tree)
 	}},
-	{name: "x.ko.BTF.base of a killed run", run: func(tree *trapTree) error {
+	{name: "stale x.ko.BTF.base", run: func(tree *trapTree) error {
 		tree.write(filepath.Join(tree.dir(), "beta.ko.BTF.base"), "BTF stale\n")
 		tick(tree.t, tree.src)
 		tree.write(filepath.Join(tree.dir(), "beta.o"), "another\n")
@@ -344,7 +342,7 @@ var traps = []trap{
 	}},
 	{name: "objcopy of gen-btf.sh killed", run: func(tree *trapTree) error {
 		if _, err := os.Stat(filepath.Join(tree.src, genBTFScript)); err != nil {
-			return nil // pahole calls objcopy before 7.0, and btf-ko does not
+			return nil // before 7.0
 		}
 		tick(tree.t, tree.src)
 		tree.write(filepath.Join(tree.dir(), "beta.o"), "another\n")
@@ -352,29 +350,29 @@ var traps = []trap{
 		if _, err := tree.make(); err == nil {
 			return errors.New("make did not fail")
 		}
-		return after1(tree)
+		return makes(tree)
 	}},
-	{name: "threads of encoders multiply", fresh: true, run: func(tree *trapTree) error {
+	{name: "encoders run with -j", fresh: true, run: func(tree *trapTree) error {
 		if _, err := tree.make("PAHOLE_FLAGS_MORE=-j"); err != nil {
 			return err
 		}
 		log, _ := os.ReadFile(tree.stub("log"))
 		if strings.Contains(string(log), " -j") {
-			return errors.New("-j is passed to each")
+			return errors.New("-j is passed to encoders")
 		}
 		return nil
 	}},
-	{name: "modules_install strips, BTF stays", harmless: true, run: installs},
+	{name: "modules_install keeps BTF", harmless: true, run: installs},
 	{name: "OBJCOPY of several words", fresh: true, harmless: true, run: func(tree *trapTree) error {
-		return after1(tree, "OBJCOPY=env X=1 "+tree.stub("bin/objcopy"))
+		return makes(tree, "OBJCOPY=env X=1 "+tree.stub("bin/objcopy"))
 	}},
 	{name: "PAHOLE of several words", fresh: true, harmless: true, run: func(tree *trapTree) error {
-		return after1(tree, "PAHOLE=env X=1 "+tree.stub("bin/pahole"))
+		return makes(tree, "PAHOLE=env X=1 "+tree.stub("bin/pahole"))
 	}},
 }
 
-// appears builds without vmlinux, which is to be said and no failure, and with
-// it.
+// appears builds modules without vmlinux, which has to succeed with a message,
+// and then with vmlinux.
 func appears(tree *trapTree, args ...string) error {
 	must(tree.t, os.Remove(filepath.Join(tree.obj, "vmlinux")))
 	out, err := tree.make(args...)
@@ -382,35 +380,38 @@ func appears(tree *trapTree, args ...string) error {
 		return err
 	}
 	if !strings.Contains(out, "Skipping BTF generation for ") {
-		return errors.New("does not say that there is no BTF")
+		return errors.New("does not print that BTF is skipped")
 	}
 	tree.vmlinux("BTF one")
-	// Built before the modules: its time tells nothing.
+	// Older than the modules: its time stamp must not matter.
 	long := time.Now().Add(-time.Hour)
 	must(tree.t, os.Chtimes(filepath.Join(tree.obj, "vmlinux"), long, long))
-	return after1(tree, args...)
+	return makes(tree, args...)
 }
 
-// installs has Makefile.modinst install and strip a module that is a real one
-// as far as strip is concerned.
+// installs runs modules_install with an ELF file, which strip requires.
 func installs(tree *trapTree) error {
 	if _, err := os.Stat(filepath.Join(tree.src, "scripts/Makefile.modinst")); err != nil {
-		return nil // testdata has none
+		return nil // testdata/small
 	}
 	tree.external()
 	tree.modules = nil
 	tree.add("real")
 	source, module := filepath.Join(tree.dir(), "real.c"), filepath.Join(tree.dir(), "real.ko")
 	tree.write(source, "int a;\n")
-	for _, command := range [][]string{{"gcc", "-g", "-c", "-o", module, source}, {"objcopy", "--add-section", ".BTF=" + source, module}} {
+	for _, command := range [][]string{
+		{"gcc", "-g", "-c", "-o", module, source},
+		{"objcopy", "--add-section", ".BTF=" + source, module},
+	} {
 		if out, err := exec.Command(command[0], command[1:]...).CombinedOutput(); err != nil {
 			return fmt.Errorf("%s: %w: %s", command[0], err, out)
 		}
 	}
 	lib := tree.t.TempDir()
-	if _, err := tree.make("install", "MODLIB="+lib, "INSTALL_MOD_PATH=", "INSTALL_MOD_STRIP=1", "STRIP=strip", "CONFIG_MODULES=y",
-		"KERNELRELEASE=1", "DEPMOD=true",
-		"mod_strip_cmd=strip --strip-debug", "mod_sign_cmd=true", "mod_compress_cmd=true"); err != nil {
+	_, err := tree.make("install", "MODLIB="+lib, "INSTALL_MOD_PATH=", "INSTALL_MOD_STRIP=1",
+		"STRIP=strip", "CONFIG_MODULES=y", "KERNELRELEASE=1", "DEPMOD=true",
+		"mod_strip_cmd=strip --strip-debug", "mod_sign_cmd=true", "mod_compress_cmd=true")
+	if err != nil {
 		return err
 	}
 	installed := ""
@@ -426,48 +427,53 @@ func installs(tree *trapTree) error {
 	}
 	defer f.Close()
 	if f.Section(".BTF") == nil || f.Section(".debug_info") != nil {
-		return errors.New("no BTF, or not stripped")
+		return errors.New("not stripped, or no BTF")
 	}
 	return nil
 }
 
-// rules are what a tree is tried with: upstream's own, and ours.
+// rules lists the rules to try: upstream's and ours.
 var rules = []struct {
 	name   string
-	wiring Wiring // without encoder: upstream's
+	wiring Wiring // zero for upstream's
 }{
 	{"upstream", Wiring{}},
 	{"btf-ko", Wiring{BTFKo, InModfinal}},
 	{"pahole", Wiring{Pahole, InKbuildInclude}},
 }
 
-// try springs the trap in a tree of its own.
+// try runs the trap in a new tree.
 func (tr trap) try(t *testing.T, kernel string, s sources) error {
 	tree := newTrapTree(t, kernel, s)
 	if !tr.fresh {
-		if err := after1(tree); err != nil {
+		if err := makes(tree); err != nil {
 			return err
 		}
 	}
 	return tr.run(tree)
 }
 
+// trapKernel is a kernel tree to try traps in.
 type trapKernel struct {
 	name, dir string
 	sources   sources
-	only      Encoder // the one to be tried with, where all would take long
+	only      Encoder // the only encoder to try, to save time; empty: both
 }
 
-// A smallForm is a form of kernel tree that testdata's small tree is given.
+// smallForm describes testdata/small with the rule of a form.
 type smallForm struct {
 	since, saved string
 	only         Encoder
 }
 
-// TestTraps tries forms that differ most; TestRealTraps the others and real kernel trees.
-var smallForms = []smallForm{{"5.4", "cmd_", BTFKo}, {"6.13a", "savedcmd_", Pahole}, {"7.2a", "savedcmd_", BTFKo}}
+// smallForms has those forms that differ most. TestRealTraps tries others.
+var smallForms = []smallForm{
+	{"5.4", "cmd_", BTFKo},
+	{"6.13a", "savedcmd_", Pahole},
+	{"7.2a", "savedcmd_", BTFKo},
+}
 
-// smallTrapKernels returns testdata's small tree in several forms.
+// smallTrapKernels returns testdata/small in several forms.
 func smallTrapKernels(t *testing.T, forms []smallForm) []trapKernel {
 	var kernels []trapKernel
 	small, err := filepath.Abs("testdata/small")
@@ -476,18 +482,19 @@ func smallTrapKernels(t *testing.T, forms []smallForm) []trapKernel {
 		f := formNamed(t, like.since)
 		s := shapedTree(t, f, like.saved)
 		if f.command == "" {
-			s[kbuildInclude] = strings.ReplaceAll(s[kbuildInclude], "newer-prereqs", "any-prereq") // as 5.4 has it
+			// The name in 5.4.
+			s[kbuildInclude] = strings.ReplaceAll(s[kbuildInclude], "newer-prereqs", "any-prereq")
 		}
 		kernels = append(kernels, trapKernel{"like " + f.name(), small, s, like.only})
 	}
 	return kernels
 }
 
-// TestTraps tries all traps on testdata's small tree.
+// TestTraps tries all traps on testdata/small.
 func TestTraps(t *testing.T) { tryTraps(t, smallTrapKernels(t, smallForms)) }
 
-// tryTraps tries all traps on kernel trees and prints the results as a table. It returns, for each
-// trap, whether upstream's rule falls into it in at least one tree.
+// tryTraps tries all traps on kernel trees and prints the results as a table. It
+// returns the traps in which upstream's rule fails in at least one tree.
 func tryTraps(t *testing.T, kernels []trapKernel) (caught map[string]bool) {
 	type column struct{ tree, rule string }
 	results := map[string]map[column]string{}
@@ -502,7 +509,7 @@ func tryTraps(t *testing.T, kernels []trapKernel) (caught map[string]bool) {
 			for _, rule := range rules {
 				if k.only != "" && k.only != rule.wiring.Encoder ||
 					rule.wiring.Encoder == "" && !strings.Contains(k.sources[modfinal], "cmd_btf_ko") {
-					continue // before 5.11 upstream has none
+					continue // upstream has no rule before 5.11
 				}
 				t.Run(k.name+"/"+rule.name, func(t *testing.T) {
 					t.Parallel()
@@ -544,17 +551,19 @@ func tryTraps(t *testing.T, kernels []trapKernel) (caught map[string]bool) {
 	return caught
 }
 
-// printTable shows what became of each trap in each tree, by rule, and why.
+// printTable prints the result of each trap by tree and rule, then the reasons
+// of failures.
 func printTable(trees []string, result func(trap, tree, rule string) (why string, tried bool)) {
 	var table, reasons strings.Builder
-	fmt.Fprintf(&table, "\nEach cell: upstream's rule, ours with btf-ko, ours with pahole (-: not tried; before 5.11 upstream has none)\n\n%-40s", "")
+	fmt.Fprintf(&table, "\nEach cell: upstream's rule, ours with btf-ko, ours with pahole "+
+		"(-: not tried; upstream has no rule before 5.11)\n\n%-40s", "")
 	for _, tree := range trees {
 		fmt.Fprintf(&table, " %-13s", tree)
 	}
 	table.WriteString("\n")
 	for _, tr := range traps {
 		fmt.Fprintf(&table, "%-40s", tr.name)
-		told := map[string]bool{}
+		explained := map[string]bool{}
 		for _, tree := range trees {
 			var cells []string
 			for _, rule := range rules {
@@ -566,21 +575,21 @@ func printTable(trees []string, result func(trap, tree, rule string) (why string
 					cells = append(cells, "ok")
 				default:
 					cells = append(cells, "FAILS")
-					if !told[rule.name] {
+					if !explained[rule.name] {
 						fmt.Fprintf(&reasons, "%s; %s, %s: %s\n", tr.name, rule.name, tree, why)
 					}
-					told[rule.name] = true
+					explained[rule.name] = true
 				}
 			}
 			fmt.Fprintf(&table, " %-13s", strings.Join(cells, " "))
 		}
 		table.WriteString("\n")
 	}
-	fmt.Printf("%s\nWhy, in the first tree that fails:\n%s", table.String(), reasons.String())
+	fmt.Printf("%s\nReasons, for the first tree that fails:\n%s", table.String(), reasons.String())
 }
 
-// Android builds a vendor's modules for a kernel that was built elsewhere, in
-// a directory that may be read-only.
+// TestMixedTree builds modules in an Android tree: KBUILD_MIXED_TREE, the
+// directory of the generic kernel, is read-only.
 func TestMixedTree(t *testing.T) {
 	small, err := filepath.Abs("testdata/small")
 	must(t, err)
@@ -618,11 +627,11 @@ func TestMixedTree(t *testing.T) {
 				linked("one")
 				expect("first", 2, 2)
 				linked("one")
-				expect("vmlinux linked again", 0, 0)
+				expect("vmlinux relinked", 0, 0)
 				linked("two")
 				expect("another BTF", 0, 2)
 				if files, _ := os.ReadDir(generic); len(files) != 1 {
-					t.Errorf("written to the generic kernel's directory: %v", files)
+					t.Errorf("new files in the generic kernel's directory: %v", files)
 				}
 				tree.external()
 				expect("external modules", 2, 2)
@@ -631,7 +640,8 @@ func TestMixedTree(t *testing.T) {
 	}
 }
 
-// Trees that cannot leave out Rust give a module in it no BTF.
+// TestRustModule checks that Rust modules get no BTF in trees whose upstream rule
+// skips them.
 func TestRustModule(t *testing.T) {
 	small, err := filepath.Abs("testdata/small")
 	must(t, err)
@@ -640,10 +650,13 @@ func TestRustModule(t *testing.T) {
 		p, err := s.plan(small, w)
 		must(t, err)
 		tree := newTrapTree(t, small, after(s, p))
-		tree.write(filepath.Join(tree.src, "scripts/is_rust_module.sh"), "#!/bin/sh\ncase $1 in alpha.ko) exit 0;; esac\nexit 1\n")
+		tree.write(filepath.Join(tree.src, "scripts/is_rust_module.sh"),
+			"#!/bin/sh\ncase $1 in alpha.ko) exit 0;; esac\nexit 1\n")
 		out, err := tree.make("CONFIG_RUST=y")
 		must(t, err)
-		if text := strings.Join(tree.lines("alpha"), " "); strings.Contains(text, "BTF") || !strings.Contains(out, "Skipping BTF generation for alpha.ko") {
+		text := strings.Join(tree.lines("alpha"), " ")
+		skipped := strings.Contains(out, "Skipping BTF generation for alpha.ko")
+		if strings.Contains(text, "BTF") || !skipped {
 			t.Errorf("%s: alpha.ko is %q: %s", w.Encoder, text, out)
 		}
 		tree.modules = []string{"beta"}
@@ -651,19 +664,19 @@ func TestRustModule(t *testing.T) {
 			t.Errorf("%s: %v", w.Encoder, err)
 		}
 		if _, err := tree.make("CONFIG_RUST=y"); err != nil || tree.done("LD") > 0 {
-			t.Errorf("%s: linked again: %v", w.Encoder, err)
+			t.Errorf("%s: relinked: %v", w.Encoder, err)
 		}
 		must(t, os.WriteFile(tree.stub("fail"), nil, 0o644))
 		tick(tree.t, tree.src)
 		tree.write(filepath.Join(tree.obj, "beta.o"), "another\n")
 		if _, err := tree.make("CONFIG_RUST=y"); err == nil || tree.lines("beta") != nil {
-			t.Errorf("%s: the encoder failed, but make did not, or beta.ko is there: %v", w.Encoder, err)
+			t.Errorf("%s: encoder fails: make: %v, beta.ko: %q", w.Encoder, err, tree.lines("beta"))
 		}
 	}
 }
 
-// The base for pahole is .BTF and nothing else, as the real objcopy has it,
-// and is left alone when it is the same.
+// TestPaholeBase checks with the real objcopy that pahole's base file is the
+// contents of .BTF, and that the file is unchanged if these are.
 func TestPaholeBase(t *testing.T) {
 	dir := t.TempDir()
 	run := func(command string) {
@@ -674,7 +687,8 @@ func TestPaholeBase(t *testing.T) {
 			t.Fatalf("%s: %v: %s", command, err, out)
 		}
 	}
-	base := strings.NewReplacer("$(OBJCOPY)", "objcopy", "$@", "vmlinux.btf", "$(dot-target)", ".vmlinux.btf").Replace(shape{form: forms()[0]}.paholeBase())
+	base := strings.NewReplacer("$(OBJCOPY)", "objcopy", "$@", "vmlinux.btf",
+		"$(dot-target)", ".vmlinux.btf").Replace(shape{form: forms()[0]}.paholeBase())
 	build := func(function, btf string) {
 		t.Helper()
 		must(t, os.WriteFile(filepath.Join(dir, "a.c"), []byte(function+`

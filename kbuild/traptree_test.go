@@ -19,28 +19,33 @@ import (
 	"time"
 )
 
-// A trapTree is a tree of a kernel's own build files in which make links
-// modules that are short texts. Small scripts stand in for the tools: what a
-// module is made of can be read in it, and they can be made to fail.
+// trapTree is a kernel tree with real build files and stub tools. vmlinux and
+// modules are text files, which record the commands that built them.
 type trapTree struct {
 	t       *testing.T
-	src     string   // the kernel's build files
-	obj     string   // what is built, src itself but for O=
-	ext     string   // the external modules' directory; empty without
+	src     string   // directory of the build files
+	obj     string   // output directory; src unless O= is set
+	ext     string   // directory of external modules; empty without
 	vars    []string // for make's command line
 	modules []string // without .ko
-	base    string   // where the BTF of vmlinux is; empty: in vmlinux
-	cwdExt  bool     // make runs in the external modules' directory (since 6.13)
+	base    string   // file with the BTF of vmlinux; empty for vmlinux
+	cwdExt  bool     // make runs in ext (since 6.13)
 }
 
-// The stub tools. vmlinux and modules are lines: link, BTF, IDS. Files in
-// $STUBS/ change what the tools do: fail, die, hang.
+// stubs has the stub tools. vmlinux and modules have lines that start with link,
+// BTF or IDS. The files fail, hang, die and objcopy-dies in $STUBS make a tool
+// fail, wait or be killed.
 var stubs = map[string]string{
-	// ld ... -o OUT OBJECT...: a module that has .BTF_ids has it unresolved.
+	// ld ... -o OUT OBJECT...
+	// A module with .BTF_ids gets a line IDS unresolved.
 	"ld": `for arg; do case $prev in -o) out=$arg;; esac; prev=$arg; done
 echo "LD $out" >>"$STUBS/log"
 echo "link $*" >"$out"
-for arg; do case $arg in *.o) if grep -q .BTF_ids "$arg" && [ "$prev" != -o ]; then ids=1; fi;; esac; done
+for arg; do
+	case $arg in
+	*.o) if grep -q .BTF_ids "$arg" && [ "$prev" != -o ]; then ids=1; fi;;
+	esac
+done
 if [ -n "$ids" ]; then echo "IDS unresolved" >>"$out"; fi
 `,
 	"gcc": `for arg; do case $prev in -o) out=$arg;; esac; prev=$arg; done
@@ -75,7 +80,11 @@ for arg; do
 done
 echo "BTF $module$flags" >>"$STUBS/log"
 if [ -e "$STUBS/fail" ]; then echo "encoder: failed" >&2; exit 1; fi
-if [ -e "$STUBS/hang" ]; then [ -z "$detached" ] || echo half >"$detached"; echo started >"$STUBS/hang"; while :; do sleep 0.01; done; fi
+if [ -e "$STUBS/hang" ]; then
+	[ -z "$detached" ] || echo half >"$detached"
+	echo started >"$STUBS/hang"
+	while :; do sleep 0.01; done
+fi
 text="BTF of $(grep ^BTF "$base") by $(cat "$STUBS/version") with$flags" || exit 1
 if [ -e "$STUBS/die" ]; then
 	rm "$STUBS/die"
@@ -95,8 +104,9 @@ else
 	mv "$module.new" "$module"
 fi
 `,
-	// objcopy [--remove-section S]... --add-section S=FILE IN [OUT]; or -O binary ... IN OUT. In place, it works in a
-	// file whose name nobody knows.
+	// objcopy [--remove-section S]... --add-section S=FILE IN [OUT]
+	// objcopy -O binary ... IN OUT
+	// Without OUT it writes a temporary file st.PID first.
 	"objcopy": `for arg; do
 	case $prev,$arg in
 	-O,*) binary=1;;
@@ -114,13 +124,23 @@ result=$out
 if [ -z "$in" ]; then in=$out; out=$(dirname "$in")/st.$$; fi
 grep -v ${gone:--e ^NONE} "$in" >"$out"
 if [ -e "$STUBS/objcopy-dies" ]; then rm "$STUBS/objcopy-dies"; kill -9 $$; fi
-if grep -q "^$name" "$out"; then rm "$out"; echo "objcopy: $in: can't add section: file exists" >&2; exit 1; fi
+if grep -q "^$name" "$out"; then
+	rm "$out"
+	echo "objcopy: $in: can't add section: file exists" >&2
+	exit 1
+fi
 sed "s/^BTF/$name/;s/^half/$name half/" "$add" >>"$out"
 [ "$result" = "$out" ] || mv "$out" "$result"
 `,
-	// resolve_btfids -b BASE MODULE, or since 7.0 in two steps. Sorted sets cannot be resolved again.
+	// resolve_btfids -b BASE MODULE
+	// resolve_btfids --btf_base BASE --btf BTF MODULE, then --patch_btfids IDS MODULE (since 7.0)
+	// Resolving IDs twice breaks them.
 	"resolve_btfids": `for arg; do
-	case $prev in --btf) btf=$arg;; --patch_btfids) patch=$arg;; --btf_base | -b) cat "$arg" >/dev/null || exit 1;; esac
+	case $prev in
+	--btf) btf=$arg;;
+	--patch_btfids) patch=$arg;;
+	--btf_base | -b) cat "$arg" >/dev/null || exit 1;;
+	esac
 	prev=$arg
 done
 resolved() { sed 's/^IDS resolved/IDS broken/;s/^IDS unresolved/IDS resolved/' "$1"; }
@@ -140,8 +160,8 @@ fi
 
 var savedName = regexp.MustCompile(`cmd-check = .*\$\((savedcmd_|cmd_)\$@\)`)
 
-// newTrapTree sets up a tree with the build files of kernel: its scripts, and
-// those of them that s has instead.
+// newTrapTree returns a tree with the scripts of kernel, or those in s if there
+// are any.
 func newTrapTree(t *testing.T, kernel string, s sources) *trapTree {
 	t.Helper()
 	tree := &trapTree{t: t, src: t.TempDir()}
@@ -179,10 +199,10 @@ func (tree *trapTree) write(path, text string) {
 	must(tree.t, os.WriteFile(path, []byte(text), 0o755))
 }
 
-// stub is a file that makes the stub tools do something else, or tells of it.
+// stub returns the path of a file in $STUBS.
 func (tree *trapTree) stub(name string) string { return filepath.Join(tree.obj, "stubs", name) }
 
-// populate writes what is built from, and the tools.
+// populate writes the tools, a top makefile, vmlinux and the objects of modules.
 func (tree *trapTree) populate() {
 	for name, script := range stubs {
 		switch name {
@@ -199,13 +219,15 @@ func (tree *trapTree) populate() {
 	tree.write(tree.stub("version"), "v1\n")
 	tree.write(filepath.Join(tree.obj, "scripts/module.lds"), "")
 	tree.configure("y")
-	// In the place of the top Makefile: it exports what modfinal needs.
+	// Exports what Makefile.modfinal and Makefile.modinst read.
 	tree.write(filepath.Join(tree.obj, "Makefile.top"), `include $(objtree)/include/config/auto.conf
 include $(srctree)/scripts/Kbuild.include
 -include $(srctree)/scripts/Makefile.btf
 PAHOLE_FLAGS += $(PAHOLE_FLAGS_MORE)
-export PAHOLE_FLAGS MODULE_PAHOLE_FLAGS srctree objtree SAVED KBUILD_BUILTIN KBUILD_EXTMOD extmod_prefix MODORDER
-export CC LD OBJCOPY PAHOLE RESOLVE_BTFIDS CONFIG_SHELL SRCARCH LDFLAGS_MODULE STRIP MODLIB INSTALL_MOD_STRIP KERNELRELEASE DEPMOD
+export PAHOLE_FLAGS MODULE_PAHOLE_FLAGS srctree objtree SAVED
+export KBUILD_BUILTIN KBUILD_EXTMOD extmod_prefix MODORDER
+export CC LD OBJCOPY PAHOLE RESOLVE_BTFIDS CONFIG_SHELL SRCARCH LDFLAGS_MODULE
+export STRIP MODLIB INSTALL_MOD_STRIP KERNELRELEASE DEPMOD
 export KBUILD_VERBOSE quiet Q
 modules:
 	+@$(MAKE) -f $(srctree)/scripts/Makefile.modfinal
@@ -218,18 +240,22 @@ install:
 
 // configure sets CONFIG_DEBUG_INFO_BTF_MODULES to y or n.
 func (tree *trapTree) configure(value string) {
-	tree.write(filepath.Join(tree.obj, "include/config/auto.conf"), "CONFIG_DEBUG_INFO_BTF=y\nCONFIG_PAHOLE_VERSION=130\n"+
-		map[string]string{"y": "CONFIG_DEBUG_INFO_BTF_MODULES=y\n"}[value])
+	config := "CONFIG_DEBUG_INFO_BTF=y\nCONFIG_PAHOLE_VERSION=130\n"
+	if value == "y" {
+		config += "CONFIG_DEBUG_INFO_BTF_MODULES=y\n"
+	}
+	tree.write(filepath.Join(tree.obj, autoConf), config)
 }
 
-// vmlinux writes another vmlinux, newer than everything.
+// vmlinux writes a new vmlinux. It is newer than all files.
 func (tree *trapTree) vmlinux(btf string) {
 	tick(tree.t, tree.src)
-	tree.write(filepath.Join(tree.obj, "vmlinux"), fmt.Sprintf("built %d\n%s\n", time.Now().UnixNano(), btf))
+	text := fmt.Sprintf("built %d\n%s\n", time.Now().UnixNano(), btf)
+	tree.write(filepath.Join(tree.obj, "vmlinux"), text)
 }
 
-// tick waits until a file that is written gets a later time stamp than all before it. How long that
-// takes depends on the file system and the kernel's clock: mostly milliseconds.
+// tick waits until new files get a later time stamp than existing ones. The
+// granularity of the file system and the kernel's clock is some milliseconds.
 func tick(t *testing.T, dir string) {
 	t.Helper()
 	clock := filepath.Join(dir, ".clock")
@@ -239,13 +265,13 @@ func tick(t *testing.T, dir string) {
 		must(t, err)
 		return info.ModTime()
 	}
-	for began := stamp(); !stamp().After(began); {
+	for start := stamp(); !stamp().After(start); {
 		time.Sleep(time.Millisecond)
 	}
 	must(t, os.Remove(clock))
 }
 
-// dir is where modules are.
+// dir returns the directory of the modules.
 func (tree *trapTree) dir() string {
 	if tree.ext != "" {
 		return tree.ext
@@ -253,8 +279,8 @@ func (tree *trapTree) dir() string {
 	return tree.obj
 }
 
-// add makes the objects of modules and lists them; those called ids... have
-// sets of BTF ids.
+// add writes the objects of modules and adds the modules to modules.order.
+// Modules whose names start with ids have .BTF_ids.
 func (tree *trapTree) add(modules ...string) {
 	tree.modules = append(tree.modules, modules...)
 	var order strings.Builder
@@ -262,9 +288,10 @@ func (tree *trapTree) add(modules ...string) {
 	if tree.ext != "" && !tree.cwdExt {
 		prefix = tree.ext + "/"
 	}
-	object := ".ko" // up to 6.2
-	if text, err := os.ReadFile(filepath.Join(tree.src, modfinal)); err == nil && strings.Contains(string(text), "$(modules:%.o=%.ko)") {
-		object = ".o"
+	suffix := ".ko" // up to 6.2
+	text, err := os.ReadFile(filepath.Join(tree.src, modfinal))
+	if err == nil && strings.Contains(string(text), "$(modules:%.o=%.ko)") {
+		suffix = ".o"
 	}
 	for _, m := range tree.modules {
 		text := "object\n"
@@ -273,19 +300,19 @@ func (tree *trapTree) add(modules ...string) {
 		}
 		tree.write(filepath.Join(tree.dir(), m+".o"), text)
 		tree.write(filepath.Join(tree.dir(), m+".mod.c"), "")
-		order.WriteString(prefix + m + object + "\n")
+		order.WriteString(prefix + m + suffix + "\n")
 	}
 	tree.write(filepath.Join(tree.dir(), "modules.order"), order.String())
 }
 
-// external moves on to external modules.
+// external switches to external modules.
 func (tree *trapTree) external() {
 	tree.ext = tree.t.TempDir()
 	tree.modules = nil
 	tree.add("alpha", "beta")
 }
 
-// separate builds in a directory of its own, as with O=.
+// separate switches to an output directory, as with O=.
 func (tree *trapTree) separate() {
 	tree.obj = tree.t.TempDir()
 	tree.modules = nil
@@ -293,6 +320,7 @@ func (tree *trapTree) separate() {
 	tree.populate()
 }
 
+// command returns a command that runs make for the modules.
 func (tree *trapTree) command(args ...string) *exec.Cmd {
 	srctree, objtree, cwd := ".", ".", tree.obj
 	if tree.src != tree.obj {
@@ -300,16 +328,18 @@ func (tree *trapTree) command(args ...string) *exec.Cmd {
 	}
 	vars := []string{"KBUILD_BUILTIN=1", "MODORDER=modules.order"}
 	if tree.ext != "" {
-		vars = []string{"KBUILD_BUILTIN=", "KBUILD_EXTMOD=" + tree.ext, "MODORDER=" + tree.ext + "/modules.order", "extmod_prefix=" + tree.ext + "/"}
+		vars = []string{"KBUILD_BUILTIN=", "KBUILD_EXTMOD=" + tree.ext,
+			"MODORDER=" + tree.ext + "/modules.order", "extmod_prefix=" + tree.ext + "/"}
 		if tree.cwdExt {
 			srctree, objtree, cwd = tree.src, tree.obj, tree.ext
 		}
 	}
-	pahole := tree.stub("bin/pahole")
-	vars = append(vars, "srctree="+srctree, "objtree="+objtree, "SRCARCH=x86", "CONFIG_SHELL=sh", "quiet=quiet_", "Q=@",
-		"CC="+tree.stub("bin/gcc"), "LD="+tree.stub("bin/ld"), "OBJCOPY="+tree.stub("bin/objcopy"), "PAHOLE="+pahole,
-		"RESOLVE_BTFIDS="+tree.stub("bin/resolve_btfids"))
-	cmd := exec.Command("make", slices.Concat([]string{"-rR", "--no-print-directory", "-f", filepath.Join(tree.obj, "Makefile.top")}, vars, tree.vars, args)...)
+	vars = append(vars, "srctree="+srctree, "objtree="+objtree,
+		"SRCARCH=x86", "CONFIG_SHELL=sh", "quiet=quiet_", "Q=@",
+		"CC="+tree.stub("bin/gcc"), "LD="+tree.stub("bin/ld"), "OBJCOPY="+tree.stub("bin/objcopy"),
+		"PAHOLE="+tree.stub("bin/pahole"), "RESOLVE_BTFIDS="+tree.stub("bin/resolve_btfids"))
+	options := []string{"-rR", "--no-print-directory", "-f", filepath.Join(tree.obj, "Makefile.top")}
+	cmd := exec.Command("make", slices.Concat(options, vars, tree.vars, args)...)
 	cmd.Dir = cwd
 	cmd.Env = append(slices.DeleteFunc(os.Environ(), func(v string) bool {
 		return strings.HasPrefix(v, "MAKE") || strings.HasPrefix(v, "MFLAGS")
@@ -318,7 +348,7 @@ func (tree *trapTree) command(args ...string) *exec.Cmd {
 	return cmd
 }
 
-// make runs make and gives its output, on success.
+// make runs make and returns its output.
 func (tree *trapTree) make(args ...string) (string, error) {
 	must(tree.t, os.WriteFile(tree.stub("log"), nil, 0o644))
 	tick(tree.t, tree.src)
@@ -334,8 +364,8 @@ func lastLines(out string) string {
 	return strings.Join(lines[max(0, len(lines)-3):], " / ")
 }
 
-// interrupted starts make and ends it with a signal while an encoder is at
-// work: the whole group, as a terminal does, or make alone.
+// interrupted runs make and sends a signal while an encoder runs: to the process
+// group, as terminals do, or only to make.
 func (tree *trapTree) interrupted(sig syscall.Signal, group bool) {
 	tick(tree.t, tree.src)
 	tree.write(tree.stub("hang"), "")
@@ -349,7 +379,7 @@ func (tree *trapTree) interrupted(sig syscall.Signal, group bool) {
 		}
 		if time.Now().After(deadline) {
 			_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
-			tree.t.Fatalf("no encoder was started: %s", out.String())
+			tree.t.Fatalf("make did not run an encoder: %s", out.String())
 		}
 		time.Sleep(time.Millisecond)
 	}
@@ -360,13 +390,13 @@ func (tree *trapTree) interrupted(sig syscall.Signal, group bool) {
 	must(tree.t, syscall.Kill(pid, sig))
 	if !group {
 		time.Sleep(20 * time.Millisecond)
-		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // what make left behind
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // remaining children
 	}
 	_ = cmd.Wait()
 	must(tree.t, os.Remove(tree.stub("hang")))
 }
 
-// lines are the lines of a module.
+// lines returns the lines of a module, or nil if it does not exist.
 func (tree *trapTree) lines(module string) []string {
 	text, err := os.ReadFile(filepath.Join(tree.dir(), module+".ko"))
 	if err != nil {
@@ -375,16 +405,20 @@ func (tree *trapTree) lines(module string) []string {
 	return strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")
 }
 
-// whole tells what is wrong with the modules, after a make that should have
-// left them with the BTF for this vmlinux.
+// whole returns an error unless all modules are linked, have the BTF for vmlinux,
+// and no temporary files exist.
 func (tree *trapTree) whole() error {
 	vmlinux, err := os.ReadFile(cmp.Or(tree.base, filepath.Join(tree.obj, "vmlinux")))
 	must(tree.t, err)
 	version, err := os.ReadFile(tree.stub("version"))
 	must(tree.t, err)
 	_, base, _ := strings.Cut(string(vmlinux), "BTF ")
-	wantIDs := map[bool]string{true: "IDS resolved", false: "IDS unresolved"}[tree.resolves()]
-	want := "BTF of BTF " + strings.TrimSpace(base) + " by " + strings.TrimSpace(string(version)) + " with"
+	wantIDs := "IDS unresolved"
+	if tree.resolves() {
+		wantIDs = "IDS resolved"
+	}
+	want := "BTF of BTF " + strings.TrimSpace(base) + " by " + strings.TrimSpace(string(version)) +
+		" with"
 	for _, m := range tree.modules {
 		var btf, ids, other int
 		for _, line := range tree.lines(m) {
@@ -404,7 +438,9 @@ func (tree *trapTree) whole() error {
 	kept := []string{"vmlinux.btf", ".vmlinux.btf.tmp"}
 	for _, pattern := range []string{"*.BTF*", "*.btf", "*.tmp", "st.*", "*.new"} {
 		left, _ := filepath.Glob(filepath.Join(tree.dir(), pattern))
-		left = slices.DeleteFunc(left, func(f string) bool { return slices.Contains(kept, filepath.Base(f)) })
+		left = slices.DeleteFunc(left, func(f string) bool {
+			return slices.Contains(kept, filepath.Base(f))
+		})
 		if len(left) > 0 {
 			return fmt.Errorf("left behind: %s", filepath.Base(left[0]))
 		}
@@ -412,13 +448,15 @@ func (tree *trapTree) whole() error {
 	return nil
 }
 
-// resolves tells whether the tree resolves BTF ids of modules (since 5.16).
+// resolves reports whether the tree resolves .BTF_ids of modules (since 5.16).
 func (tree *trapTree) resolves() bool {
-	text, _ := os.ReadFile(filepath.Join(tree.src, modfinal))
-	return strings.Contains(string(text), "RESOLVE_BTFIDS") || strings.Contains(string(text), "gen-btf.sh")
+	text, err := os.ReadFile(filepath.Join(tree.src, modfinal))
+	must(tree.t, err)
+	return strings.Contains(string(text), "RESOLVE_BTFIDS") ||
+		strings.Contains(string(text), "gen-btf.sh")
 }
 
-// done counts what the last make did: lines of the log with the word.
+// done returns the number of commands of the last make: LD or BTF.
 func (tree *trapTree) done(word string) int {
 	log, err := os.ReadFile(tree.stub("log"))
 	must(tree.t, err)
@@ -431,14 +469,15 @@ func (tree *trapTree) done(word string) int {
 	return n
 }
 
-// idle tells what a make does that has nothing to do.
+// idle runs make again and returns an error if it runs commands or changes files.
 func (tree *trapTree) idle() error {
 	before := tree.snapshot()
 	if _, err := tree.make(); err != nil {
 		return err
 	}
 	if n := tree.done("LD") + tree.done("BTF"); n > 0 {
-		return fmt.Errorf("the next make links %d and encodes %d", tree.done("LD"), tree.done("BTF"))
+		return fmt.Errorf("the next make links %d and encodes %d modules",
+			tree.done("LD"), tree.done("BTF"))
 	}
 	if changed := changes(before, tree.snapshot()); changed != "" {
 		return fmt.Errorf("the next make changes %s", changed)
@@ -446,7 +485,7 @@ func (tree *trapTree) idle() error {
 	return nil
 }
 
-// snapshot is every file but the stubs': time and content.
+// snapshot returns time and contents of all files except those in $STUBS.
 func (tree *trapTree) snapshot() map[string]string {
 	files := map[string]string{}
 	for _, dir := range []string{tree.obj, tree.dir()} {
@@ -466,7 +505,7 @@ func (tree *trapTree) snapshot() map[string]string {
 	return files
 }
 
-// changes is the first file that differs.
+// changes returns the name of a file that differs, or "".
 func changes(before, after map[string]string) string {
 	for _, path := range slices.Sorted(maps.Keys(after)) {
 		if before[path] != after[path] {

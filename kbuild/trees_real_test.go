@@ -18,8 +18,8 @@ import (
 
 var update = flag.Bool("update", false, "write ../patches from the real trees")
 
-// realTrees are kernel trees that scripts/fetch gets, and the folders of their
-// patches.
+// realTrees has the names of kernel trees for scripts/fetch and the directories
+// of their patches.
 var realTrees = []struct{ input, folder string }{
 	{"linux-orig-5.10", "5.10-vanilla"},
 	{"linux-source-5.10", "5.10-debian"},
@@ -31,7 +31,7 @@ var realTrees = []struct{ input, folder string }{
 	{"linux-source-7", "7.2-debian"},
 }
 
-// patchNames are the patches in each folder.
+// patchNames has the patches in each directory.
 var patchNames = map[string]Wiring{
 	"btf-ko.patch":                {BTFKo, InModfinal},
 	"btf-ko-kbuild-include.patch": {BTFKo, InKbuildInclude},
@@ -39,9 +39,10 @@ var patchNames = map[string]Wiring{
 	"pahole-kbuild-include.patch": {Pahole, InKbuildInclude},
 }
 
-// ../patches holds what real trees get, and in README.md which version of each they were made from.
-// The archive moves on, so that the edits have to be the same, not what surrounds them. After a
-// wanted change: make patches
+// TestRealTrees compares the patches for real trees with those in ../patches,
+// whose README.md has the versions of the trees. Only the edits have to be
+// equal, as newer versions may differ around them. After an intended change, run
+// make patches.
 func TestRealTrees(t *testing.T) {
 	index := "../patches/README.md"
 	text, err := os.ReadFile(index)
@@ -73,7 +74,7 @@ func TestRealTrees(t *testing.T) {
 				mail, err := os.ReadFile(file)
 				must(t, err)
 				if diff := cmp.Diff(edits(string(mail)), edits(p.Patch())); diff != "" {
-					t.Errorf("%s: %s differs; if that is right, make patches renews it:\n%s", version, file, diff)
+					t.Errorf("%s: %s differs: if intended, run make patches:\n%s", version, file, diff)
 				}
 				fresh := filepath.Join(t.TempDir(), "patch")
 				must(t, WriteFile(fresh, p.Patch()))

@@ -10,7 +10,8 @@ import (
 	"syscall"
 )
 
-// Apply writes the planned files into the tree in dir: all of them or none.
+// Apply writes the changed files into the tree in dir. On failure no file
+// changes.
 func (p *Plan) Apply(dir string) error {
 	texts := map[string]string{}
 	for _, c := range p.Changes {
@@ -19,7 +20,7 @@ func (p *Plan) Apply(dir string) error {
 	return writeAll(texts)
 }
 
-// Revert puts back what the files in dir were before the plan.
+// Revert restores the original files in dir. On failure no file changes.
 func (p *Plan) Revert(dir string) error {
 	texts := map[string]string{}
 	for _, c := range p.Changes {
@@ -28,13 +29,22 @@ func (p *Plan) Revert(dir string) error {
 	return writeAll(texts)
 }
 
-// WriteFile writes one file as [Plan.Apply] does: whole or not at all.
+// WriteFile writes a file like [Plan.Apply]: on failure it is unchanged. It
+// writes to devices and pipes without replacing them.
 func WriteFile(path, text string) error {
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		if err := os.WriteFile(path, []byte(text), 0); err != nil {
+			return &fileError{file: path, reason: "cannot write: " + cause(err)}
+		}
+		return nil
+	}
 	return writeAll(map[string]string{path: text})
 }
 
-// writeAll replaces the files' contents. All new contents are on disk before
-// the first file changes. Modes, owners and symbolic links stay.
+// writeAll replaces the contents of files and keeps mode, owner and symbolic
+// links. On failure, such as a full disk, no file changes. It does not use
+// package replace, which replaces one file: here, all new contents are on disk
+// before the first file is replaced, and the originals are kept until the last.
 func writeAll(texts map[string]string) error {
 	var files []*replacement
 	defer func() {
@@ -45,15 +55,16 @@ func writeAll(texts map[string]string) error {
 	for _, path := range slices.Sorted(maps.Keys(texts)) {
 		r, err := prepare(path, texts[path])
 		if err != nil {
-			return &Error{File: path, Reason: "cannot write, nothing was changed: " + cause(err)}
+			return &fileError{file: path, reason: unwritten + cause(err)}
 		}
 		files = append(files, r)
 	}
 	return commit(files)
 }
 
-// commit puts the new contents in place. If one cannot, those before it get
-// their old contents back.
+const unwritten = "cannot write, no file was changed: "
+
+// commit replaces the files. If that fails for one, it restores those before.
 func commit(files []*replacement) error {
 	for i, r := range files {
 		err := r.commit()
@@ -62,21 +73,22 @@ func commit(files []*replacement) error {
 		}
 		for _, done := range files[:i] {
 			if undo := done.rollBack(); undo != nil {
-				return &Error{File: done.path, Reason: "was changed, and its old content cannot be put back: " + cause(undo)}
+				return &fileError{file: done.path, reason: "was changed and cannot be restored: " + cause(undo)}
 			}
 		}
-		return &Error{File: r.path, Reason: "cannot write, nothing was changed: " + cause(err)}
+		return &fileError{file: r.path, reason: unwritten + cause(err)}
 	}
 	return nil
 }
 
-// replacement is a file about to be replaced.
+// replacement has the new contents of a file.
 type replacement struct {
-	path string // symbolic links resolved
-	next string // its new content, beside it
-	old  string // a second name of its old content; empty without one
+	path string // of the file, symbolic links resolved
+	next string // file with the new contents, in the same directory
+	old  string // hard link to the original; empty if there is none
 }
 
+// prepare writes the new contents of a file to disk.
 func prepare(path, text string) (_ *replacement, err error) {
 	r := &replacement{path: path}
 	mode, uid, gid, exists := os.FileMode(0o644), -1, -1, false
@@ -90,7 +102,7 @@ func prepare(path, text string) (_ *replacement, err error) {
 		if st, ok := info.Sys().(*syscall.Stat_t); ok {
 			uid, gid = int(st.Uid), int(st.Gid)
 		}
-		// Renaming would get around a file's write protection.
+		// rename(2) ignores write protection of a file.
 		f, err := os.OpenFile(real, os.O_WRONLY, 0)
 		if err != nil {
 			return nil, err
@@ -129,6 +141,7 @@ func prepare(path, text string) (_ *replacement, err error) {
 	return r, f.Close()
 }
 
+// commit replaces the file and keeps the original.
 func (r *replacement) commit() error {
 	if r.old != "" {
 		if err := os.Link(r.path, r.old); err != nil {
@@ -139,6 +152,7 @@ func (r *replacement) commit() error {
 	return os.Rename(r.next, r.path)
 }
 
+// rollBack restores the original.
 func (r *replacement) rollBack() error {
 	if r.old == "" {
 		return os.Remove(r.path)
@@ -146,7 +160,7 @@ func (r *replacement) rollBack() error {
 	return os.Rename(r.old, r.path)
 }
 
-// discard removes what is left beside the file.
+// discard removes the files next to the file.
 func (r *replacement) discard() {
 	os.Remove(r.next)
 	if r.old != "" {

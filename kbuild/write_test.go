@@ -7,32 +7,29 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 )
 
-// writeTree puts the build files into a directory.
+// writeTree writes the files of a tree and returns its directory.
 func writeTree(t *testing.T, s sources) string {
 	t.Helper()
 	dir := t.TempDir()
 	for path, text := range s {
 		path = filepath.Join(dir, path)
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
+		must(t, os.MkdirAll(filepath.Dir(path), 0o755))
+		must(t, os.WriteFile(path, []byte(text), 0o644))
 	}
 	return dir
 }
 
-// listing is every file below dir: its mode and its bytes.
+// listing returns the mode and contents of all files below dir.
 func listing(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	files := map[string]string{}
-	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+	must(t, filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
 		}
@@ -43,10 +40,7 @@ func listing(t *testing.T, dir string) map[string]string {
 		text, err := os.ReadFile(path)
 		files[path] = info.Mode().String() + " " + string(text)
 		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	}))
 	return files
 }
 
@@ -54,85 +48,66 @@ func TestApplyAndRevert(t *testing.T) {
 	for _, w := range []Wiring{btfKo, pahole, {BTFKo, InKbuildInclude}} {
 		t.Run(fmt.Sprint(w), func(t *testing.T) {
 			dir := writeTree(t, smallTree(t))
-			if err := os.Chmod(filepath.Join(dir, modfinal), 0o750); err != nil {
-				t.Fatal(err)
-			}
+			must(t, os.Chmod(filepath.Join(dir, modfinal), 0o750))
 			before := listing(t, dir)
 
 			if p, err := Applied(dir); p != nil || err != nil {
-				t.Fatalf("applied at first: %v, %v", p, err)
+				t.Fatalf("applied to the original tree: %v, %v", p, err)
 			}
 			p, err := NewPlan(dir, w)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := p.Apply(dir); err != nil {
-				t.Fatal(err)
-			}
+			must(t, err)
+			must(t, p.Apply(dir))
 			applied, err := Applied(dir)
 			if err != nil || applied == nil {
 				t.Fatalf("not applied: %v", err)
 			}
 			if diff := cmp.Diff(p, applied); diff != "" {
-				t.Errorf("the tree tells of another plan:\n%s", diff)
+				t.Errorf("applied another plan:\n%s", diff)
 			}
 			if info, err := os.Stat(filepath.Join(dir, modfinal)); err != nil || info.Mode() != 0o750 {
 				t.Errorf("mode changed to %v, %v", info.Mode(), err)
 			}
-			if err := applied.Revert(dir); err != nil {
-				t.Fatal(err)
-			}
+			must(t, applied.Revert(dir))
 			if diff := cmp.Diff(before, listing(t, dir)); diff != "" {
-				t.Errorf("reverted:\n%s", diff)
+				t.Errorf("after Revert:\n%s", diff)
 			}
 		})
 	}
 }
 
-// A tree of symbolic links, as for building several configurations from one
-// source, keeps its links.
+// TestApplyThroughLinks applies a plan to a tree of symbolic links.
 func TestApplyThroughLinks(t *testing.T) {
 	dir := writeTree(t, smallTree(t))
 	link := filepath.Join(dir, modfinal)
 	target := filepath.Join(t.TempDir(), "shared")
-	if err := os.Rename(link, target); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Symlink(target, link); err != nil {
-		t.Fatal(err)
-	}
+	must(t, os.Rename(link, target))
+	must(t, os.Symlink(target, link))
 	p, err := NewPlan(dir, btfKo)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := p.Apply(dir); err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
+	must(t, p.Apply(dir))
 	if got, err := os.Readlink(link); err != nil || got != target {
 		t.Errorf("link is now %q, %v", got, err)
 	}
-	if text, err := os.ReadFile(target); err != nil || string(text) != p.Changes[len(p.Changes)-1].New {
+	want := p.Changes[len(p.Changes)-1].New
+	if text, err := os.ReadFile(target); err != nil || string(text) != want {
 		t.Errorf("target was not written: %v", err)
 	}
 }
 
-// The first file is in place when the second turns out to be impossible.
+// TestCommitRollsBack fails to replace the second of two files.
 func TestCommitRollsBack(t *testing.T) {
 	dir := writeTree(t, smallTree(t))
 	before := listing(t, dir)
 	var files []*replacement
 	for _, path := range []string{kconfigDebug, modfinal} {
 		r, err := prepare(filepath.Join(dir, path), "new\n")
-		if err != nil {
-			t.Fatal(err)
-		}
+		must(t, err)
 		files = append(files, r)
 	}
-	if err := os.Remove(files[1].next); err != nil {
-		t.Fatal(err)
-	}
+	must(t, os.Remove(files[1].next))
 	err := commit(files)
-	want := filepath.Join(dir, modfinal) + ": cannot write, nothing was changed: no such file or directory"
+	want := filepath.Join(dir, modfinal) +
+		": cannot write, no file was changed: no such file or directory"
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
@@ -144,12 +119,14 @@ func TestCommitRollsBack(t *testing.T) {
 	}
 }
 
-func TestWriteAllLeavesNothingBehind(t *testing.T) {
+// TestWriteAllFails fails to prepare the second of two files.
+func TestWriteAllFails(t *testing.T) {
 	dir := writeTree(t, smallTree(t))
 	before := listing(t, dir)
 	bad := filepath.Join(dir, "none", "file")
 	err := writeAll(map[string]string{filepath.Join(dir, kconfigDebug): "new\n", bad: "new\n"})
-	if want := bad + ": cannot write, nothing was changed: no such file or directory"; err == nil || err.Error() != want {
+	want := bad + ": cannot write, no file was changed: no such file or directory"
+	if err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
 	if diff := cmp.Diff(before, listing(t, dir)); diff != "" {
@@ -157,9 +134,28 @@ func TestWriteAllLeavesNothingBehind(t *testing.T) {
 	}
 }
 
+// TestWriteFileToPipe stands for devices such as /dev/null as well.
+func TestWriteFileToPipe(t *testing.T) {
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	must(t, syscall.Mkfifo(pipe, 0o600))
+	r, err := os.OpenFile(pipe, os.O_RDWR, 0) // does not wait for a writer
+	must(t, err)
+	defer r.Close()
+	must(t, WriteFile(pipe, "text"))
+	got := make([]byte, 10)
+	n, err := r.Read(got)
+	if err != nil || string(got[:n]) != "text" {
+		t.Errorf("read %q, %v", got[:n], err)
+	}
+	if info, err := os.Lstat(pipe); err != nil || info.Mode().Type() != fs.ModeNamedPipe {
+		t.Errorf("the pipe is now %v, %v", info.Mode(), err)
+	}
+}
+
 func TestReadTreeRefuses(t *testing.T) {
 	dir := t.TempDir()
-	want := filepath.Join(dir, "Makefile") + ": does not exist: is " + dir + " the top of a kernel tree?"
+	want := filepath.Join(dir, "Makefile") +
+		": does not exist: is " + dir + " the top of a kernel tree?"
 	if _, err := NewPlan(dir, btfKo); err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/kbtf/kbtf/internal/patherr"
 )
 
 // Limits on a broken encoder, which must not hang the configuration of a kernel.
@@ -108,7 +110,7 @@ func (c Command) run(parent context.Context, flag string) (string, error) {
 	case err == nil || errors.Is(err, exec.ErrWaitDelay): // a child has the pipe open
 		return string(stdout.buf), nil
 	case cmd.Process == nil:
-		return "", fmt.Errorf("cannot start: %w", cause(err))
+		return "", fmt.Errorf("cannot start: %w", patherr.Cause(err))
 	default:
 		return "", fmt.Errorf("cannot read the output of %s: %w", flag, err)
 	}
@@ -128,15 +130,6 @@ func (h *head) Write(p []byte) (int, error) {
 		return n, io.ErrShortWrite
 	}
 	return len(p), nil
-}
-
-// cause returns err without the path, which the message already names.
-func cause(err error) error {
-	var pe *os.PathError
-	if errors.As(err, &pe) {
-		return pe.Err
-	}
-	return err
 }
 
 // lastLine returns the last line of stderr, quoted, to end a message with.

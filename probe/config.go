@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"os"
 	"strings"
+
+	"github.com/kbtf/kbtf/internal/patherr"
 )
 
 // ReadConfig reads a .config or auto.conf and returns the values of the symbols
@@ -15,7 +17,7 @@ import (
 func ReadConfig(file string) (map[string]string, error) {
 	f, err := os.Open(file)
 	if err != nil {
-		return nil, fmt.Errorf("%s: cannot read the configuration: %w", file, cause(err))
+		return nil, fmt.Errorf("%s: cannot read the configuration: %w", file, patherr.Cause(err))
 	}
 	defer f.Close()
 
@@ -40,7 +42,7 @@ func ReadConfig(file string) (map[string]string, error) {
 		symbols[name] = value
 	}
 	if err := lines.Err(); err != nil {
-		return nil, fmt.Errorf("%s:%d: cannot read the configuration: %w", file, n+1, cause(err))
+		return nil, fmt.Errorf("%s:%d: cannot read the configuration: %w", file, n+1, patherr.Cause(err))
 	}
 	return symbols, nil
 }

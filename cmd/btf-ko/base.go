@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/kbtf/kbtf/internal/btffile"
 	"github.com/kbtf/kbtf/internal/cli"
 	"github.com/kbtf/kbtf/internal/encode"
 	"github.com/kbtf/kbtf/internal/kernel"
@@ -20,10 +21,10 @@ var baseCommand = &cli.Command{
 	Help: cli.Help{
 		Synopsis: "btf-ko base [--raw] [-o FILE] VMLINUX | btf-ko base --find MODULE|--release R",
 		Text: `
-Writes a base file: the BTF of VMLINUX, any ELF file with .BTF, raw BTF or a bootable
-kernel, with an index. It has some megabytes and serves as --btf_base; next to vmlinux
-it is found automatically. A file with the same contents is not written again, so
-that make considers what depends on it up to date.`,
+Writes a base file: the BTF of VMLINUX with an index. It has some megabytes and can
+replace vmlinux as --btf_base; next to vmlinux it is found automatically. VMLINUX is
+an ELF file with .BTF, raw BTF or a bootable kernel, compressed or not. A base file
+that is up to date is not written, for make.`,
 		Exit: "0 done, 1 cannot read or write, 2 wrong command line",
 		Examples: []string{
 			"btf-ko base vmlinux                           # writes vmlinux.btfbase",
@@ -72,7 +73,7 @@ func baseFlags(flags *pflag.FlagSet) func(*cli.Call) int {
 			return writeRaw(vmlinux, *output, call.Stderr)
 		}
 		if *output == "" {
-			*output = encode.BesideBase(vmlinux)
+			*output = encode.BaseFilePath(vmlinux)
 		}
 		base, err := encode.LoadBase(vmlinux, encode.BaseCache{})
 		written := false
@@ -99,11 +100,11 @@ func baseFlags(flags *pflag.FlagSet) func(*cli.Call) int {
 
 // writeRaw writes the BTF of vmlinux alone, unless the file has the same contents.
 func writeRaw(vmlinux, output string, stderr io.Writer) int {
-	in, err := openInput(vmlinux)
+	in, err := btffile.Open(vmlinux)
 	if err == nil {
-		defer in.close()
-		if !replace.Same(output, in.btf) {
-			err = writeDetached(output, in.btf)
+		defer in.Close()
+		if !replace.Same(output, in.BTF) {
+			err = writeDetached(output, in.BTF)
 		}
 	}
 	if err != nil {

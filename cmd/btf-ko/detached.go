@@ -3,15 +3,15 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 
+	"github.com/kbtf/kbtf/internal/patherr"
 	"github.com/kbtf/kbtf/internal/replace"
 )
 
-// writeDetached writes raw BTF: a regular file is replaced when all of it is there, so that a full disk leaves what was there before.
+// writeDetached writes raw BTF. A regular file is replaced once all is written, so that it is unchanged
+// if the disk is full.
 func writeDetached(path string, blob []byte) error {
 	if st, err := os.Stat(path); err == nil && !st.Mode().IsRegular() {
 		return writeError(path, os.WriteFile(path, blob, 0o644)) // /dev/stdout and the like
@@ -19,19 +19,10 @@ func writeDetached(path string, blob []byte) error {
 	return writeError(path, replace.File(path, blob))
 }
 
-// writeError puts the file's name in front of an error, instead of the operation's.
+// writeError prefixes an error with the file's name instead of the operation's.
 func writeError(path string, err error) error {
 	if err != nil {
-		err = fmt.Errorf("%s: cannot write: %w", path, pathless(err))
-	}
-	return err
-}
-
-// pathless is an error without the operation and the path that it may begin with.
-func pathless(err error) error {
-	var p *fs.PathError
-	if errors.As(err, &p) {
-		return p.Err
+		err = fmt.Errorf("%s: cannot write: %w", path, patherr.Cause(err))
 	}
 	return err
 }

@@ -30,7 +30,7 @@ func main() {
 		command = runPahole
 	}
 	status := exitFailed
-	if err := fault.Survive(func() error {
+	if err := fault.Recover(func() error {
 		status = command(os.Args[1:], os.Stdout, os.Stderr)
 		return nil
 	}); err != nil {

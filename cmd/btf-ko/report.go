@@ -19,10 +19,10 @@ var reportCommand = &cli.Command{
 	Help: cli.Help{
 		Synopsis: "btf-ko report --btf_base VMLINUX [--json | --html FILE] DIR|FILE.ko...",
 		Text: `
-Reports the size of the BTF of modules, each on its own and split against vmlinux,
-by module, subsystem and kind, and their types that duplicate types of vmlinux. DIR
-is searched for modules, also compressed ones. The size of a module's BTF on its own
-is known if the module has DWARF.`,
+Reports the size of the BTF of modules, each on its own and split against vmlinux, by
+module, by subsystem and by kind, and duplicate types. DIR is searched for modules,
+compressed ones (xz, zstd, gzip) too. The size on its own is measured by encoding
+the DWARF of a module; without DWARF it is unknown.`,
 		Exit: "0 done, 1 a module cannot be read, 2 base or command line wrong",
 		Examples: []string{
 			"btf-ko report --btf_base vmlinux .             # where a kernel was built",
@@ -34,9 +34,9 @@ is known if the module has DWARF.`,
 }
 
 func reportFlags(flags *pflag.FlagSet) func(*cli.Call) int {
-	base := flags.String("btf_base", "", "the base of the modules: `VMLINUX`, or raw BTF")
+	base := flags.String("btf_base", "", "the base of the modules: `VMLINUX` or another file with BTF")
 	asJSON := flags.Bool("json", false, "print JSON, with all modules")
-	page := flags.String("html", "", "write a page to `FILE`: plots and all modules, for any browser")
+	page := flags.String("html", "", "write an HTML page to `FILE`, with plots and all modules")
 	jobs := jobs(0)
 	flags.VarPF(&jobs, "jobs", "j", "modules at a time (default: one for each CPU)").NoOptDefVal = "0"
 	return func(call *cli.Call) int {

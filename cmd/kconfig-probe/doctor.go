@@ -4,12 +4,12 @@ package main
 
 import (
 	"encoding/json"
-	"fmt"
 	"io"
 	"os"
 
 	"github.com/kbtf/kbtf/internal/cli"
 	"github.com/kbtf/kbtf/internal/doctor"
+	"github.com/kbtf/kbtf/internal/patherr"
 	"github.com/spf13/pflag"
 )
 
@@ -45,7 +45,7 @@ func doctorFlags(flags *pflag.FlagSet) func(*cli.Call) int {
 		defer stop()
 		d, err := doctor.Examine(ctx, opt)
 		if err != nil {
-			return fail(call, "%s", pathFirst(err))
+			return fail(call, "%s", patherr.PathFirst(err))
 		}
 		if *asJSON {
 			e := json.NewEncoder(call.Stdout)
@@ -62,14 +62,6 @@ func doctorFlags(flags *pflag.FlagSet) func(*cli.Call) int {
 		}
 		return exitYes
 	}
-}
-
-// pathFirst returns err without the operation that precedes the path.
-func pathFirst(err error) error {
-	if p, ok := err.(*os.PathError); ok {
-		return fmt.Errorf("%s: %w", p.Path, p.Err)
-	}
-	return err
 }
 
 // colorful reports whether to use colours: on a terminal that has them, unless NO_COLOR is set

@@ -6,10 +6,8 @@ package batch
 import (
 	"bufio"
 	"cmp"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -20,6 +18,7 @@ import (
 
 	"github.com/kbtf/kbtf/internal/cli"
 	"github.com/kbtf/kbtf/internal/fault"
+	"github.com/kbtf/kbtf/internal/patherr"
 )
 
 // A Batch encodes files, several at a time and the largest first, so that no large one is left for
@@ -117,7 +116,7 @@ func (b *Batch) one() bool {
 	b.next++
 	b.mu.Unlock()
 
-	err := fault.Survive(func() error { return b.Encode(file) })
+	err := fault.Recover(func() error { return b.Encode(file) })
 	if err != nil {
 		b.Say("btf-ko: %v", err)
 	}
@@ -170,7 +169,7 @@ func largestFirst(files []string) []string {
 func ReadModulesOrder(path string) ([]string, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("%s: cannot read: %w", path, cause(err))
+		return nil, fmt.Errorf("%s: cannot read: %w", path, patherr.Cause(err))
 	}
 	defer f.Close()
 	var files []string
@@ -192,16 +191,7 @@ func ReadModulesOrder(path string) ([]string, error) {
 		files = append(files, name)
 	}
 	if err := lines.Err(); err != nil {
-		return nil, fmt.Errorf("%s: cannot read: %w", path, cause(err))
+		return nil, fmt.Errorf("%s: cannot read: %w", path, patherr.Cause(err))
 	}
 	return files, nil
-}
-
-// cause returns err without the path, which the message already names.
-func cause(err error) error {
-	var p *fs.PathError
-	if errors.As(err, &p) {
-		return p.Err
-	}
-	return err
 }

@@ -13,20 +13,24 @@ import (
 	"unsafe"
 )
 
-// A base file holds a base with its index, to be mapped and used in place: making the index takes longer than encoding a small
-// module. It can stand for the base (OpenBaseFile), or only give its index (NewIndexedBase). Numbers are little endian; sections begin
-// at multiples of 64 bytes, in this order:
+// A base file holds a base and its index, to be mapped and used in place: building the index takes
+// longer than encoding a small module. A base file replaces the base (OpenBaseFile) or only adds
+// the index to it (NewIndexedBase). Numbers are little endian; sections start at multiples of 64
+// bytes, in this order:
 //
 //	header | types | strings | off | hash | byHash | byTag | strings table
 //
-// A file that is damaged, truncated, of another version or of another base is noticed before anything is taken from it.
+// A file that is damaged, truncated, of another version or of another base is detected before its
+// contents are used.
 
 const (
 	baseFileMagic = "kbtf base file\n\x00"
-	// BaseFileVersion is that of the format. It changes with the contents too: with Dialect, with hashing.
+	// BaseFileVersion is the version of the format. It also changes with Dialect and with the hash
+	// functions.
 	BaseFileVersion = 6
 	baseFileAlign   = 64
-	baseFileStart   = (baseFileHeaderSize + baseFileAlign - 1) &^ (baseFileAlign - 1) // of the first section
+	// baseFileStart is the offset of the first section, in bytes.
+	baseFileStart = (baseFileHeaderSize + baseFileAlign - 1) &^ (baseFileAlign - 1)
 )
 
 // baseFileHeader is followed by zeros up to the first section.
@@ -37,18 +41,18 @@ type baseFileHeader struct {
 	Size     uint64    // of the file, in bytes
 	Sections [7]uint64 // sizes in bytes
 	Contents checksums
-	Index    uint32 // CRC-32C of what follows types and strings
-	Header   uint32 // CRC-32C of all fields above
+	Index    uint32 // CRC-32C of everything after types and strings
+	Header   uint32 // CRC-32C of the fields above
 }
 
 const baseFileHeaderSize = 16 + 4 + 4 + 8 + 7*8 + 4*4
 
-// checksums are the CRC-32C of each.
+// checksums are CRC-32C.
 type checksums struct{ Types, Strings uint32 }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// Fingerprint is a short name for the contents of BTF: equal contents have equal ones, others nearly never.
+// Fingerprint returns a short identifier of the contents: 16 hex digits of CRC-32C.
 func (b *Blob) Fingerprint() string {
 	sums := b.checksums()
 	return fmt.Sprintf("%08x%08x", sums.Types, sums.Strings)
@@ -56,16 +60,15 @@ func (b *Blob) Fingerprint() string {
 
 func (b *Blob) checksums() checksums {
 	if b.sums == nil {
-		b.sums = &checksums{crc32.Checksum(b.Types, castagnoli), crc32.Checksum(b.Strings, castagnoli)}
+		b.sums = &checksums{
+			crc32.Checksum(b.Types, castagnoli),
+			crc32.Checksum(b.Strings, castagnoli),
+		}
 	}
 	return *b.sums
 }
 
-func (d *Dialect) fields() []*bool {
-	return []*bool{&d.NestedArrays, &d.Float, &d.Enum64, &d.TypeTags, &d.DeclTags, &d.KfuncTags, &d.Attributes}
-}
-
-// File gives the bytes of a base file.
+// File returns the contents of a base file for b.
 func (b *Base) File() ([]byte, error) {
 	if err := b.Ready(); err != nil {
 		return nil, err
@@ -80,7 +83,8 @@ func (b *Base) File() ([]byte, error) {
 	}
 	out := make([]byte, baseFileStart)
 	var index int
-	for i, section := range [][]byte{b.Types, b.Strings, littleEndian(b.off), littleEndian(words(b.hash)), littleEndian(b.byHash.slots),
+	for i, section := range [][]byte{b.Types, b.Strings, littleEndian(b.off),
+		littleEndian(words(b.hash)), littleEndian(b.byHash.slots),
 		littleEndian(b.byTag.slots), littleEndian(b.strings.slots)} {
 		if i == 2 {
 			index = len(out)
@@ -99,7 +103,7 @@ func (b *Base) File() ([]byte, error) {
 	return out, nil
 }
 
-// seal computes the checksum of the header, and returns what it was.
+// seal computes the checksum of the header, and returns the previous value.
 func (h *baseFileHeader) seal() (old uint32) {
 	old = h.Header
 	b, _ := binary.Append(nil, binary.LittleEndian, h) // fixed size: cannot fail
@@ -107,14 +111,14 @@ func (h *baseFileHeader) seal() (old uint32) {
 	return old
 }
 
-// IsBaseFile tells whether a file says that it is a base file.
+// IsBaseFile reports whether file starts with the magic of a base file.
 func IsBaseFile(file []byte) bool { return bytes.HasPrefix(file, []byte(baseFileMagic)) }
 
-// baseFile is a base file whose header is right.
+// baseFile is a base file with a valid header.
 type baseFile struct {
 	baseFileHeader
 	sections [7][]byte
-	index    []byte // what Index is the checksum of
+	index    []byte // the bytes that Index is the checksum of
 }
 
 func readBaseFile(file []byte) (*baseFile, error) {
@@ -127,11 +131,12 @@ func readBaseFile(file []byte) (*baseFile, error) {
 		return nil, err
 	}
 	version := h.Version
-	if old := h.seal(); string(h.Magic[:]) != baseFileMagic || version == BaseFileVersion && old != h.Header {
+	if old := h.seal(); string(h.Magic[:]) != baseFileMagic ||
+		version == BaseFileVersion && old != h.Header {
 		return nil, errors.New("not a base file, or damaged")
 	}
 	if version != BaseFileVersion {
-		return nil, fmt.Errorf("base file of version %d, not %d", version, BaseFileVersion)
+		return nil, fmt.Errorf("base file of version %d, expected %d", version, BaseFileVersion)
 	}
 	if h.Size != uint64(len(file)) {
 		return nil, errors.New("truncated base file")
@@ -149,7 +154,8 @@ func readBaseFile(file []byte) (*baseFile, error) {
 	}
 	for _, table := range f.sections[4:] {
 		slots := fromLittleEndian[uint32](table)
-		if bits.OnesCount(uint(len(slots))) != 1 || !slices.Contains(slots, 0) { // where a search ends
+		// Lookups end at an empty slot
+		if bits.OnesCount(uint(len(slots))) != 1 || !slices.Contains(slots, 0) {
 			return nil, errors.New("damaged base file")
 		}
 	}
@@ -159,7 +165,7 @@ func readBaseFile(file []byte) (*baseFile, error) {
 	return &f, nil
 }
 
-// newBase makes a base of a base file's index; the caller checks it and closes indexed.
+// newBase returns a Base that uses the index of f. The caller checks the index and closes indexed.
 func (f *baseFile) newBase(path string, b *Blob) *Base {
 	base := &Base{Blob: *b, Path: path, Indexed: true, indexed: make(chan struct{})}
 	base.off = fromLittleEndian[uint32](f.sections[2])
@@ -176,19 +182,20 @@ func (f *baseFile) newBase(path string, b *Blob) *Base {
 
 func (f *baseFile) checksum() uint32 { return crc32.Checksum(f.index, castagnoli) }
 
-func (f *baseFile) indexIsWhole() bool { return f.checksum() == f.Index }
+func (f *baseFile) indexIntact() bool { return f.checksum() == f.Index }
 
-// OpenBaseFile takes a base file in the place of the base that it was made of. The file must stay mapped. The larger part of checking
-// is done in the background: Ready tells.
+// OpenBaseFile opens a base file instead of the base that it was made from. The file must stay
+// mapped. Checksums are verified in the background: Ready returns the result.
 func OpenBaseFile(path string, file []byte) (*Base, error) {
-	const remedy = "make it anew with btf-ko base"
+	const remedy = "rebuild it with btf-ko base"
 	f, err := readBaseFile(file)
 	if err != nil {
 		return nil, fmt.Errorf("base %s: %w: %s", path, err, remedy)
 	}
-	base := f.newBase(path, &Blob{Order: binary.LittleEndian, Types: f.sections[0], Strings: f.sections[1]})
+	base := f.newBase(path, &Blob{Order: binary.LittleEndian, Types: f.sections[0],
+		Strings: f.sections[1]})
 	base.inBackground(func() error {
-		if base.checksums() != f.Contents || !f.indexIsWhole() {
+		if base.checksums() != f.Contents || !f.indexIntact() {
 			return fmt.Errorf("base %s: damaged base file: %s", path, remedy)
 		}
 		return nil
@@ -196,7 +203,7 @@ func OpenBaseFile(path string, file []byte) (*Base, error) {
 	return base, nil
 }
 
-// BaseFileBTF gives the BTF that a base file holds, little endian.
+// BaseFileBTF returns the BTF in a base file, little endian.
 func BaseFileBTF(path string, file []byte) ([]byte, error) {
 	base, err := OpenBaseFile(path, file)
 	if err != nil {
@@ -208,22 +215,23 @@ func BaseFileBTF(path string, file []byte) ([]byte, error) {
 	return marshal(base.Types, base.Strings, binary.LittleEndian, false)
 }
 
-// ErrOtherBase says that a base file is of another base.
-var ErrOtherBase = errors.New("base file of another base")
+// errOtherBase is the error of a base file that was made from another base.
+var errOtherBase = errors.New("base file of another base")
 
-// NewIndexedBase takes a base and a base file that may hold its index. An error says why the file cannot be used; the caller may
-// fall back on NewBase. Both must stay mapped. The larger part of checking is done in the background: Ready tells.
+// NewIndexedBase opens a base with the index from a base file. If it returns an error, the file
+// cannot be used; the caller may fall back on NewBase. Both must stay mapped. Checksums are
+// verified in the background; if they do not match, the index is rebuilt.
 func NewIndexedBase(path string, b *Blob, file []byte) (*Base, error) {
 	f, err := readBaseFile(file)
 	if err != nil {
 		return nil, err
 	}
 	if len(f.sections[0]) != len(b.Types) || len(f.sections[1]) != len(b.Strings) {
-		return nil, ErrOtherBase
+		return nil, errOtherBase
 	}
 	base := f.newBase(path, b)
 	base.inBackground(func() error {
-		if base.checksums() != f.Contents || !f.indexIsWhole() {
+		if base.checksums() != f.Contents || !f.indexIntact() {
 			return base.rebuild()
 		}
 		return nil
@@ -231,22 +239,22 @@ func NewIndexedBase(path string, b *Blob, file []byte) (*Base, error) {
 	return base, nil
 }
 
-// rebuild replaces an index that turned out to be damaged, or another base's.
+// rebuild replaces an index that is damaged, or of another base.
 func (b *Base) rebuild() error {
 	fresh := &Base{Blob: b.Blob, Path: b.Path}
 	if err := fresh.findTypes(); err != nil {
 		return err
 	}
-	fresh.survey()
-	if fresh.Dialect != b.Dialect { // the module is being read by it already
-		return fmt.Errorf("base %s: %w", b.Path, ErrOtherBase)
+	fresh.detectDialect()
+	if fresh.Dialect != b.Dialect { // the module is already being read in the old dialect
+		return fmt.Errorf("base %s: %w", b.Path, errOtherBase)
 	}
 	b.off, b.tags = fresh.off, fresh.tags
 	b.indexStrings()
 	return b.index()
 }
 
-// A hash is two words.
+// A Hash is two words.
 
 func words(h []Hash) []uint64 {
 	return unsafe.Slice((*uint64)(unsafe.Pointer(unsafe.SliceData(h))), 2*len(h))
@@ -258,7 +266,8 @@ func hashes(w []uint64) []Hash {
 
 var hostIsLittleEndian = binary.NativeEndian.Uint16([]byte{1, 0}) == 1
 
-// littleEndian gives the bytes of a slice: the memory itself where the host is little endian.
+// littleEndian returns the bytes of a slice in little-endian order: the memory itself on a
+// little-endian host.
 func littleEndian[T uint32 | uint64](s []T) []byte {
 	if hostIsLittleEndian {
 		return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(s))), binary.Size(s))
@@ -267,7 +276,7 @@ func littleEndian[T uint32 | uint64](s []T) []byte {
 	return b
 }
 
-// fromLittleEndian is the reverse of littleEndian. b is aligned to 64 bytes in a mapped file.
+// fromLittleEndian is the reverse of littleEndian. In a mapped file, b is aligned to 64 bytes.
 func fromLittleEndian[T uint32 | uint64](b []byte) []T {
 	n := len(b) / binary.Size(T(0))
 	if hostIsLittleEndian {

@@ -7,79 +7,85 @@ import (
 	"slices"
 )
 
-// What a kernel would refuse is refused here already, with a word on what it is: a compiler never writes it, so the file is damaged.
-// Checked are the names of new types, what they refer to, and where members lie; all else follows from how types are made.
+// The checks that a kernel makes when it loads BTF are applied here to the types that are written:
+// names, references and the layout of members. A type that fails comes from damaged DWARF, since no
+// compiler emits it. The other rules hold by construction.
 
-// maxModifiers is how many modifiers the kernel follows in a row (MAX_RESOLVE_DEPTH).
+// maxModifiers is how many modifiers the kernel follows in a row (MAX_RESOLVE_DEPTH,
+// kernel/bpf/btf.c).
 const maxModifiers = 32
 
-// maxName is how many bytes a name may have (KSYM_NAME_LEN).
+// maxName is the longest name that the kernel accepts, in bytes (KSYM_NAME_LEN,
+// include/linux/kallsyms.h).
 const maxName = 512
 
-type identifierState uint8
+type nameState uint8
 
 const (
-	notLookedAt identifierState = iota
-	isIdentifier
-	isOther
+	unchecked nameState = iota
+	valid
+	invalid
 )
 
-// identifies tells whether a name is what C calls an identifier, a compiler's dots included, and not too long.
-func (w *writer) identifies(n Name) bool {
-	if n&later != 0 {
-		n = w.named[n&^later]
+// validName reports whether a name is a C identifier of at most maxName bytes. Dots, which
+// compilers add, are allowed, and so is the empty name.
+func (w *writer) validName(n Name) bool {
+	if n&deferred != 0 {
+		n = w.named[n&^deferred]
 	}
-	if int(n) >= len(w.identifier) {
-		w.identifier = append(w.identifier, zeroed[identifierState](w.m.Names.Len()-len(w.identifier))...)
+	if int(n) >= len(w.nameStates) {
+		w.nameStates = append(w.nameStates, zeroed[nameState](w.m.Names.Len()-len(w.nameStates))...)
 	}
-	if w.identifier[n] == notLookedAt {
+	if w.nameStates[n] == unchecked {
 		name := w.m.Names.Bytes(n)
-		w.identifier[n] = isIdentifier
+		w.nameStates[n] = valid
 		if len(name) > maxName {
-			w.identifier[n] = isOther
+			w.nameStates[n] = invalid
 		}
 		for i, c := range name {
 			letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '_' || c == '.'
 			if !letter && (i == 0 || c < '0' || c > '9') {
-				w.identifier[n] = isOther
+				w.nameStates[n] = invalid
 			}
 		}
 	}
-	return w.identifier[n] == isIdentifier
+	return w.nameStates[n] == valid
 }
 
-// check tells what is wrong with a new type.
-func (w *writer) check(e emission) error {
+// check returns an error if a kernel would refuse a new type.
+func (w *writer) check(e viewNode) error {
 	m := w.m
 	t := &m.types[e.node]
 	fail := func(format string, args ...any) error {
-		return fmt.Errorf("%s %q: %s: damaged DWARF?", t.Kind, m.Names.Bytes(t.Name), fmt.Sprintf(format, args...))
+		return fmt.Errorf("%s %q: %s: damaged DWARF?", t.Kind, m.Names.Bytes(t.Name),
+			fmt.Sprintf(format, args...))
 	}
 	switch t.Kind {
 	case KindInt, KindFloat, KindTypeTag, KindDeclTag:
 	default:
-		if !w.identifies(t.Name) {
-			return fail("the name is no identifier")
+		if !w.validName(t.Name) {
+			return fail("name is not an identifier")
 		}
 	}
 	switch t.Kind {
 	case KindStruct, KindUnion:
-		end := uint64(0) // of the member before, in bits
+		end := uint64(0) // of the previous member, in bits
 		for i, x := range m.members[t.First : t.First+t.N] {
-			form := w.form(e.scene, x.Type)
+			props := w.props(e.view, x.Type)
 			offset, width := uint64(x.Offset), uint64(0)
 			if t.KindFlag {
 				offset, width = offset&0xffffff, offset>>24
 			}
 			if width == 0 {
-				width = 8 * form.size
+				width = 8 * props.size
 			}
 			switch {
-			case !w.identifies(x.Name):
-				return fail("the name of member %d is no identifier", i)
-			case !form.sized:
-				return fail("member %d has a type without a size", i)
-			case t.Kind == KindStruct && offset < end, t.Kind == KindUnion && offset > 0, offset+width > 8*uint64(t.Number):
+			case !w.validName(x.Name):
+				return fail("name of member %d is not an identifier", i)
+			case !props.sized:
+				return fail("type of member %d has no size", i)
+			case t.Kind == KindStruct && offset < end, t.Kind == KindUnion && offset > 0,
+				offset+width > 8*uint64(t.Size):
 				return fail("member %d at bit %d does not fit", i, offset)
 			}
 			if t.Kind == KindStruct {
@@ -88,72 +94,73 @@ func (w *writer) check(e emission) error {
 		}
 	case KindEnum, KindEnum64:
 		for i, x := range m.enumerators[t.First : t.First+t.N] {
-			if x.Name == 0 || !w.identifies(x.Name) {
-				return fail("the name of value %d is no identifier", i)
+			if x.Name == 0 || !w.validName(x.Name) {
+				return fail("name of enumerator %d is not an identifier", i)
 			}
 		}
 	case KindArray:
-		if !w.form(e.scene, t.To).sized {
-			return fail("an element has a type without a size")
+		if !w.props(e.view, t.To).sized {
+			return fail("element type has no size")
 		}
 	case KindFuncProto:
-		if form := w.form(e.scene, t.To); !form.passed && t.To != 0 && !form.void {
-			return fail("it returns what cannot be returned")
+		if props := w.props(e.view, t.To); !props.passable && t.To != 0 && !props.void {
+			return fail("return type is not a value")
 		}
 		for i, x := range m.params[t.First : t.First+t.N] {
 			variadic := x.Type == 0 && x.Name == 0 && uint32(i) == t.N-1
 			switch {
-			case !w.identifies(x.Name):
-				return fail("the name of parameter %d is no identifier", i)
-			case !variadic && !w.form(e.scene, x.Type).passed:
-				return fail("parameter %d has a type that cannot be passed", i)
+			case !w.validName(x.Name):
+				return fail("name of parameter %d is not an identifier", i)
+			case !variadic && !w.props(e.view, x.Type).passable:
+				return fail("type of parameter %d cannot be passed", i)
 			}
 		}
 	}
 	return nil
 }
 
-// namesSection tells whether a section may be called so.
-func namesSection(name []byte) bool {
-	return len(name) > 0 && len(name) <= maxName && !slices.ContainsFunc(name, func(c byte) bool { return c < ' ' || c > '~' })
+// validSectionName reports whether the kernel accepts a name for a DATASEC.
+func validSectionName(name []byte) bool {
+	return len(name) > 0 && len(name) <= maxName && !slices.ContainsFunc(name,
+		func(c byte) bool { return c < ' ' || c > '~' })
 }
 
-// form is what matters of a type to those that refer to it.
-type form struct {
-	size   uint64 // bytes, at least
-	sized  bool   // it has a size: a member, an element may be of it
-	passed bool   // a parameter may be of it; only a declaration, too
-	void   bool
+// props are the properties of a type that matter to types that refer to it.
+type props struct {
+	size     uint64 // bytes; a lower bound
+	sized    bool   // the type has a size, as members and elements need
+	passable bool   // a parameter may have this type: also a declaration
+	void     bool
 }
 
-// form looks at a type behind its modifiers.
-func (w *writer) form(scene int, ref Ref) form {
+// props returns the properties of a type, looking through modifiers.
+func (w *writer) props(view int, ref Ref) props {
 	for range maxModifiers + 1 {
-		m, at, here := w.r.locate(scene, ref)
+		m, at, here := w.r.locate(view, ref)
 		switch {
 		case !here && m.kind == baseType:
-			return w.m.base.form(m.id, 0)
-		case !here: // a declaration
-			return form{passed: true}
+			return w.m.base.props(m.id, 0)
+		case !here: // declared only
+			return props{passable: true}
 		}
 		t := &w.m.types[at.node]
 		switch t.Kind {
 		case KindTypedef, KindVolatile, KindConst, KindRestrict, KindTypeTag:
-			scene, ref = at.scene, t.To
+			view, ref = at.view, t.To
 		case KindArray:
-			each := w.form(at.scene, t.To)
-			return form{size: product(each.size, t.Extra), sized: each.sized}
+			each := w.props(at.view, t.To)
+			return props{size: product(each.size, t.Extra), sized: each.sized}
 		default:
-			return formOf(t.Kind, t.Number)
+			return kindProps(t.Kind, t.Size)
 		}
 	}
-	return form{}
+	return props{}
 }
 
-func (b *Base) form(id uint32, depth int) form {
+func (b *Base) props(id uint32, depth int) props {
 	for range maxModifiers + 1 {
 		if id == 0 {
-			return form{void: true}
+			return props{void: true}
 		}
 		t := b.Types[b.off[id]:]
 		switch k := infoKind(le32(t[4:])); k {
@@ -161,29 +168,30 @@ func (b *Base) form(id uint32, depth int) form {
 			id = le32(t[8:])
 		case KindArray:
 			if depth > maxModifiers {
-				return form{}
+				return props{}
 			}
-			each := b.form(le32(t[typeSize:]), depth+1)
-			return form{size: product(each.size, le32(t[typeSize+8:])), sized: each.sized}
+			each := b.props(le32(t[typeSize:]), depth+1)
+			return props{size: product(each.size, le32(t[typeSize+8:])), sized: each.sized}
 		default:
-			return formOf(k, le32(t[8:]))
+			return kindProps(k, le32(t[8:]))
 		}
 	}
-	return form{}
+	return props{}
 }
 
-// formOf is that of a type that is no modifier and no array; number is its size in bytes, where it has one.
-func formOf(k Kind, number uint32) form {
+// kindProps returns the properties of a type that is neither a modifier nor an array. size is in
+// bytes, if the kind has one.
+func kindProps(k Kind, size uint32) props {
 	switch k {
 	case KindInt, KindFloat, KindStruct, KindUnion, KindEnum, KindEnum64:
-		return form{uint64(number), true, true, false}
+		return props{uint64(size), true, true, false}
 	case KindPtr:
-		return form{4, true, true, false} // or more
+		return props{4, true, true, false} // or 8
 	case KindFwd:
-		return form{passed: true}
+		return props{passable: true}
 	}
-	return form{}
+	return props{}
 }
 
-// product does not overflow.
+// product returns size times n, limited so that it does not overflow.
 func product(size uint64, n uint32) uint64 { return min(size, 1<<31) * uint64(n) }

@@ -4,14 +4,15 @@ package btf
 
 import "fmt"
 
-// Distil makes a module independent of the ids of its base, for kernels that are built anew with other ids but the same types: it
-// gives a small base with just what the split refers to, and the split on that base. A kernel from 6.11 on finds the small base in
-// .BTF.base when it loads the module, looks its types up in its own BTF by kind, name and size, and renumbers (btf.rst, section
-// 4.2).
+// Distil makes the BTF of a module independent of the type ids of its base, for kernels that are
+// rebuilt with the same types but other ids. It returns a small base with the types that the split
+// BTF refers to, and the split BTF against that small base. When a kernel since 6.11 loads the
+// module, it finds the small base in .BTF.base, looks up its types in the kernel's own BTF by kind,
+// name and size, and renumbers (btf.rst, section 4.2).
 //
-// The small base has the INTs, FLOATs and FWDs that the split can reach, and each struct, union and enum with a tag, without its
-// members: what they are the kernel knows. Everything else on the way there - pointers, arrays, typedefs, what has no name - has
-// nothing to be looked up by and moves to the end of the split.
+// The small base has the INTs, FLOATs and FWDs that the split BTF reaches, and each struct, union
+// and enum with a tag, without members. All other types on the way - pointers, arrays, typedefs,
+// types without a name - cannot be looked up and move to the end of the split BTF.
 func Distil(base *Base, split []byte) (distilled, small []byte, err error) {
 	if err := base.Ready(); err != nil {
 		return nil, nil, err
@@ -20,7 +21,8 @@ func Distil(base *Base, split []byte) (distilled, small []byte, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	d := distiller{base: base, split: b, firstID: uint32(base.NumTypes()) + 1, keep: make([]bool, base.NumTypes()+1)}
+	d := distiller{base: base, split: b, firstID: uint32(base.NumTypes()) + 1,
+		keep: make([]bool, base.NumTypes()+1)}
 	own, err := d.ownTypes()
 	if err != nil {
 		return nil, nil, err
@@ -29,7 +31,8 @@ func Distil(base *Base, split []byte) (distilled, small []byte, err error) {
 	for i, r := range own {
 		r.mapRefs(func(id uint32) uint32 {
 			if id >= end {
-				err = fmt.Errorf("BTF type %d: there is no type %d", d.firstID+uint32(i), id)
+				err = fmt.Errorf("BTF type %d: reference to type %d, which does not exist",
+					d.firstID+uint32(i), id)
 			}
 			d.reach(id)
 			return id
@@ -39,16 +42,16 @@ func Distil(base *Base, split []byte) (distilled, small []byte, err error) {
 		return nil, nil, err
 	}
 
-	d.keepSome()
+	d.keepOne()
 
-	// Number what is reached: first the small base, then the split's own types, then what moves there.
+	// Number the small base first, then the split's own types, then the types that move there.
 	d.ids = make([]uint32, len(d.keep))
 	next := uint32(1)
 	var moved []uint32
 	for id := uint32(1); id < uint32(len(d.keep)); id++ {
 		switch {
 		case !d.keep[id]:
-		case staysInBase(base, id):
+		case isDistillable(base, id):
 			d.ids[id] = next
 			next++
 		default:
@@ -63,7 +66,7 @@ func Distil(base *Base, split []byte) (distilled, small []byte, err error) {
 	d.small = stringTable{bytes: []byte{0}, offsets: map[string]uint32{"": 0}}
 	var baseTypes []byte
 	for id := uint32(1); id < uint32(len(d.keep)); id++ {
-		if d.keep[id] && staysInBase(base, id) {
+		if d.keep[id] && isDistillable(base, id) {
 			if baseTypes, err = d.stub(baseTypes, id); err != nil {
 				return nil, nil, err
 			}
@@ -91,15 +94,15 @@ func Distil(base *Base, split []byte) (distilled, small []byte, err error) {
 type distiller struct {
 	base    *Base
 	split   *Blob
-	firstID uint32   // of the split's types
-	keep    []bool   // by id of the base: is reached
-	ids     []uint32 // by id of the base: its new number
-	shift   uint32   // by how much the numbers of the split's own types fall
+	firstID uint32   // first id of the split's own types
+	keep    []bool   // by id in the base: reached
+	ids     []uint32 // by id in the base: its new id
+	shift   uint32   // how far the ids of the split's own types decrease
 	small   stringTable
 	own     stringTable
 }
 
-// ownTypes lists the split's types.
+// ownTypes returns the types of the split BTF.
 func (d *distiller) ownTypes() ([]rawType, error) {
 	var list []rawType
 	for pos := 0; pos < len(d.split.Types); {
@@ -113,24 +116,24 @@ func (d *distiller) ownTypes() ([]rawType, error) {
 	return list, nil
 }
 
-// reach marks a type of the base and what it leads to.
+// reach marks a type of the base and the types that it leads to.
 func (d *distiller) reach(id uint32) {
 	if id == 0 || id >= d.firstID || d.keep[id] {
 		return
 	}
 	d.keep[id] = true
-	if !staysInBase(d.base, id) {
+	if !isDistillable(d.base, id) {
 		for _, ref := range d.base.refsOf(id, nil) {
 			d.reach(ref)
 		}
 	}
 }
 
-// keepSome keeps a type of the base that is not reached, if none is that stays in the small base: a kernel takes no base without types.
-func (d *distiller) keepSome() {
+// keepOne keeps any type of the small base if none is reached: kernels refuse a base without types.
+func (d *distiller) keepOne() {
 	first := uint32(0)
 	for id := uint32(1); id < uint32(len(d.keep)); id++ {
-		if !staysInBase(d.base, id) {
+		if !isDistillable(d.base, id) {
 			continue
 		}
 		if d.keep[id] {
@@ -143,8 +146,9 @@ func (d *distiller) keepSome() {
 	d.keep[first] = true
 }
 
-// staysInBase tells whether a type has a name that the kernel can look it up by.
-func staysInBase(b *Base, id uint32) bool {
+// isDistillable reports whether the kernel can look up a type by name, so that it stays in the
+// base.
+func isDistillable(b *Base, id uint32) bool {
 	if b.Strings[le32(b.Types[b.off[id]:])] == 0 {
 		return false
 	}
@@ -156,7 +160,7 @@ func staysInBase(b *Base, id uint32) bool {
 	return tagClassOf(infoKind(inf), infoFlag(inf)) != notTag
 }
 
-// stub appends a type of the small base: without members or values.
+// stub appends a type of the small base, without members or enumerators.
 func (d *distiller) stub(to []byte, id uint32) ([]byte, error) {
 	r := d.base.record(id)
 	kind := infoKind(le32(r[4:]))
@@ -178,7 +182,7 @@ func (d *distiller) stub(to []byte, id uint32) ([]byte, error) {
 	return to, err
 }
 
-// rewrite appends a type with its names and references as they are now.
+// rewrite appends a type with its new name offsets and references.
 func (d *distiller) rewrite(to []byte, r rawType) ([]byte, error) {
 	at := len(to)
 	to = append(to, r...)
@@ -203,7 +207,7 @@ func (d *distiller) rewrite(to []byte, r rawType) ([]byte, error) {
 	return to, err
 }
 
-// name gives a string of base or split.
+// name returns a string of the base or of the split.
 func (d *distiller) name(off uint32) ([]byte, error) {
 	if off < uint32(len(d.base.Strings)) {
 		return d.base.str(off)
@@ -215,7 +219,7 @@ func (d *distiller) name(off uint32) ([]byte, error) {
 	return name, err
 }
 
-// stringTable is a string section that is being written.
+// stringTable is a string section under construction.
 type stringTable struct {
 	start   uint32 // offset of its first byte
 	bytes   []byte
@@ -232,7 +236,7 @@ func (t *stringTable) offset(s []byte) uint32 {
 	return off
 }
 
-// rawType is the bytes of one type, little endian.
+// rawType is a struct btf_type and the bytes that follow it, little endian.
 type rawType []byte
 
 func (b *Base) record(id uint32) rawType {
@@ -240,16 +244,17 @@ func (b *Base) record(id uint32) rawType {
 	return rawType(t[:typeSize+tailSize(le32(t[4:]))])
 }
 
-// mapRefs replaces each reference of a type by what to makes of it.
+// mapRefs replaces each reference of a type.
 func (r rawType) mapRefs(to func(id uint32) uint32) {
 	r.eachRef(func(at int) { put32(r[at:], to(le32(r[at:]))) })
 }
 
-// eachRef visits the places of a type's references, in bytes from its beginning.
+// eachRef visits the offset in bytes of each reference of a type.
 func (r rawType) eachRef(visit func(at int)) {
 	inf := le32(r[4:])
 	switch infoKind(inf) {
-	case KindPtr, KindTypedef, KindVolatile, KindConst, KindRestrict, KindFunc, KindVar, KindDeclTag, KindTypeTag:
+	case KindPtr, KindTypedef, KindVolatile, KindConst, KindRestrict, KindFunc, KindVar,
+		KindDeclTag, KindTypeTag:
 		visit(8)
 	case KindArray:
 		visit(typeSize)
@@ -270,7 +275,7 @@ func (r rawType) eachRef(visit func(at int)) {
 	}
 }
 
-// mapNames replaces the offset of each name of a type by what to makes of it.
+// mapNames replaces the offset of each name of a type.
 func (r rawType) mapNames(to func(off uint32) uint32) {
 	at := func(pos int) {
 		if off := le32(r[pos:]); off != 0 {

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-// Package btf builds BTF, the kernel's compact type information (Documentation/bpf/btf.rst), and splits it against a base.
+// Package btf builds BTF, the kernel's compact type information (Documentation/bpf/btf.rst), and
+// splits it against a base.
 //
-// Types come in unit by unit as flat arrays (Unit), are collected by content (Module), compared with the base (Base) and what
-// the base does not have is written (Module.Marshal). How equality is decided is told once, in cuthash.go.
+// Types arrive unit by unit as flat arrays (Unit) and are collected by content (Module). Those that
+// the base (Base) does not have are written (Module.Marshal). Equality of types is defined in
+// cuthash.go.
 package btf
 
 import (
@@ -39,7 +41,8 @@ const (
 	numKinds
 )
 
-var kindNames = [numKinds]string{"VOID", "INT", "PTR", "ARRAY", "STRUCT", "UNION", "ENUM", "FWD", "TYPEDEF", "VOLATILE", "CONST",
+var kindNames = [numKinds]string{"VOID", "INT", "PTR", "ARRAY", "STRUCT", "UNION", "ENUM", "FWD",
+	"TYPEDEF", "VOLATILE", "CONST",
 	"RESTRICT", "FUNC", "FUNC_PROTO", "VAR", "DATASEC", "FLOAT", "DECL_TAG", "TYPE_TAG", "ENUM64"}
 
 func (k Kind) String() string {
@@ -56,22 +59,23 @@ const (
 	IntBool   = 4
 )
 
-// Linkage of a VAR; a FUNC always has linkage 0 (static), as pahole writes it.
+// Linkage of a VAR (btf.rst, section 2.2.14). A FUNC always has linkage 0 (static), as in pahole's
+// output.
 const (
 	VarStatic = 0
 	VarGlobal = 1
 )
 
-// Limits of the kernel (include/uapi/linux/btf.h), over base and split together.
+// Limits of the kernel (include/uapi/linux/btf.h), for base and split BTF together.
 const (
-	MaxTypeID     = 0xfffff  // ids
+	MaxTypeID     = 0xfffff  // type ids
 	MaxNameOffset = 0xffffff // bytes of strings
-	MaxVlen       = 0xffff   // members, enumerators, parameters or variables of one type; 7.2 reads 24 bits, older kernels 16
+	maxVlen       = 0xffff   // elements of a type; 7.2 reads 24 bits, older kernels 16
 )
 
 const (
 	magic      = 0xeb9f
-	headerSize = 24 // bytes; readers accept longer headers whose further bytes are layout offsets or zero
+	headerSize = 24 // bytes; a longer header holds layout offsets (7.2) or zeros
 	typeSize   = 12 // of struct btf_type, bytes
 )
 
@@ -90,7 +94,8 @@ func infoFlag(v uint32) bool   { return v>>31 != 0 }
 func le32(b []byte) uint32     { return binary.LittleEndian.Uint32(b) }
 func put32(b []byte, v uint32) { binary.LittleEndian.PutUint32(b, v) }
 
-// kindLayout is the number of bytes that follow a struct btf_type of a kind, and of those that do so vlen times.
+// kindLayout is the number of bytes that follow a struct btf_type: once, and for each of its vlen
+// elements.
 var kindLayout = [numKinds]struct{ once, each uint8 }{
 	KindInt:       {4, 0},
 	KindArray:     {12, 0},
@@ -104,7 +109,7 @@ var kindLayout = [numKinds]struct{ once, each uint8 }{
 	KindEnum64:    {0, 12},
 }
 
-// tailSize is the number of bytes that follow a struct btf_type; -1 for a kind that is not known.
+// tailSize returns the number of bytes that follow a struct btf_type, -1 for an unknown kind.
 func tailSize(inf uint32) int {
 	k := infoKind(inf)
 	if k == KindVoid || k >= numKinds {
@@ -113,7 +118,8 @@ func tailSize(inf uint32) int {
 	return int(kindLayout[k].once) + int(kindLayout[k].each)*infoVlen(inf)
 }
 
-// typeEnd gives where the type that begins at pos ends; ok is false for an unknown kind, and for a type that is cut off.
+// typeEnd returns the end of the type that starts at pos; ok is false for an unknown kind, and for
+// a truncated type.
 func typeEnd(types []byte, pos int) (end int, ok bool) {
 	left := len(types) - pos - typeSize
 	if left < 0 {
@@ -123,16 +129,18 @@ func typeEnd(types []byte, pos int) (end int, ok bool) {
 	return pos + typeSize + n, n >= 0 && n <= left
 }
 
-// Blob is the contents of a .BTF section, its types in little-endian order whatever the file's.
+// Blob is the contents of a .BTF section. Types is in little-endian order, whatever the order of
+// the file.
 type Blob struct {
 	Order   binary.ByteOrder // of the file
 	Types   []byte
 	Strings []byte
 
-	sums *checksums // once they were asked for
+	sums *checksums // computed on first use
 }
 
-// ParseBlob checks the header of a .BTF section and finds its parts (btf.rst, section 2).
+// ParseBlob checks the header of a .BTF section and locates types and strings (btf.rst, section 2).
+// A big-endian types section is copied.
 func ParseBlob(data []byte) (*Blob, error) {
 	if len(data) < headerSize {
 		return nil, fmt.Errorf("BTF of %d bytes is shorter than its header", len(data))
@@ -147,7 +155,7 @@ func ParseBlob(data []byte) (*Blob, error) {
 		return nil, fmt.Errorf("no BTF magic (found %#04x)", binary.LittleEndian.Uint16(data))
 	}
 	if data[2] != 1 {
-		return nil, fmt.Errorf("BTF version %d, only 1 is known", data[2])
+		return nil, fmt.Errorf("BTF version %d, only version 1 is supported", data[2])
 	}
 	u32 := func(i int) uint64 { return uint64(b.Order.Uint32(data[i:])) }
 	hdr := u32(4)
@@ -157,7 +165,8 @@ func ParseBlob(data []byte) (*Blob, error) {
 	body := data[hdr:]
 	part := func(what string, off, n uint64) ([]byte, error) {
 		if off > uint64(len(body)) || n > uint64(len(body))-off {
-			return nil, fmt.Errorf("truncated BTF: %s at offset %d, %d bytes, in a body of %d", what, off, n, len(body))
+			return nil, fmt.Errorf("truncated BTF: %s at offset %d, %d bytes, in a body of %d",
+				what, off, n, len(body))
 		}
 		return body[off : off+n : off+n], nil
 	}
@@ -169,7 +178,7 @@ func ParseBlob(data []byte) (*Blob, error) {
 		return nil, err
 	}
 	if n := len(b.Strings); n > 0 && b.Strings[n-1] != 0 {
-		return nil, fmt.Errorf("malformed BTF: strings do not end with NUL")
+		return nil, fmt.Errorf("malformed BTF: string section does not end with NUL")
 	}
 	if b.Order == binary.ByteOrder(binary.BigEndian) {
 		b.Types, err = swapTypes(b.Types, b.Order)
@@ -177,8 +186,8 @@ func ParseBlob(data []byte) (*Blob, error) {
 	return b, err
 }
 
-// swapTypes gives a copy of a types section in the other byte order; from is the order that it is in.
-// Every field is 32 bits wide but for ENUM64 values, which are two such fields, low half first.
+// swapTypes returns a copy of a types section in the other byte order; from is its present order.
+// All fields are 32 bits wide; ENUM64 values are two fields, low half first.
 func swapTypes(types []byte, from binary.ByteOrder) ([]byte, error) {
 	out := make([]byte, len(types))
 	for pos := 0; pos < len(types); {
@@ -196,8 +205,9 @@ func swapTypes(types []byte, from binary.ByteOrder) ([]byte, error) {
 	return out, nil
 }
 
-// marshal puts a header before types (little endian) and strings. layout: the sizes of kindLayout go between the two, for readers that
-// do not know all kinds (struct btf_layout, include/uapi/linux/btf.h of 7.2).
+// marshal puts a header before types (little endian) and strings. With layout, the sizes in
+// kindLayout are written between them, for readers that do not know all kinds (struct btf_layout,
+// include/uapi/linux/btf.h of 7.2).
 func marshal(types, strings []byte, order binary.ByteOrder, layout bool) ([]byte, error) {
 	if order == binary.ByteOrder(binary.BigEndian) {
 		var err error
@@ -222,7 +232,7 @@ func marshal(types, strings []byte, order binary.ByteOrder, layout bool) ([]byte
 		order.PutUint32(out[24:], uint32(len(types)))
 		order.PutUint32(out[28:], uint32(sizes))
 		for _, k := range kindLayout {
-			out = append(out, k.once, k.each, 0, 0) // flags, of which there are none
+			out = append(out, k.once, k.each, 0, 0) // no flags are defined
 		}
 	}
 	return append(out, strings...), nil

@@ -14,25 +14,27 @@ import (
 	"github.com/kbtf/kbtf/internal/fault"
 )
 
-// compiledBlobs are the BTF that gcc writes of testdata/c.
+// compiledBlobs returns the BTF that gcc emits for testdata/c.
 func compiledBlobs(f *testing.F) (list [][]byte) {
 	for _, source := range []string{"kinds.c", "ring.c", "params.c"} {
 		object := elftest.Object(f, elftest.GCC, source, "-gbtf", "-g0", "-gbtf")
-		elftest.Run(f, filepath.Dir(object), "objcopy", "-O", "binary", "-j", ".BTF", "--set-section-flags", ".BTF=alloc", object, "x.btf")
+		elftest.Run(f, filepath.Dir(object), "objcopy", "-O", "binary", "-j", ".BTF",
+			"--set-section-flags", ".BTF=alloc", object, "x.btf")
 		list = append(list, elftest.Read(f, filepath.Join(filepath.Dir(object), "x.btf")))
 	}
 	return list
 }
 
-// refused checks an error: one line, and not what was left to a panic.
-func refused(t *testing.T, err error) {
+// checkRefused checks that an error is a single line and does not come from a panic.
+func checkRefused(t *testing.T, err error) {
 	t.Helper()
-	if text := err.Error(); strings.ContainsAny(text, "\n") || strings.Contains(text, "internal error") {
+	if text := err.Error(); strings.ContainsAny(text, "\n") ||
+		strings.Contains(text, "internal error") {
 		t.Errorf("refused with %q", text)
 	}
 }
 
-// ready is a base whose index is there.
+// ready returns a base whose index is complete.
 func ready(base *Base, err error) (*Base, error) {
 	if err == nil {
 		err = base.Ready()
@@ -40,7 +42,8 @@ func ready(base *Base, err error) (*Base, error) {
 	return base, err
 }
 
-// FuzzBase takes whatever for a base. It is refused, or everything in it is found, and a base file of it is the same base.
+// FuzzBase opens arbitrary data as a base. It is refused, or all types in it are found, and a base
+// file made from it is the same base.
 func FuzzBase(f *testing.F) {
 	for _, raw := range compiledBlobs(f) {
 		f.Add(raw)
@@ -59,12 +62,12 @@ func FuzzBase(f *testing.F) {
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		blob, err := ParseBlob(raw)
 		if err != nil {
-			refused(t, err)
+			checkRefused(t, err)
 			return
 		}
 		base, err := ready(NewBase("base", blob))
 		if err != nil {
-			refused(t, err)
+			checkRefused(t, err)
 			return
 		}
 		if n := base.NumTypes(); 12*n > len(raw) {
@@ -85,17 +88,18 @@ func FuzzBase(f *testing.F) {
 		}
 		for _, other := range []*Base{opened, indexed} {
 			findAll(t, other)
-			if again, err := other.File(); err != nil || !bytes.Equal(again, file) || other.Dialect != base.Dialect {
-				t.Errorf("its base file makes another base (%v)", err)
+			if again, err := other.File(); err != nil || !bytes.Equal(again, file) ||
+				other.Dialect != base.Dialect {
+				t.Errorf("base file differs (%v)", err)
 			}
 		}
 	})
 }
 
-// findAll looks for everything that a base has.
+// findAll looks up all types and strings of a base.
 func findAll(t *testing.T, base *Base) {
 	t.Helper()
-	if base.NumTypes() > 1000 { // equal ones are looked at in turn
+	if base.NumTypes() > 1000 { // lookups of equal types are linear
 		return
 	}
 	var ids []uint32
@@ -105,33 +109,36 @@ func findAll(t *testing.T, base *Base) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		whole := at == 0 || base.Strings[at-1] == 0 // not the end of another string
-		if off, ok := base.FindString(name); whole && !ok || ok && len(name) > 0 && !base.sameString(off, at) {
-			t.Errorf("string %q is found at %d, %v", name, off, ok)
+		whole := at == 0 || base.Strings[at-1] == 0 // not the suffix of another string
+		if off, ok := base.FindString(name); whole && !ok || ok && len(name) > 0 &&
+			!base.sameString(off, at) {
+			t.Errorf("string %q found at %d, %v", name, off, ok)
 		}
 		k := infoKind(base.info(id))
-		if ids = base.withHash(base.hash[id], ids[:0]); slices.Contains(ids, id) == (k == KindFwd || k == KindVar || k == KindDatasec) {
-			t.Errorf("type %d, a %v, by its contents: %v", id, k, ids)
+		if ids = base.typesByHash(base.hash[id], ids[:0]); slices.Contains(ids,
+			id) == (k == KindFwd || k == KindVar || k == KindDatasec) {
+			t.Errorf("type %d, a %v, by contents: %v", id, k, ids)
 		}
 		if c := tagClassOf(k, infoFlag(base.info(id))); c != notTag && len(name) > 0 {
-			if ids = base.withTag(c, name, hashName(name), ids[:0]); !slices.Contains(ids, id) {
-				t.Errorf("type %d, a %v, by its tag: %v", id, k, ids)
+			if ids = base.typesByTag(c, name, hashName(name), ids[:0]); !slices.Contains(ids, id) {
+				t.Errorf("type %d, a %v, by tag: %v", id, k, ids)
 			}
 			if others := base.sharesTag(id, tagHash(c, hashName(name))); len(ids) > 1 && !others {
 				t.Errorf("type %d shares its tag with %v", id, ids)
 			}
 		}
-		base.form(id, 0)
+		base.props(id, 0)
 		base.declares(id)
-		base.leadsToDeclaration(id, map[uint32]bool{})
+		base.reachesDeclaration(id, map[uint32]bool{})
 	}
-	if _, found := base.FindString([]byte("no such string\n")); found && !bytes.Contains(base.Strings, []byte("no such string\n")) {
-		t.Error("a string that is not there is found")
+	if _, found := base.FindString([]byte("no such string\n")); found &&
+		!bytes.Contains(base.Strings, []byte("no such string\n")) {
+		t.Error("a string that does not exist is found")
 	}
 }
 
-// FuzzBaseFile changes a byte of base files. That is noticed, or does not matter; what has the right checksums nevertheless leads to an
-// error at worst, and not to a loop without an end.
+// FuzzBaseFile changes a byte of base files. The change is detected, or has no effect. A forged
+// file with correct checksums leads to an error at worst, not to an endless loop.
 func FuzzBaseFile(f *testing.F) {
 	for _, raw := range compiledBlobs(f) {
 		b, err := ParseBlob(raw)
@@ -150,11 +157,11 @@ func FuzzBaseFile(f *testing.F) {
 		f.Add(file, uint(len(file)-1), byte(0))
 	}
 	f.Fuzz(func(t *testing.T, file []byte, at uint, flip byte) {
-		file = slices.Clone(file) // begins where memory of all sizes may
-		useForged(file)
+		file = slices.Clone(file) // aligned for any size
+		readForged(file)
 		base, err := ready(OpenBaseFile("base", file))
 		if err != nil {
-			refused(t, err)
+			checkRefused(t, err)
 			return
 		}
 		fresh, err := ready(NewBase("base", &Blob{Types: base.Types, Strings: base.Strings}))
@@ -178,17 +185,17 @@ func FuzzBaseFile(f *testing.F) {
 func sameFile(t *testing.T, base *Base, err error, good []byte) {
 	t.Helper()
 	if err != nil {
-		refused(t, err)
+		checkRefused(t, err)
 	} else if file, err := base.File(); err != nil || !bytes.Equal(file, good) {
-		t.Errorf("another base, and no error (%v)", err)
+		t.Errorf("different base without an error (%v)", err)
 	}
 }
 
-// useForged looks for all that a base file has, with its checksums made right.
-func useForged(file []byte) {
+// readForged looks up all contents of a base file after correcting its checksums.
+func readForged(file []byte) {
 	file = slices.Clone(file)
 	seal(file)
-	_ = fault.Survive(func() error {
+	_ = fault.Recover(func() error {
 		base, err := ready(OpenBaseFile("base", file))
 		if err != nil || base.NumTypes() > 1000 {
 			return err
@@ -196,16 +203,16 @@ func useForged(file []byte) {
 		for id := uint32(1); id <= uint32(base.NumTypes()); id++ {
 			name, _ := base.str(le32(base.Types[base.off[id]:]))
 			base.FindString(name)
-			base.withHash(base.hash[id], nil)
-			base.withTag(structTag, name, hashName(name), nil)
-			base.leadsToDeclaration(id, map[uint32]bool{})
-			base.form(id, 0)
+			base.typesByHash(base.hash[id], nil)
+			base.typesByTag(structTag, name, hashName(name), nil)
+			base.reachesDeclaration(id, map[uint32]bool{})
+			base.props(id, 0)
 		}
 		return nil
 	})
 }
 
-// seal gives a base file the checksums of what is in it, if its header can be read.
+// seal corrects the checksums of a base file, if its header can be read.
 func seal(file []byte) {
 	var h baseFileHeader
 	if len(file) < baseFileStart {

@@ -2,14 +2,15 @@
 
 package btf
 
-// idTable finds numbers (type ids, string offsets) by a hash: open addressing over flat memory, 4 bytes a slot. Numbers with one
-// hash are found in the order in which they were put in, among others that share a part of it: the caller compares what they
-// stand for. The number 0 cannot be stored.
+// idTable maps hashes to numbers (type ids, string offsets). It uses open addressing over flat
+// memory, 4 bytes per slot. A lookup returns all numbers inserted with that hash, in the order of
+// insertion, and possibly others: the caller compares what they stand for. The number 0 cannot be
+// stored.
 type idTable struct {
 	slots []uint32
 }
 
-// newIDTable makes room for n numbers, no more of which may be put in.
+// newIDTable returns a table with room for n numbers.
 func newIDTable(n int) idTable {
 	var t idTable
 	t.reset(n)
@@ -22,11 +23,11 @@ func (t *idTable) reset(n int) {
 	for size < 2*n {
 		size *= 2
 	}
-	t.slots = rezeroed(t.slots, size)
+	t.slots = reuseZeroed(t.slots, size)
 }
 
-// rezeroed is zeroed, in the memory of s if that is enough.
-func rezeroed[T any](s []T, n int) []T {
+// reuseZeroed is like zeroed, but reuses the memory of s if it is large enough.
+func reuseZeroed[T any](s []T, n int) []T {
 	if cap(s) < n {
 		return zeroed[T](n)
 	}
@@ -35,8 +36,9 @@ func rezeroed[T any](s []T, n int) []T {
 	return s
 }
 
-// zeroed makes memory that will be read here and there before it is written. It is written first: the first read of a fresh page would
-// map the shared page of zeros, and the first write after it fault once more and interrupt the other CPUs.
+// zeroed returns memory that has been written, for tables that are read at random before they are
+// filled. The first read of a fresh page maps the shared zero page; the first write after that
+// faults again and interrupts the other CPUs.
 func zeroed[T any](n int) []T {
 	s := make([]T, n)
 	clear(s)
@@ -45,7 +47,8 @@ func zeroed[T any](n int) []T {
 
 func (t *idTable) insert(hash uint64, id uint32) { t.insertWithin(hash, id, len(t.slots)) }
 
-// insertWithin puts a number in unless that would take so many steps, as it does where that many have one hash already.
+// insertWithin inserts a number, unless that takes more than the given number of steps, as it does
+// if that many numbers have the same hash.
 func (t *idTable) insertWithin(hash uint64, id uint32, steps int) (ok bool) {
 	mask := uint64(len(t.slots) - 1)
 	i := hash & mask
@@ -58,7 +61,7 @@ func (t *idTable) insertWithin(hash uint64, id uint32, steps int) (ok bool) {
 	return true
 }
 
-// find iterates over the numbers that may have been put in with this hash.
+// find iterates over the numbers that may have been inserted with a hash.
 func (t *idTable) find(hash uint64) idIter { return idIter{t.slots, hash} }
 
 type idIter struct {
@@ -66,7 +69,7 @@ type idIter struct {
 	at    uint64
 }
 
-// next gives the next number; 0 at the end.
+// next returns the next number, 0 at the end.
 func (it *idIter) next() uint32 {
 	if len(it.slots) == 0 {
 		return 0

@@ -10,10 +10,13 @@ import (
 	"slices"
 )
 
-// Marshal writes the types that the base does not have as a .BTF section in the given byte order: units in order, forward
-// declarations that found no definition, functions and declaration tags, variables, DATASECs.
+// Marshal returns a .BTF section with the types that the base does not have, in the given byte
+// order: the types of the units in order, forward declarations without a definition, functions and
+// declaration tags, variables, DATASECs.
 //
-// layout adds a description of the kinds if there is no base. The limits of the kernel over base and split together are checked here: MaxTypeID, MaxNameOffset, MaxVlen.
+// layout adds a description of the kinds if there is no base. Marshal returns an error if base and
+// split BTF together exceed the kernel's limits (MaxTypeID, MaxNameOffset, vlen), or if a kernel
+// would refuse a type (check.go).
 func (m *Module) Marshal(order binary.ByteOrder, layout bool) ([]byte, error) {
 	if err := m.base.Ready(); err != nil {
 		return nil, err
@@ -23,17 +26,18 @@ func (m *Module) Marshal(order binary.ByteOrder, layout bool) ([]byte, error) {
 		return nil, err
 	}
 	w := &writer{m: m, r: r, nextID: uint32(m.base.NumTypes()) + 1, forwardID: map[uint32]uint32{}}
-	if len(m.base.Strings) == 0 { // BTF without a base begins its strings with the empty one (btf.rst, section 2.1)
+	// BTF without a base starts its strings with the empty string (btf.rst, section 2.1)
+	if len(m.base.Strings) == 0 {
 		w.strings = append(w.strings, 0)
 	}
 
-	// First number what will be written, as references go forward too.
-	var list []emission
-	number := func(unit int, n uint32) {
-		s, c := r.sceneOf[unit], r.instance[n]
+	// Assign all ids before writing, because types also refer to later ones.
+	var types []viewNode
+	assign := func(unit int, n uint32) {
+		view, c := r.viewOf[unit], r.soleCopy[n]
 		inBase := c == 0
-		if c == splitNode {
-			c, inBase = r.target(s, nodeRef(n))
+		if c == multipleCopies {
+			c, inBase = r.target(view, nodeRef(n))
 		}
 		if inBase {
 			return
@@ -44,48 +48,49 @@ func (m *Module) Marshal(order binary.ByteOrder, layout bool) ([]byte, error) {
 		if w.ids[c] == 0 {
 			w.ids[c] = w.nextID
 			w.nextID++
-			list = append(list, emission{s, n})
+			types = append(types, viewNode{view, n})
 		}
 	}
 	for u, nodes := range m.units {
 		for _, n := range nodes {
-			number(u, n)
+			assign(u, n)
 		}
 	}
 	var forwards []uint32
 	for k := range m.tags {
-		if len(m.tags[k].defs) == 0 && r.inBase(uint32(k)) == 0 {
+		if len(m.tags[k].defs) == 0 && r.tagInBase(uint32(k)) == 0 {
 			w.forwardID[uint32(k)] = w.nextID
 			w.nextID++
 			forwards = append(forwards, uint32(k))
 		}
 	}
-	beforeLate := len(list)
-	for _, l := range m.late {
-		number(l.unit, l.node)
+	ofUnits := len(types)
+	for _, l := range m.added {
+		assign(l.unit, l.node)
 	}
 
-	w.numberCompletions(list)
+	w.numberCompletions(types)
 	completions := w.completions
-	w.findNames(list, completions)
+	w.findNames(types, completions)
 
-	for _, e := range list {
+	for _, e := range types {
 		if err := w.check(e); err != nil {
 			return nil, err
 		}
 	}
 	for _, k := range forwards {
-		if name := m.tags[k].name; !w.identifies(name) {
-			return nil, fmt.Errorf("a declaration of %q: the name is no identifier: damaged DWARF?", m.Names.Bytes(name))
+		if name := m.tags[k].name; !w.validName(name) {
+			return nil, fmt.Errorf("declaration of %q: name is not an identifier: damaged DWARF?",
+				m.Names.Bytes(name))
 		}
 	}
-	for _, e := range list[:beforeLate] {
+	for _, e := range types[:ofUnits] {
 		w.write(e)
 	}
 	for _, k := range forwards {
 		w.forward(&m.tags[k])
 	}
-	for _, e := range list[beforeLate:] {
+	for _, e := range types[ofUnits:] {
 		w.write(e)
 	}
 	for _, e := range completions {
@@ -96,17 +101,15 @@ func (m *Module) Marshal(order binary.ByteOrder, layout bool) ([]byte, error) {
 		return nil, w.err
 	}
 	if w.nextID-1 > MaxTypeID {
-		return nil, fmt.Errorf("%d types in base and module together, more than the kernel's limit of %d", w.nextID-1, MaxTypeID)
+		return nil, fmt.Errorf(
+			"%d types in base and module together, more than the kernel's limit of %d",
+			w.nextID-1, MaxTypeID)
 	}
 	if n := len(m.base.Strings) + len(w.strings); n > MaxNameOffset {
-		return nil, fmt.Errorf("%d bytes of strings in base and module together, more than the kernel's limit of %d", n, MaxNameOffset)
+		return nil, fmt.Errorf("%d bytes of strings in base and module together, "+
+			"more than the kernel's limit of %d", n, MaxNameOffset)
 	}
 	return marshal(w.types, w.strings, order, layout && m.base.NumTypes() == 0)
-}
-
-type emission struct {
-	scene int
-	node  uint32
 }
 
 type writer struct {
@@ -114,20 +117,20 @@ type writer struct {
 	r       *resolution
 	types   []byte
 	strings []byte
-	strOff  []uint32 // by Name: its offset, or 0 if not looked up yet, or newString
-	named   []Name   // by index into Module.places
+	strOff  []uint32 // by Name: its offset, newString, or 0 if not looked up yet
+	named   []Name   // by index into Module.deferredNames
 
-	ids       []uint32          // by copy
+	ids       []uint32          // by number of a copy
 	forwardID map[uint32]uint32 // by tag
 	nextID    uint32
 	err       error
 
-	identifier []identifierState // by Name
+	nameStates []nameState // by Name
 
-	completions []emission
-	completed   map[copyKey]uint32 // what complete gave
-	completeID  map[string]uint32  // by the base's type and what the copy refers to
-	leads       map[uint32]bool    // what Base.leadsToDeclaration found out
+	completions []viewNode
+	completed   map[viewNode]uint32 // results of complete
+	completeID  map[string]uint32   // by base type and the references of its copy
+	reaches     map[uint32]bool     // cache of Base.reachesDeclaration
 }
 
 func (w *writer) put(v ...uint32) {
@@ -136,23 +139,24 @@ func (w *writer) put(v ...uint32) {
 	}
 }
 
-// newString says that the base does not have a string, and that it is not written yet.
+// newString marks a string that is neither in the base nor written yet.
 const newString = ^uint32(0)
 
-// findNames interns the names of what is to be written and looks them up in the base: all at once, as in Unit.HashNames.
-func (w *writer) findNames(lists ...[]emission) {
+// findNames interns the names of the types to write and looks them up in the base. It handles all
+// names in one batch, as Unit.HashNames does.
+func (w *writer) findNames(lists ...[]viewNode) {
 	m := w.m
-	w.named = zeroed[Name](len(m.places))
+	w.named = zeroed[Name](len(m.deferredNames))
 	var names []Name
 	add := func(n Name) {
-		if n&later == 0 {
+		if n&deferred == 0 {
 			names = append(names, n)
 			return
 		}
-		if i := n &^ later; w.named[i] == 0 {
-			place := m.places[i]
-			tab, off := m.tables[place>>placeBits], uint64(place)&(1<<placeBits-1)
-			hash, length, _ := hashCString(tab, uint32(off)) // it has been hashed before
+		if i := n &^ deferred; w.named[i] == 0 {
+			ref := m.deferredNames[i]
+			tab, off := m.tables[ref>>refOffBits], uint64(ref)&(1<<refOffBits-1)
+			hash, length, _ := hashCString(tab, uint32(off)) // cannot fail: hashed before
 			w.named[i] = m.Names.intern(tab[off:off+uint64(length)], hash)
 			names = append(names, w.named[i])
 		}
@@ -185,7 +189,7 @@ func (w *writer) findNames(lists ...[]emission) {
 	}
 }
 
-// lookUp gives the offset of a name in the base.
+// lookUp returns the offset of a name in the base, or newString.
 func (w *writer) lookUp(n Name) uint32 {
 	off, ok := w.m.base.findString(w.m.Names.Bytes(n), w.m.Names.hash[n])
 	if !ok {
@@ -198,8 +202,8 @@ func (w *writer) name(n Name) uint32 {
 	if n == 0 {
 		return 0
 	}
-	if n&later != 0 {
-		n = w.named[n&^later]
+	if n&deferred != 0 {
+		n = w.named[n&^deferred]
 	}
 	off := w.strOff[n]
 	if off == 0 {
@@ -213,33 +217,35 @@ func (w *writer) name(n Name) uint32 {
 	return off
 }
 
-func (w *writer) ref(scene int, ref Ref) uint32 {
-	id, inBase := w.r.target(scene, ref)
+func (w *writer) ref(view int, ref Ref) uint32 {
+	id, inBase := w.r.target(view, ref)
 	switch {
 	case !inBase && id&forward != 0:
 		return w.forwardID[id&^forward]
 	case !inBase:
 		return w.ids[id]
-	case !w.r.completes || id == 0 || ref.isTag() || !w.m.base.leadsToDeclaration(id, w.leads):
+	case !w.r.completesBase || id == 0 || ref.isTag() ||
+		!w.m.base.reachesDeclaration(id, w.reaches):
 		return id
 	}
-	return w.complete(scene, ref.index(), id)
+	return w.complete(view, ref.index(), id)
 }
 
-// The base may have a pointer, say, to a struct that it only declares and the module defines. For types of the base that is all the
-// same, but who follows a type of the module wants to come to the definition: a BPF program reads members of what a function's
-// parameter points to, and an ARRAY has to know the size of its elements. So the module gets a pointer of its own.
+// A base may have a pointer to a struct that it only declares and the module defines. The types of
+// the base keep referring to the declaration. Types of the module should lead to the definition: a
+// BPF program reads members through a function's parameter, and an ARRAY needs the size of its
+// elements. Therefore the module gets a pointer of its own.
 
-// complete gives the type to refer to instead of id, the base's type for a node: itself if nothing that it leads to is defined by
-// the module.
-func (w *writer) complete(scene int, n uint32, id uint32) uint32 {
-	place := copyKey{scene, n}
-	if own, ok := w.completed[place]; ok {
+// complete returns the type to use instead of id, the base type of a node. It is id itself if it
+// reaches no tag that the module defines.
+func (w *writer) complete(view int, n uint32, id uint32) uint32 {
+	at := viewNode{view, n}
+	if own, ok := w.completed[at]; ok {
 		return own
 	}
 	var refs []uint32
 	for _, ref := range w.m.refsOf(n, nil) {
-		refs = append(refs, w.ref(scene, ref)) // ends: in C every cycle passes through a tag
+		refs = append(refs, w.ref(view, ref)) // terminates: in C every cycle passes through a tag
 	}
 	own := uint32(0)
 	for _, candidate := range append([]uint32{id}, w.r.more[n]...) {
@@ -254,78 +260,80 @@ func (w *writer) complete(scene int, n uint32, id uint32) uint32 {
 			own = w.nextID
 			w.nextID++
 			w.completeID[key] = own
-			w.completions = append(w.completions, emission{scene, n})
+			w.completions = append(w.completions, viewNode{view, n})
 		}
 	}
-	w.completed[place] = own
+	w.completed[at] = own
 	return own
 }
 
-// numberCompletions finds what has to be completed, so that it has a number before anything is written.
-func (w *writer) numberCompletions(list []emission) {
-	if !w.r.completes {
+// numberCompletions assigns ids to the completed types before anything is written.
+func (w *writer) numberCompletions(list []viewNode) {
+	if !w.r.completesBase {
 		return
 	}
-	w.completed, w.completeID, w.leads = map[copyKey]uint32{}, map[string]uint32{}, map[uint32]bool{}
+	w.completed, w.completeID = map[viewNode]uint32{}, map[string]uint32{}
+	w.reaches = map[uint32]bool{}
 	var refs []Ref
 	for _, e := range list {
 		refs = w.m.refsOf(e.node, refs[:0])
 		for _, ref := range refs {
-			w.ref(e.scene, ref)
+			w.ref(e.view, ref)
 		}
 	}
 	for _, v := range w.m.vars {
-		w.ref(w.r.sceneOf[v.Unit], v.Type)
+		w.ref(w.r.viewOf[v.Unit], v.Type)
 	}
 }
 
 func (w *writer) head(t *Type, vlen uint32, number uint32) {
-	if vlen > MaxVlen && w.err == nil {
-		w.err = fmt.Errorf("%s %s: %d parts, more than the kernel's limit of %d", t.Kind, w.m.Names.String(t.Name), vlen, MaxVlen)
+	if vlen > maxVlen && w.err == nil {
+		w.err = fmt.Errorf("%s %s: %d elements, more than the kernel's limit of %d",
+			t.Kind, w.m.Names.String(t.Name), vlen, maxVlen)
 	}
 	w.put(w.name(t.Name), info(t.Kind, int(vlen), t.KindFlag), number)
 }
 
-func (w *writer) write(e emission) {
+func (w *writer) write(e viewNode) {
 	t := &w.m.types[e.node]
 	switch t.Kind {
 	case KindInt:
-		w.head(t, 0, t.Number)
+		w.head(t, 0, t.Size)
 		w.put(t.Extra)
 	case KindFloat:
-		w.head(t, 0, t.Number)
+		w.head(t, 0, t.Size)
 	case KindPtr, KindTypedef, KindVolatile, KindConst, KindRestrict, KindFunc, KindTypeTag:
-		w.head(t, 0, w.ref(e.scene, t.To))
+		w.head(t, 0, w.ref(e.view, t.To))
 	case KindDeclTag:
-		w.head(t, 0, w.ref(e.scene, t.To))
+		w.head(t, 0, w.ref(e.view, t.To))
 		w.put(t.Extra)
 	case KindArray:
 		w.head(t, 0, 0)
-		w.put(w.ref(e.scene, t.To), w.ref(e.scene, t.Index), t.Extra)
+		w.put(w.ref(e.view, t.To), w.ref(e.view, t.Index), t.Extra)
 	case KindStruct, KindUnion:
-		w.head(t, t.N, t.Number)
+		w.head(t, t.N, t.Size)
 		for _, x := range w.m.members[t.First : t.First+t.N] {
-			w.put(w.name(x.Name), w.ref(e.scene, x.Type), x.Offset)
+			w.put(w.name(x.Name), w.ref(e.view, x.Type), x.Offset)
 		}
 	case KindEnum:
-		w.head(t, t.N, t.Number)
+		w.head(t, t.N, t.Size)
 		for _, x := range w.m.enumerators[t.First : t.First+t.N] {
 			w.put(w.name(x.Name), uint32(x.Value))
 		}
 	case KindEnum64:
-		w.head(t, t.N, t.Number)
+		w.head(t, t.N, t.Size)
 		for _, x := range w.m.enumerators[t.First : t.First+t.N] {
 			w.put(w.name(x.Name), uint32(x.Value), uint32(x.Value>>32))
 		}
 	case KindFuncProto:
-		w.head(t, t.N, w.ref(e.scene, t.To))
+		w.head(t, t.N, w.ref(e.view, t.To))
 		for _, x := range w.m.params[t.First : t.First+t.N] {
-			w.put(w.name(x.Name), w.ref(e.scene, x.Type))
+			w.put(w.name(x.Name), w.ref(e.view, x.Type))
 		}
 	}
 }
 
-// forward writes a tag that is declared only.
+// forward writes a tag that is only declared.
 func (w *writer) forward(k *tag) {
 	if k.class == enumTag {
 		w.put(w.name(k.name), info(KindEnum, 0, false), k.size)
@@ -334,11 +342,11 @@ func (w *writer) forward(k *tag) {
 	w.put(w.name(k.name), info(KindFwd, 0, k.class == unionTag), 0)
 }
 
-// variables writes the VARs, each with its DECL_TAGs, then one DATASEC for each section, its entries by offset. The size of a DATASEC
-// is where its last entry ends.
+// variables writes the VARs, each followed by its DECL_TAGs, and then a DATASEC for each section
+// with entries sorted by offset. The size of a DATASEC is the end of its last entry, in bytes.
 func (w *writer) variables() {
 	vars := w.m.vars
-	order := w.m.apart()
+	order := w.m.nonOverlapping()
 	written := make([]bool, len(vars))
 	for _, i := range order {
 		written[i] = true
@@ -348,7 +356,7 @@ func (w *writer) variables() {
 		if !written[i] {
 			continue
 		}
-		w.put(w.name(v.Name), info(KindVar, 0, false), w.ref(w.r.sceneOf[v.Unit], v.Type), v.Linkage)
+		w.put(w.name(v.Name), info(KindVar, 0, false), w.ref(w.r.viewOf[v.Unit], v.Type), v.Linkage)
 		ids[i] = w.nextID
 		w.nextID++
 		for j, tag := range v.Tags {
@@ -364,8 +372,8 @@ func (w *writer) variables() {
 			n++
 		}
 		last := vars[order[n-1]]
-		if name := w.m.Names.Bytes(last.Section); !namesSection(name) && w.err == nil {
-			w.err = fmt.Errorf("section %q has variables, and a name that cannot be: damaged?", name)
+		if name := w.m.Names.Bytes(last.Section); !validSectionName(name) && w.err == nil {
+			w.err = fmt.Errorf("section %q: name is not valid for a DATASEC: damaged file?", name)
 		}
 		t := Type{Kind: KindDatasec, Name: last.Section}
 		w.head(&t, uint32(n), last.Off+last.Size)
@@ -377,14 +385,16 @@ func (w *writer) variables() {
 	}
 }
 
-// apart lists the variables by section and offset, without those that begin in another one: kernels refuse a DATASEC that has both.
-func (m *Module) apart() (list []int) {
+// nonOverlapping returns the indexes of the variables, sorted by section and offset, without those
+// that start inside another one: kernels refuse a DATASEC with overlapping entries.
+func (m *Module) nonOverlapping() (list []int) {
 	order := make([]int, len(m.vars))
 	for i := range order {
 		order[i] = i
 	}
 	slices.SortStableFunc(order, func(a, b int) int {
-		return cmp.Or(cmp.Compare(m.vars[a].SectionIndex, m.vars[b].SectionIndex), cmp.Compare(m.vars[a].Off, m.vars[b].Off))
+		return cmp.Or(cmp.Compare(m.vars[a].SectionIndex, m.vars[b].SectionIndex),
+			cmp.Compare(m.vars[a].Off, m.vars[b].Off))
 	})
 	section, end := -1, uint64(0)
 	for _, i := range order {
@@ -392,8 +402,8 @@ func (m *Module) apart() (list []int) {
 		if v.SectionIndex != section {
 			section, end = v.SectionIndex, 0
 		}
-		if begin := uint64(v.Off); begin >= end && begin+uint64(v.Size) <= math.MaxUint32 {
-			list, end = append(list, i), begin+uint64(v.Size)
+		if start := uint64(v.Off); start >= end && start+uint64(v.Size) <= math.MaxUint32 {
+			list, end = append(list, i), start+uint64(v.Size)
 		}
 	}
 	return list

@@ -4,43 +4,44 @@ package btf
 
 import "slices"
 
-// Module collects the types of all units of one file, each content once.
+// Module collects the types of all units of a file, each content once.
 //
-// A *node* is a type with all references cut at tags, as the cut hash sees it: units that say the same share it. References
-// between nodes go to a node or, at a cut, to a *tag*, whose meaning - which definition - is settled when all units are in.
+// A *node* is a type with all references cut at tags, as for the cut hash; equal types of several
+// units share a node. References from a node lead to a node or, at a cut, to a *tag*. Which
+// definition a tag stands for is resolved when all units have been added (resolve.go).
 type Module struct {
 	Names *Names
 	base  *Base
 
-	types       []Type  // by node; references are noderefs
-	hash        []Hash  // by node: its cut hash
-	key         []Hash  // by node: what it is found by; not its cut hash where it refers to a pinned definition (Unit.pin)
-	tag         []int32 // by node: the number of the tag that it defines, noTag if it has none
-	byKey       idTable
-	members     []Member // their names, and those of enumerators and params, may be marked as later
-	enumerators []Enumerator
-	params      []Param
-	places      []Place
-	tables      [4][]byte // that places are in
+	types         []Type  // by node; references are noderefs
+	hash          []Hash  // by node: its cut hash
+	key           []Hash  // by node: key in byKey; not the cut hash if it reaches a pinned tag
+	tag           []int32 // by node: number of the tag that it defines, or noTag
+	byKey         idTable
+	members       []Member // the names of members, enumerators and params may be deferred
+	enumerators   []Enumerator
+	params        []Param
+	deferredNames []StringRef
+	tables        [4][]byte // the tables that deferredNames refer to
 
 	tags  []tag
-	tagOf [enumTag + 1][]uint32 // by class and name: number of the tag, counted from 1
+	tagOf [enumTag + 1][]uint32 // by class and name: number of the tag, from 1
 
-	units [][]uint32 // by unit: its nodes, in the order in which they were met
-	late  []lateNode // what AddFunc and AddDeclTag made, in that order
+	units [][]uint32  // by unit: its nodes, in the order of their DIEs
+	added []addedNode // nodes of AddFunc, AddDeclTag and the like, in order
 	vars  []Variable
 
-	unitTags []int32 // by type of the unit at hand: the number of its tag, or noTag
+	unitTags []int32 // by type of the current unit: number of its tag, or noTag
 }
 
-// tag is a name of a struct, union or enum.
+// tag is the name of a struct, union or enum.
 type tag struct {
-	class  tagClass
-	name   Name
-	size   uint32 // of a declared enum, in bytes
-	defs   []uint32
-	inUnit int // the last unit that defines it, counted from 1,
-	inType int // and the number of the definition's type there
+	class    tagClass
+	name     Name
+	size     uint32 // of a declared enum, in bytes
+	defs     []uint32
+	lastUnit int // last unit that defines the tag, from 1
+	lastType int // index of that definition in the unit
 }
 
 const noTag = -1
@@ -52,13 +53,14 @@ func tagRef(t uint32) Ref  { return Ref(t+1)<<1 | 1 }
 func (r Ref) isTag() bool   { return r&1 != 0 }
 func (r Ref) index() uint32 { return uint32(r>>1) - 1 }
 
-// NewModule makes an empty module to be split against base.
+// NewModule returns an empty module to be split against base.
 func NewModule(base *Base) *Module { return &Module{Names: NewNames(), base: base} }
 
-// Reset empties the module, whose memory stays, for another one to be split against base; nil: for none yet.
+// Reset empties the module for reuse with another base, and keeps its memory. base may be nil if no
+// unit is added before the next Reset.
 func (m *Module) Reset(base *Base) {
 	m.Names.reset()
-	clear(m.tags) // and the slices in it
+	clear(m.tags) // including the slices in it
 	clear(m.units)
 	clear(m.vars)
 	for c := range m.tagOf {
@@ -66,12 +68,15 @@ func (m *Module) Reset(base *Base) {
 	}
 	*m = Module{Names: m.Names, base: base,
 		types: m.types[:0], hash: m.hash[:0], key: m.key[:0], tag: m.tag[:0], byKey: m.byKey,
-		members: m.members[:0], enumerators: m.enumerators[:0], params: m.params[:0], places: m.places[:0],
-		tags: m.tags[:0], tagOf: m.tagOf, units: m.units[:0], late: m.late[:0], vars: m.vars[:0], unitTags: m.unitTags[:0]}
+		members: m.members[:0], enumerators: m.enumerators[:0], params: m.params[:0],
+		deferredNames: m.deferredNames[:0],
+		tags:          m.tags[:0], tagOf: m.tagOf, units: m.units[:0], added: m.added[:0],
+		vars:     m.vars[:0],
+		unitTags: m.unitTags[:0]}
 	m.byKey.reset(0)
 }
 
-// tagNumber finds or adds a tag.
+// tagNumber returns the number of a tag, which is added if it is new.
 func (m *Module) tagNumber(c tagClass, name Name) uint32 {
 	list := m.tagOf[c]
 	if int(name) >= len(list) {
@@ -85,8 +90,10 @@ func (m *Module) tagNumber(c tagClass, name Name) uint32 {
 	return list[name] - 1
 }
 
-// defines gives the tag that a node defines, if it defines one.
-func (m *Module) defines(n uint32) (k uint32, ok bool) { return uint32(m.tag[n]), m.tag[n] != noTag }
+// definedTag returns the tag that a node defines, if any.
+func (m *Module) definedTag(n uint32) (k uint32, ok bool) {
+	return uint32(m.tag[n]), m.tag[n] != noTag
+}
 
 // findNode finds a node by its key.
 func (m *Module) findNode(key Hash) (uint32, bool) {
@@ -119,24 +126,26 @@ func (m *Module) newNode(hash, key Hash, tag int32, t Type) uint32 {
 	return n
 }
 
-// grow makes room for the types of the first unit and as many of others: often that is all.
+// grow reserves memory for twice the types of the first unit, which is often all that is needed.
 func (m *Module) grow(u *Unit) {
 	n := 2 * len(u.Types)
-	m.types, m.hash, m.key, m.tag = slices.Grow(m.types, n), slices.Grow(m.hash, n), slices.Grow(m.key, n), slices.Grow(m.tag, n)
+	m.types, m.hash, m.key, m.tag = slices.Grow(m.types, n), slices.Grow(m.hash, n),
+		slices.Grow(m.key, n), slices.Grow(m.tag, n)
 	m.byKey.reset(n)
 	m.members = slices.Grow(m.members, 2*len(u.Members))
 	m.enumerators = slices.Grow(m.enumerators, 2*len(u.Enumerators))
 	m.params = slices.Grow(m.params, 2*len(u.Params))
-	m.places = slices.Grow(m.places, 2*(len(u.Members)+len(u.Enumerators)))
+	m.deferredNames = slices.Grow(m.deferredNames, 2*(len(u.Members)+len(u.Enumerators)))
 }
 
-// newType says in Unit.nodes that the module does not know a type yet.
+// newType in Unit.nodes marks a type that the module does not have yet.
 const newType = ^uint32(0)
 
-// AddUnit takes the types of a unit that has been hashed. The result, valid until the unit is hashed again, gives for each of its
-// types, counted from 0, the reference to use in AddFunc and AddVar; unit is the unit's number.
+// AddUnit adds the types of a unit that has been hashed. It returns the number of the unit, and for
+// each of the unit's types, from 0, the reference to use in AddFunc and AddVar. refs is valid until
+// the unit is hashed again.
 //
-// All units have the same Tables, which have to stay until the module is written.
+// All units have the same Tables, which must stay valid until Marshal returns.
 func (m *Module) AddUnit(u *Unit) (refs []Ref, unit int, err error) {
 	if len(m.units) == 0 {
 		m.tables = u.Tables
@@ -156,17 +165,18 @@ func (m *Module) AddUnit(u *Unit) (refs []Ref, unit int, err error) {
 		t := &u.Types[i]
 		k := m.unitTags[i]
 		if k != noTag && t.declares() {
-			m.tags[k].size = t.Number
+			m.tags[k].size = t.Size
 			refs[i] = tagRef(uint32(k))
 			continue
 		}
 		n := u.nodes[i]
-		if n == newType { // unless the unit says it twice
+		if n == newType { // unless the unit has it twice
 			var ok bool
 			if n, ok = m.findNode(u.key[i]); !ok {
 				fresh := *t
 				fresh.Name = m.Intern(u, t.Name)
-				fresh.First, fresh.Index = uint32(i), 0 // found again below, when all references are known
+				// First is the index in u.Types until fill, when all references are known
+				fresh.First, fresh.Index = uint32(i), 0
 				n = m.newNode(u.hash[i], u.key[i], k, fresh)
 			}
 		}
@@ -184,7 +194,7 @@ func (m *Module) AddUnit(u *Unit) (refs []Ref, unit int, err error) {
 	return refs, len(m.units) - 1, nil
 }
 
-// findNodes finds the nodes that the module has for the types of a unit.
+// findNodes sets u.nodes for the types that the module already has.
 func (m *Module) findNodes(u *Unit) {
 	for i, key := range u.key {
 		n, ok := m.findNode(key)
@@ -195,8 +205,8 @@ func (m *Module) findNodes(u *Unit) {
 	}
 }
 
-// findTags fills unitTags, and tells whether the unit defines a tag in several ways.
-func (m *Module) findTags(u *Unit) (several bool) {
+// findTags fills unitTags, and reports whether the unit has several definitions of a tag.
+func (m *Module) findTags(u *Unit) (redefined bool) {
 	m.unitTags = m.unitTags[:0]
 	unit := len(m.units) + 1
 	for i := range u.Types {
@@ -214,27 +224,28 @@ func (m *Module) findTags(u *Unit) (several bool) {
 		if k == noTag || declares {
 			continue
 		}
-		if tag := &m.tags[k]; tag.inUnit == unit {
-			several = several || u.hash[i] != u.hash[tag.inType]
+		if tag := &m.tags[k]; tag.lastUnit == unit {
+			redefined = redefined || u.hash[i] != u.hash[tag.lastType]
 		} else {
-			tag.inUnit, tag.inType = unit, i
+			tag.lastUnit, tag.lastType = unit, i
 		}
 	}
-	return several
+	return redefined
 }
 
-// definedTags gives for each type of the unit at hand the number of the tag that it defines.
+// definedTags returns, for each type of the current unit, the number of the tag that it defines, or
+// noTag.
 func (m *Module) definedTags(u *Unit) []int32 {
-	defines := slices.Clone(m.unitTags)
+	definedTag := slices.Clone(m.unitTags)
 	for i := range u.Types {
 		if u.Types[i].declares() {
-			defines[i] = noTag
+			definedTag[i] = noTag
 		}
 	}
-	return defines
+	return definedTag
 }
 
-// fill completes a new node from the unit's type that it was made for.
+// fill completes a new node from its type in the unit.
 func (m *Module) fill(to *Type, u *Unit, from *Type) {
 	ref := func(r Ref) Ref {
 		if r == 0 {
@@ -247,29 +258,30 @@ func (m *Module) fill(to *Type, u *Unit, from *Type) {
 	case KindStruct, KindUnion:
 		to.First = uint32(len(m.members))
 		for _, e := range u.Members[from.First : from.First+from.N] {
-			e.Name, e.Type = m.internLater(u, e.Name), ref(e.Type)
+			e.Name, e.Type = m.deferName(u, e.Name), ref(e.Type)
 			m.members = append(m.members, e)
 		}
 	case KindEnum, KindEnum64:
 		to.First = uint32(len(m.enumerators))
 		for _, e := range u.Enumerators[from.First : from.First+from.N] {
-			e.Name = m.internLater(u, e.Name)
+			e.Name = m.deferName(u, e.Name)
 			m.enumerators = append(m.enumerators, e)
 		}
 	case KindFuncProto:
 		to.First = uint32(len(m.params))
 		for _, p := range u.Params[from.First : from.First+from.N] {
-			p.Name, p.Type = m.internLater(u, p.Name), ref(p.Type)
+			p.Name, p.Type = m.deferName(u, p.Name), ref(p.Type)
 			m.params = append(m.params, p)
 		}
 	}
 }
 
-// refsOf lists the references of a node, in the order of Base.refsOf.
+// refsOf appends the references of a node to to, in the order of Base.refsOf.
 func (m *Module) refsOf(n uint32, to []Ref) []Ref {
 	t := &m.types[n]
 	switch t.Kind {
-	case KindPtr, KindTypedef, KindVolatile, KindConst, KindRestrict, KindFunc, KindDeclTag, KindTypeTag:
+	case KindPtr, KindTypedef, KindVolatile, KindConst, KindRestrict, KindFunc, KindDeclTag,
+		KindTypeTag:
 		to = append(to, t.To)
 	case KindArray:
 		to = append(to, t.To, t.Index)
@@ -286,7 +298,7 @@ func (m *Module) refsOf(n uint32, to []Ref) []Ref {
 	return to
 }
 
-// hashRef is what a noderef contributes to a cut hash, and to a key.
+// hashRef returns what a noderef contributes to a cut hash, and to a key.
 func (m *Module) hashRef(r Ref) (hash, key Hash) {
 	if r == 0 {
 		return voidHash, voidHash
@@ -306,9 +318,9 @@ func (m *Module) hashRef(r Ref) (hash, key Hash) {
 	return m.hash[r.index()], m.key[r.index()]
 }
 
-// add finds or makes a node for a type of a unit whose references are noderefs already.
+// add returns the node for a type whose references are noderefs; it adds the node if it is new.
 func (m *Module) add(unit int, t Type, params []Param) Ref {
-	hash := begin(info(t.Kind, len(params), t.KindFlag), m.Names.hash[t.Name], t.Number)
+	hash := newHash(info(t.Kind, len(params), t.KindFlag), m.Names.hash[t.Name], t.Size)
 	key := hash
 	h, k := m.hashRef(t.To)
 	hash.addHash(h)
@@ -319,8 +331,8 @@ func (m *Module) add(unit int, t Type, params []Param) Ref {
 	}
 	for _, p := range params {
 		h, k := m.hashRef(p.Type)
-		hash.addPart(m.Names.hash[p.Name], 0, h)
-		key.addPart(m.Names.hash[p.Name], 0, k)
+		hash.addMember(m.Names.hash[p.Name], 0, h)
+		key.addMember(m.Names.hash[p.Name], 0, k)
 	}
 	n, ok := m.findNode(key)
 	if !ok {
@@ -328,19 +340,22 @@ func (m *Module) add(unit int, t Type, params []Param) Ref {
 		m.params = append(m.params, params...)
 		n = m.newNode(hash, key, noTag, t)
 	}
-	m.late = append(m.late, lateNode{unit, n})
+	m.added = append(m.added, addedNode{unit, n})
 	return nodeRef(n)
 }
 
 // AddPtr adds a PTR.
-func (m *Module) AddPtr(unit int, to Ref) Ref { return m.add(unit, Type{Kind: KindPtr, To: to}, nil) }
+func (m *Module) AddPtr(unit int, to Ref) Ref {
+	return m.add(unit, Type{Kind: KindPtr, To: to}, nil)
+}
 
-// AddAttribute adds a TYPE_TAG that stands for an attribute of the compiler's, which kind_flag says.
+// AddAttribute adds a TYPE_TAG with kind_flag, which stands for a compiler attribute (pahole's
+// feature attributes).
 func (m *Module) AddAttribute(unit int, value Name, to Ref) Ref {
 	return m.add(unit, Type{Kind: KindTypeTag, KindFlag: true, Name: value, To: to}, nil)
 }
 
-// Pointee gives what a PTR points to; ok is false for another type.
+// Pointee returns the type that a PTR points to; ok is false for other types.
 func (m *Module) Pointee(r Ref) (to Ref, ok bool) {
 	if r == 0 || r.isTag() || m.types[r.index()].Kind != KindPtr {
 		return 0, false
@@ -348,30 +363,31 @@ func (m *Module) Pointee(r Ref) (to Ref, ok bool) {
 	return m.types[r.index()].To, true
 }
 
-// lateNode is a node that was added after its unit.
-type lateNode struct {
+// addedNode is a node that was added after its unit.
+type addedNode struct {
 	unit int
 	node uint32
 }
 
-// AddFunc adds a FUNC with its FUNC_PROTO, seen from a unit whose references those in ret and params are.
+// AddFunc adds a FUNC with its FUNC_PROTO. unit is the unit that ret and params refer to.
 func (m *Module) AddFunc(unit int, name Name, ret Ref, params []Param) Ref {
 	proto := m.add(unit, Type{Kind: KindFuncProto, To: ret}, params)
 	return m.add(unit, Type{Kind: KindFunc, Name: name, To: proto}, nil)
 }
 
-// WholeDecl is the component index of a DECL_TAG that is about the declaration itself, not a member or parameter.
+// WholeDecl is the component_idx of a DECL_TAG for a whole declaration, not a member or parameter
+// (btf.rst, section 2.2.17).
 const WholeDecl = ^uint32(0)
 
-// AddDeclTag adds a DECL_TAG to what AddFunc gave, or to a struct, union or typedef.
+// AddDeclTag adds a DECL_TAG to a result of AddFunc, or to a struct, union or typedef.
 func (m *Module) AddDeclTag(unit int, value Name, to Ref, component uint32) {
 	m.add(unit, Type{Kind: KindDeclTag, Name: value, To: to, Extra: component}, nil)
 }
 
-// Variable is a VAR, and its entry in the DATASEC of its section.
+// Variable is a VAR and its entry in the DATASEC of its section.
 type Variable struct {
-	Unit         int // whose reference Type is
-	SectionIndex int // DATASECs are written in the order of this
+	Unit         int // the unit that Type refers to
+	SectionIndex int // determines the order of DATASECs
 	Section      Name
 	Name         Name
 	Type         Ref

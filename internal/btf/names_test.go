@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// A string has one hash, however it was found: at any place of a section, also where fewer than eight bytes follow.
-func TestHashCStringIsHashName(t *testing.T) {
+// hashCString returns the hash of hashName, at any offset, and close to the end of the table.
+func TestHashCString(t *testing.T) {
 	for length := range 40 {
 		s := strings.Repeat("abcdefgh-", 5)[:length]
 		want := hashName([]byte(s))
@@ -19,40 +19,43 @@ func TestHashCStringIsHashName(t *testing.T) {
 				tab = append(append(tab, 0), bytes.Repeat([]byte{'y'}, after)...)
 				h, n, ok := hashCString(tab, uint32(before))
 				if !ok || int(n) != length || h != want {
-					t.Fatalf("length %d, %d before, %d after: hash %#x length %d ok %v, want %#x", length, before, after, h, n, ok, want)
+					t.Fatalf("length %d, %d before, %d after: hash %#x length %d ok %v, want %#x",
+						length, before, after, h, n, ok, want)
 				}
 			}
 		}
 	}
 }
 
-func TestHashCStringWithoutEnd(t *testing.T) {
+func TestHashCStringWithoutNUL(t *testing.T) {
 	for _, s := range []string{"", "a", "abcdefgh", "abcdefghi"} {
 		if _, _, ok := hashCString([]byte(s), 0); ok {
 			t.Errorf("%q has no NUL, but a hash", s)
 		}
 	}
 	if _, _, ok := hashCString([]byte("a\x00"), 2); ok {
-		t.Error("a string behind the end of its section has a hash")
+		t.Error("a string past the end of its section has a hash")
 	}
 }
 
-func TestHashNameTellsApart(t *testing.T) {
+func TestHashNameDistinguishes(t *testing.T) {
 	seen := map[uint64]string{}
-	for _, s := range []string{"", "a", "b", "ab", "ba", "abc", "acb", "abcdefgh", "abcdefgi", "abcdefghi", "abcdefgha", "abcdefg",
+	for _, s := range []string{"", "a", "b", "ab", "ba", "abc", "acb", "abcdefgh", "abcdefgi",
+		"abcdefghi", "abcdefgha", "abcdefg",
 		"\x01", "\x01\x01", "aaaaaaaa", "aaaaaaaaa", "aaaaaaaaaaaaaaaa"} {
 		if other, ok := seen[hashName([]byte(s))]; ok {
-			t.Errorf("%q and %q have one hash", s, other)
+			t.Errorf("%q and %q have the same hash", s, other)
 		}
 		seen[hashName([]byte(s))] = s
 	}
 }
 
-func TestNamesInternsOnce(t *testing.T) {
+func TestNamesIntern(t *testing.T) {
 	n := NewNames()
 	var ids []Name
-	for i := range 10000 { // enough to grow
-		ids = append(ids, n.Intern([]byte(strings.Repeat("n", i%100)+string(rune('a'+i/100%26))+strings.Repeat("m", i/2600))))
+	for i := range 10000 { // enough to grow the table
+		ids = append(ids, n.Intern([]byte(strings.Repeat("n", i%100)+string(rune('a'+i/100%26))+
+			strings.Repeat("m", i/2600))))
 	}
 	for i, id := range ids {
 		s := n.Bytes(id)

@@ -6,68 +6,72 @@ import (
 	"fmt"
 )
 
-// Ref refers to a type: in a Unit it is the number of one of its types, counted from 1. 0 is void.
+// Ref refers to a type. In a Unit it is the number of a type, from 1. 0 is void.
 type Ref uint32
 
-// Type is one type, flat. What the fields mean depends on the kind (btf.rst, section 2.2); those not named are 0.
+// Type is a flat BTF type. The meaning of the fields depends on the kind (btf.rst, section 2.2);
+// fields that are not listed are 0.
 //
-//	INT                      Number: size in bytes; Extra: encoding<<24 | bits
-//	FLOAT                    Number: size in bytes
+//	INT                      Size in bytes; Extra: encoding<<24 | bits
+//	FLOAT                    Size in bytes
 //	PTR, TYPEDEF, CONST ...  To
 //	ARRAY                    To: the element; Index: the index type; Extra: number of elements
-//	STRUCT, UNION            Number: size in bytes; First, N: Members; KindFlag: members have bit field sizes
-//	ENUM, ENUM64             Number: size in bytes; First, N: Enumerators; KindFlag: signed. N = 0: a declaration
+//	STRUCT, UNION            Size in bytes; First, N: Members; KindFlag: with bit field sizes
+//	ENUM, ENUM64             Size in bytes; First, N: Enumerators; KindFlag: signed
 //	FWD                      KindFlag: a union
-//	FUNC_PROTO               To: what it returns; First, N: Params
+//	FUNC_PROTO               To: the return type; First, N: Params
 //	FUNC                     To: its FUNC_PROTO
-//	DECL_TAG                 To; Extra: index of the member or parameter, all ones for the whole
+//	DECL_TAG                 To; Extra: index of the member or parameter, or WholeDecl
 type Type struct {
 	Kind     Kind
 	KindFlag bool
 	Name     Name
-	Number   uint32
+	Size     uint32
 	To       Ref
 	Index    Ref
 	Extra    uint32
 	First, N uint32
 }
 
-// Member of a STRUCT or UNION. Offset is in bits; with kind_flag its upper 8 bits are the size of a bit field in bits.
+// Member is a member of a STRUCT or UNION. Offset is in bits; with kind_flag its upper 8 bits are
+// the size of a bit field in bits.
 type Member struct {
 	Name   Name
 	Type   Ref
 	Offset uint32
 }
 
-// Enumerator of an ENUM (the lower 32 bits of Value) or ENUM64.
+// Enumerator is a value of an ENUM (the lower 32 bits of Value) or ENUM64.
 type Enumerator struct {
 	Name  Name
 	Value uint64
 }
 
-// Param of a FUNC_PROTO. Name 0, type void: further parameters (...).
+// Param is a parameter of a FUNC_PROTO. Without name and type it stands for variable arguments.
 type Param struct {
 	Name Name
 	Type Ref
 }
 
-// Unit is the types of one compilation unit. It is filled, hashed, given to Module.AddUnit and reused. A Name in a unit is a number
-// that NameAt gave. Units know nothing of each other: they can be filled and hashed in parallel.
+// Unit holds the types of a compilation unit. It is filled, hashed, passed to Module.AddUnit and
+// reused. Names in it are results of NameAt. Units are independent: they can be filled and hashed
+// in parallel.
 type Unit struct {
 	Types       []Type
 	Members     []Member
 	Enumerators []Enumerator
 	Params      []Param
 
-	// Tables hold the strings that Places say.
+	// Tables are the string tables that StringRefs refer to.
 	Tables [4][]byte
-	// OwnStrings says that table 0 has the strings of each unit for itself, as in a relocatable file.
-	OwnStrings bool
+	// StringsPerUnit is set if the strings of a unit are contiguous in table 0, as in a relocatable
+	// file.
+	StringsPerUnit bool
 
 	names unitNames
 
 	hash   []Hash // cut hashes
-	key    []Hash // the same, unless pinned is in use: see pin
+	key    []Hash // the same, unless definitions are pinned: see pin
 	pinned []bool // definitions of a tag that this unit defines in several ways
 	cut    []Hash // what a reference to the type contributes
 	state  []hashState
@@ -75,18 +79,19 @@ type Unit struct {
 	nodes  []uint32
 }
 
-// Grow empties the unit and makes room for one whose DIEs take n bytes, so that little is copied while it is read. The proportions are those of
-// kernel modules; memory that is not used is not touched.
+// Grow empties the unit and makes room for a unit with n bytes of DIEs, to avoid copying while it
+// is filled. The proportions are those of kernel modules; unused memory is not touched.
 func (u *Unit) Grow(n int) {
-	u.Types = room(u.Types, n/30)
-	u.Members = room(u.Members, n/18)
-	u.Enumerators = room(u.Enumerators, n/40)
-	u.Params = room(u.Params, n/60)
-	u.names.list = room(u.names.list, n/20)
+	u.Types = withCapacity(u.Types, n/30)
+	u.Members = withCapacity(u.Members, n/18)
+	u.Enumerators = withCapacity(u.Enumerators, n/40)
+	u.Params = withCapacity(u.Params, n/60)
+	u.names.list = withCapacity(u.names.list, n/20)
 }
 
-// room is slices.Grow for a slice whose elements do not matter: that would touch the new memory.
-func room[T any](s []T, n int) []T {
+// withCapacity is like slices.Grow, but does not keep the elements: that would touch the new
+// memory.
+func withCapacity[T any](s []T, n int) []T {
 	if cap(s) >= n {
 		return s
 	}
@@ -95,11 +100,12 @@ func room[T any](s []T, n int) []T {
 
 // Reset empties the unit and keeps its memory.
 func (u *Unit) Reset() {
-	u.Types, u.Members, u.Enumerators, u.Params = u.Types[:0], u.Members[:0], u.Enumerators[:0], u.Params[:0]
+	u.Types, u.Members = u.Types[:0], u.Members[:0]
+	u.Enumerators, u.Params = u.Enumerators[:0], u.Params[:0]
 	u.names.reset()
 }
 
-// tagged tells whether a type is, or declares, a tag.
+// tagged returns the class of the tag that a type defines or declares, or notTag.
 func (t *Type) tagged() tagClass {
 	if t.Name == 0 {
 		return notTag
@@ -107,20 +113,24 @@ func (t *Type) tagged() tagClass {
 	return tagClassOf(t.Kind, t.KindFlag)
 }
 
-// declares tells whether a type only declares its tag. An enum's declaration has no enumerators.
+// declares reports whether a type only declares its tag. A declared enum has no enumerators.
 func (t *Type) declares() bool {
-	return t.Kind == KindFwd || (t.Kind == KindEnum || t.Kind == KindEnum64) && t.N == 0 && t.Name != 0
+	return t.Kind == KindFwd ||
+		(t.Kind == KindEnum || t.Kind == KindEnum64) && t.N == 0 && t.Name != 0
 }
 
-// Hash computes the cut hash of every type. HashNames has been called.
+// Hash computes the cut hash of every type. HashNames must have been called. It returns an error
+// for types that nest too deeply or refer to themselves, as only damaged DWARF has.
 func (u *Unit) Hash() error {
 	n := len(u.Types)
 	if cap(u.hash) < n {
 		room := n + n/2
-		u.hash, u.cut, u.state = make([]Hash, n, room), make([]Hash, n, room), make([]hashState, n, room)
+		u.hash, u.cut, u.state = make([]Hash, n, room), make([]Hash, n, room),
+			make([]hashState, n, room)
 		u.refs, u.nodes = make([]Ref, n, room), make([]uint32, n, room)
 	}
-	u.hash, u.cut, u.state, u.refs, u.nodes = u.hash[:n], u.cut[:n], u.state[:n], u.refs[:n], u.nodes[:n]
+	u.hash, u.cut, u.state = u.hash[:n], u.cut[:n], u.state[:n]
+	u.refs, u.nodes = u.refs[:n], u.nodes[:n]
 	u.pinned, u.key = nil, u.hash
 	return u.rehash()
 }
@@ -133,8 +143,8 @@ const (
 	hashed // cut is known
 )
 
-// rehash hashes types in an order in which the references of each are known: tags contribute their names, types without a tag
-// follow, depth first, and then those with one.
+// rehash hashes types in dependency order: tags contribute only their names; types without a tag
+// follow, depth first; types with a tag come last.
 func (u *Unit) rehash() error {
 	for i := range u.Types {
 		t := &u.Types[i]
@@ -163,7 +173,7 @@ func (u *Unit) rehash() error {
 	return nil
 }
 
-// hashCut hashes a type without a tag, and before it those that it refers to.
+// hashCut hashes a type without a tag, after the types that it refers to.
 func (u *Unit) hashCut(i int, depth int) error {
 	if u.state[i] == hashing {
 		return fmt.Errorf("a type refers to itself without passing through a name")
@@ -206,13 +216,15 @@ func (u *Unit) hashCut(i int, depth int) error {
 	return nil
 }
 
-// maxRounds bounds how far a difference between definitions goes, from one tag to the next: in C a few, however large the program.
+// maxRounds limits how far a difference between definitions propagates from tag to tag. In C it
+// takes a few rounds, even in large programs.
 const maxRounds = 256
 
-// pin prepares a unit that defines a tag in several ways, as C allows in different functions, and link-time optimisation between
-// files. The name of such a tag does not tell what a reference means: its definitions are pinned, which makes references to them
-// contribute the definition's hash to the key. Where that gives several keys to the definitions of another tag, those are
-// pinned too. tags gives for each type the number of the tag that it defines, or noTag.
+// pin prepares a unit that has several definitions of a tag. C allows that in different functions,
+// and link-time optimization merges files. References to such a tag are ambiguous by name. Its
+// definitions are pinned: references to them contribute the definition's hash to the key. If that
+// makes the keys of another tag's definitions differ, those are pinned too. tags has, for each
+// type, the number of the tag that it defines, or noTag.
 func (u *Unit) pin(tags []int32) error {
 	plain := u.hash
 	defer func() { u.hash = plain }()
@@ -239,7 +251,9 @@ func (u *Unit) pin(tags []int32) error {
 			return nil
 		}
 		if round == maxRounds {
-			return fmt.Errorf("definitions of one name differ by others that differ, and so on, more than %d times: damaged DWARF?", maxRounds)
+			return fmt.Errorf(
+				"definitions of a tag differ through more than %d other tags: damaged DWARF?",
+				maxRounds)
 		}
 		u.hash = make([]Hash, len(u.Types))
 		if err := u.rehash(); err != nil {
@@ -249,7 +263,7 @@ func (u *Unit) pin(tags []int32) error {
 	}
 }
 
-// reference is what a reference contributes.
+// reference returns what a reference contributes to a hash.
 func (u *Unit) reference(to Ref) Hash {
 	if to == 0 {
 		return voidHash
@@ -257,12 +271,14 @@ func (u *Unit) reference(to Ref) Hash {
 	return u.cut[to-1]
 }
 
-// hashType computes what baseHasher.visit computes for the same type. What it refers to contributes what is known.
+// hashType returns the same hash as baseHasher.visit does for an equal type. The hashes of the
+// types referred to must be known.
 func (u *Unit) hashType(t *Type) Hash {
 	names := u.names.list
-	sum := begin(info(t.Kind, int(t.N), t.KindFlag), names[t.Name].hash, t.Number)
+	sum := newHash(info(t.Kind, int(t.N), t.KindFlag), names[t.Name].hash, t.Size)
 	switch t.Kind {
-	case KindPtr, KindTypedef, KindVolatile, KindConst, KindRestrict, KindFunc, KindFuncProto, KindDeclTag, KindTypeTag, KindArray:
+	case KindPtr, KindTypedef, KindVolatile, KindConst, KindRestrict, KindFunc, KindFuncProto,
+		KindDeclTag, KindTypeTag, KindArray:
 		sum.addHash(u.reference(t.To))
 	}
 	switch t.Kind {
@@ -275,7 +291,7 @@ func (u *Unit) hashType(t *Type) Hash {
 		members := u.Members[t.First : t.First+t.N]
 		for j := range members {
 			m := &members[j]
-			sum.addPart(names[m.Name].hash, uint64(m.Offset), u.reference(m.Type))
+			sum.addMember(names[m.Name].hash, uint64(m.Offset), u.reference(m.Type))
 		}
 	case KindEnum, KindEnum64:
 		for _, e := range u.Enumerators[t.First : t.First+t.N] {
@@ -283,7 +299,7 @@ func (u *Unit) hashType(t *Type) Hash {
 		}
 	case KindFuncProto:
 		for _, p := range u.Params[t.First : t.First+t.N] {
-			sum.addPart(names[p.Name].hash, 0, u.reference(p.Type))
+			sum.addMember(names[p.Name].hash, 0, u.reference(p.Type))
 		}
 	}
 	return sum

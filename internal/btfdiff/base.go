@@ -2,12 +2,16 @@
 
 package btfdiff
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/kbtf/kbtf/internal/btfraw"
+)
 
 // A Base is the BTF that split BTF refers to, vmlinux's as a rule, partitioned into
 // classes. It may be used from several goroutines at once.
 type Base struct {
-	blob  *blob
+	blob  *btfraw.BTF
 	graph graph // node i is type i
 	class []int32
 	// By class: a type of it, a definition if there is one.
@@ -28,20 +32,20 @@ type Base struct {
 // NewBase reads the contents of a .BTF section that stands alone. The bytes are used in
 // place and must not change.
 func NewBase(raw []byte) (*Base, error) {
-	blob, err := parseBlob(raw, nil)
+	blob, err := btfraw.Read(raw, nil)
 	if err != nil {
-		return nil, fmt.Errorf("base: %w", err)
+		return nil, err
 	}
 	return newBase(blob, nil)
 }
 
 // NoBase is for comparing BTF that stands alone: a base without types and strings.
 func NoBase() *Base {
-	b, _ := newBase(&blob{firstID: 1}, nil) // nothing can be wrong with nothing
+	b, _ := newBase(btfraw.New(btfraw.Header{}, nil, nil), nil) // nothing can be wrong with nothing
 	return b
 }
 
-func newBase(blob *blob, apart Tags) (*Base, error) {
+func newBase(blob *btfraw.BTF, apart Tags) (*Base, error) {
 	b := &Base{
 		blob:   blob,
 		labels: labels{own: make(map[string]int32)},
@@ -49,12 +53,12 @@ func newBase(blob *blob, apart Tags) (*Base, error) {
 		apart:  apart,
 	}
 	b.graph.addNode(-1) // void
-	for id := uint32(1); id < blob.end(); id++ {
-		b.addType(&b.graph, &b.labels, blob.record(id), func(ref uint32) int32 { return int32(ref) })
+	for r := range blob.All {
+		b.addType(&b.graph, &b.labels, r, func(ref uint32) int32 { return int32(ref) })
 	}
 	var err error
 	if b.cut, err = cutHashes(blob, &b.graph, &b.labels, nil); err != nil {
-		return nil, fmt.Errorf("base: %w", err)
+		return nil, err
 	}
 	b.partition()
 	return b, nil
@@ -62,17 +66,16 @@ func newBase(blob *blob, apart Tags) (*Base, error) {
 
 // addType adds a type to a graph; node returns the node of what it refers to. A reference to a tag
 // of b.apart becomes part of the label.
-func (b *Base) addType(g *graph, names *labels, r record, node func(ref uint32) int32) {
-	names.buf = r.label(names.buf[:0])
-	place := 0
-	for ref := range r.refs {
-		if t, ok := r.blob.tag(ref); ok && b.apart[t] {
+func (b *Base) addType(g *graph, names *labels, r btfraw.Record, node func(ref uint32) int32) {
+	names.buf = label(r, names.buf[:0])
+	names.refs = references(r, names.refs[:0])
+	for place, ref := range names.refs {
+		if t, ok := tagOfID(r.BTF, ref); ok && b.apart[t] {
 			names.buf = append(fmt.Appendf(names.buf, "%d %v ", place, t.kind), t.name...)
 			names.buf = append(names.buf, 0)
 			ref = 0
 		}
 		g.refs = append(g.refs, node(ref))
-		place++
 	}
 	g.addNode(names.number(names.buf))
 }
@@ -81,11 +84,11 @@ func (b *Base) addType(g *graph, names *labels, r record, node func(ref uint32) 
 // declarations.
 func (b *Base) partition() {
 	definitions, declarations := make(map[tag][]int32), make(map[tag][]int32)
-	for id := uint32(1); id < b.blob.end(); id++ {
-		r := b.blob.record(id)
-		if t, ok := r.tag(); !ok {
+	for id := uint32(1); id < b.blob.End(); id++ {
+		r := b.blob.Record(id)
+		if t, ok := tagOf(r); !ok {
 			continue
-		} else if r.isDeclaration() {
+		} else if isDeclaration(r) {
 			declarations[t] = append(declarations[t], int32(id))
 		} else {
 			definitions[t] = append(definitions[t], int32(id))
@@ -167,7 +170,7 @@ func (b *Base) oneClass(ids []int32) bool {
 }
 
 // Types is the number of types of the base, void not counted.
-func (b *Base) Types() int { return len(b.blob.offsets) }
+func (b *Base) Types() int { return b.blob.NumTypes() }
 
 // Redundant is the number of types of the base that another one makes superfluous.
 func (b *Base) Redundant() int {
@@ -180,11 +183,17 @@ func (b *Base) Redundant() int {
 	return redundant
 }
 
+// maxRefDepth bounds a chain of references without a tag in it.
+const maxRefDepth = 4096
+
 // labels numbers label strings; equal strings have equal numbers.
 type labels struct {
 	base *labels // looked up first, not changed
 	own  map[string]int32
+
+	// Scratch memory of addType.
 	buf  []byte
+	refs []uint32
 }
 
 func (l *labels) len() int32 {
@@ -216,10 +225,10 @@ func (l *labels) number(s []byte) int32 {
 //
 // The nodes of g are b's own types, with references to the base as ^id; for a base they
 // are all ids including void. The hashes are by node.
-func cutHashes(b *blob, g *graph, names *labels, base *Base) ([]uint64, error) {
+func cutHashes(b *btfraw.BTF, g *graph, names *labels, base *Base) ([]uint64, error) {
 	firstID := uint32(0)
 	if base != nil {
-		firstID = b.firstID
+		firstID = b.FirstID
 	}
 	const unknown, busy = 0, 1
 	hashes := make([]uint64, g.len())
@@ -237,7 +246,7 @@ func cutHashes(b *blob, g *graph, names *labels, base *Base) ([]uint64, error) {
 		if ref < 0 {
 			from, id = base.blob, uint32(^ref)
 		}
-		if t, ok := from.record(id).tag(); ok {
+		if t, ok := tagOf(from.Record(id)); ok {
 			buf = append(append(buf[:0], "tag "...), byte(t.kind))
 			return uint64(names.number(append(buf, t.name...))), nil
 		}
@@ -249,7 +258,7 @@ func cutHashes(b *blob, g *graph, names *labels, base *Base) ([]uint64, error) {
 	hash = func(node int32, depth int) (uint64, error) {
 		switch {
 		case hashes[node] == busy || depth > maxRefDepth:
-			return 0, fmt.Errorf("btf: type %d: endless references", firstID+uint32(node))
+			return 0, fmt.Errorf("type %d: endless references", firstID+uint32(node))
 		case hashes[node] != unknown:
 			return hashes[node], nil
 		}

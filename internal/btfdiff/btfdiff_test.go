@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/kbtf/kbtf/internal/btfraw"
 )
 
 var orders = []binary.ByteOrder{binary.LittleEndian, binary.BigEndian}
@@ -146,18 +148,18 @@ func TestCompare(t *testing.T) {
 		{
 			name: "linkage counts",
 			a: func(w *writer, base baseIDs) {
-				w.add(Func, "f", 0, w.add(FuncProto, "", 0, 0))
+				w.add(btfraw.Func, "f", 0, w.add(btfraw.FuncProto, "", 0, 0))
 			},
 			b: func(w *writer, base baseIDs) {
-				w.add(Func, "f", 1, w.add(FuncProto, "", 0, 0))
+				w.add(btfraw.Func, "f", 1, w.add(btfraw.FuncProto, "", 0, 0))
 			},
 			onlyA: []string{"FUNC f!"},
 			onlyB: []string{"FUNC f!"},
 		},
 		{
 			name: "enum and enum64 with the same values differ",
-			a:    func(w *writer, base baseIDs) { w.add(Enum, "e", 1, 8, w.str("E"), 1) },
-			b:    func(w *writer, base baseIDs) { w.add(Enum64, "e", 1, 8, w.str("E"), 1, 0) },
+			a:    func(w *writer, base baseIDs) { w.add(btfraw.Enum, "e", 1, 8, w.str("E"), 1) },
+			b:    func(w *writer, base baseIDs) { w.add(btfraw.Enum64, "e", 1, 8, w.str("E"), 1, 0) },
 
 			onlyA: []string{"ENUM e!"},
 			onlyB: []string{"ENUM64 e!"},
@@ -184,7 +186,7 @@ func TestCompare(t *testing.T) {
 		{
 			name:  "a forward to a union is not one to a struct",
 			a:     func(w *writer, base baseIDs) { w.typedef("n", base.node) },
-			b:     func(w *writer, base baseIDs) { w.typedef("n", w.add(Fwd, "node", kindFlag, 0)) },
+			b:     func(w *writer, base baseIDs) { w.typedef("n", w.add(btfraw.Fwd, "node", kindFlag, 0)) },
 			onlyA: []string{"TYPEDEF n!"},
 			onlyB: []string{"FWD node!", "TYPEDEF n"},
 		},
@@ -294,10 +296,10 @@ func TestCompare(t *testing.T) {
 		{
 			name: "types that only the sizes of bit-fields tell apart",
 			a: func(w *writer, base baseIDs) {
-				w.add(Struct, "bits", 1|kindFlag, 4, w.str("x"), base.int, 3<<24|5)
+				w.add(btfraw.Struct, "bits", 1|kindFlag, 4, w.str("x"), base.int, 3<<24|5)
 			},
 			b: func(w *writer, base baseIDs) {
-				w.add(Struct, "bits", 1|kindFlag, 4, w.str("x"), base.int, 2<<24|5)
+				w.add(btfraw.Struct, "bits", 1|kindFlag, 4, w.str("x"), base.int, 2<<24|5)
 			},
 			onlyA: []string{"STRUCT bits!"},
 			onlyB: []string{"STRUCT bits!"},
@@ -305,21 +307,21 @@ func TestCompare(t *testing.T) {
 		{
 			name: "a section's variables count by address",
 			a: func(w *writer, base baseIDs) {
-				x, y := w.add(Var, "x", 0, base.int, 0), w.add(Var, "y", 0, base.long, 0)
-				w.add(Datasec, ".data", 2, 16, x, 0, 4, y, 8, 8)
+				x, y := w.add(btfraw.Var, "x", 0, base.int, 0), w.add(btfraw.Var, "y", 0, base.long, 0)
+				w.add(btfraw.Datasec, ".data", 2, 16, x, 0, 4, y, 8, 8)
 			},
 			b: func(w *writer, base baseIDs) {
-				y, x := w.add(Var, "y", 0, base.long, 0), w.add(Var, "x", 0, base.int, 0)
-				w.add(Datasec, ".data", 2, 16, y, 8, 8, x, 0, 4)
+				y, x := w.add(btfraw.Var, "y", 0, base.long, 0), w.add(btfraw.Var, "x", 0, base.int, 0)
+				w.add(btfraw.Datasec, ".data", 2, 16, y, 8, 8, x, 0, 4)
 			},
 		},
 		{
 			name: "a section with another variable",
 			a: func(w *writer, base baseIDs) {
-				w.add(Datasec, ".data", 1, 16, w.add(Var, "x", 0, base.int, 0), 0, 4)
+				w.add(btfraw.Datasec, ".data", 1, 16, w.add(btfraw.Var, "x", 0, base.int, 0), 0, 4)
 			},
 			b: func(w *writer, base baseIDs) {
-				w.add(Datasec, ".data", 1, 16, w.add(Var, "y", 0, base.int, 0), 0, 4)
+				w.add(btfraw.Datasec, ".data", 1, 16, w.add(btfraw.Var, "y", 0, base.int, 0), 0, 4)
 			},
 			onlyA: []string{"VAR x!", "DATASEC .data"},
 			onlyB: []string{"VAR y!", "DATASEC .data"},
@@ -332,27 +334,27 @@ func TestCompare(t *testing.T) {
 		{
 			name: "a tag on another component",
 			a: func(w *writer, base baseIDs) {
-				w.add(DeclTag, "user", 0, base.node, 0)
-				w.add(TypeTag, "rcu", 0, base.int)
+				w.add(btfraw.DeclTag, "user", 0, base.node, 0)
+				w.add(btfraw.TypeTag, "rcu", 0, base.int)
 			},
 			b: func(w *writer, base baseIDs) {
-				w.add(DeclTag, "user", 0, base.node, 1)
-				w.add(TypeTag, "user", 0, base.int)
+				w.add(btfraw.DeclTag, "user", 0, base.node, 1)
+				w.add(btfraw.TypeTag, "user", 0, base.int)
 			},
 			onlyA: []string{"DECL_TAG user!", "TYPE_TAG rcu!"},
 			onlyB: []string{"DECL_TAG user!", "TYPE_TAG user!"},
 		},
 		{
 			name:  "arrays of other lengths",
-			a:     func(w *writer, base baseIDs) { w.add(Array, "", 0, 0, base.int, base.long, 40) },
-			b:     func(w *writer, base baseIDs) { w.add(Array, "", 0, 0, base.int, base.long, 10) },
+			a:     func(w *writer, base baseIDs) { w.add(btfraw.Array, "", 0, 0, base.int, base.long, 40) },
+			b:     func(w *writer, base baseIDs) { w.add(btfraw.Array, "", 0, 0, base.int, base.long, 10) },
 			onlyA: []string{"ARRAY !"},
 			onlyB: []string{"ARRAY !"},
 		},
 		{
 			name:  "arrays of other elements",
-			a:     func(w *writer, base baseIDs) { w.add(Array, "", 0, 0, base.int, base.long, 40) },
-			b:     func(w *writer, base baseIDs) { w.add(Array, "", 0, 0, base.char, base.long, 40) },
+			a:     func(w *writer, base baseIDs) { w.add(btfraw.Array, "", 0, 0, base.int, base.long, 40) },
+			b:     func(w *writer, base baseIDs) { w.add(btfraw.Array, "", 0, 0, base.char, base.long, 40) },
 			onlyA: []string{"ARRAY !"},
 			onlyB: []string{"ARRAY !"},
 		},
@@ -382,8 +384,10 @@ func TestCompare(t *testing.T) {
 					t.Errorf("redundant: %d and %d, want %d and %d",
 						got.A.Redundant, got.B.Redundant, test.redundantA, test.redundtB)
 				}
-				if got.A.Completing != 0 || got.B.Completing != test.completingB || got.A.Incomplete != test.incompleteA || got.B.Incomplete != 0 {
-					t.Errorf("completing %d and %d, want 0 and %d; incomplete %d and %d, want %d and 0", got.A.Completing, got.B.Completing,
+				if got.A.Completing != 0 || got.B.Completing != test.completingB ||
+					got.A.Incomplete != test.incompleteA || got.B.Incomplete != 0 {
+					t.Errorf("completing %d and %d, want 0 and %d; incomplete %d and %d, want %d and 0",
+						got.A.Completing, got.B.Completing,
 						test.completingB, got.A.Incomplete, got.B.Incomplete, test.incompleteA)
 				}
 				for _, side := range []Side{got.A, got.B} {
@@ -404,13 +408,13 @@ func TestCompare(t *testing.T) {
 func writeOtherKinds(reverse bool) func(*writer, baseIDs) {
 	return func(w *writer, base baseIDs) {
 		types := []func(){
-			func() { w.add(Volatile, "", 0, base.int) },
-			func() { w.add(Const, "", 0, base.int) },
-			func() { w.add(Restrict, "", 0, base.nodePtr) },
-			func() { w.add(Float, "double", 0, 8) },
-			func() { w.add(Union, "u", 1, 8, w.str("x"), base.long, 0) },
-			func() { w.add(Enum64, "e", 1, 8, w.str("E"), 1, 2) },
-			func() { w.add(DeclTag, "kfunc", 0, w.function("k", base.int), ^uint32(0)) },
+			func() { w.add(btfraw.Volatile, "", 0, base.int) },
+			func() { w.add(btfraw.Const, "", 0, base.int) },
+			func() { w.add(btfraw.Restrict, "", 0, base.nodePtr) },
+			func() { w.add(btfraw.Float, "double", 0, 8) },
+			func() { w.add(btfraw.Union, "u", 1, 8, w.str("x"), base.long, 0) },
+			func() { w.add(btfraw.Enum64, "e", 1, 8, w.str("E"), 1, 2) },
+			func() { w.add(btfraw.DeclTag, "kfunc", 0, w.function("k", base.int), ^uint32(0)) },
 		}
 		for i := range types {
 			if reverse {
@@ -481,15 +485,15 @@ func TestByteOrdersMix(t *testing.T) {
 func TestDescription(t *testing.T) {
 	baseWriter, ids := writeBase(binary.LittleEndian)
 	w := baseWriter.split()
-	constant := w.add(Const, "", 0, ids.int)
-	array := w.add(Array, "", 0, 0, ids.char, ids.int, 4)
-	inner := w.add(Union, "", 1|kindFlag, 4, w.str("bit"), ids.int, 1<<24|3)
+	constant := w.add(btfraw.Const, "", 0, ids.int)
+	array := w.add(btfraw.Array, "", 0, 0, ids.char, ids.int, 4)
+	inner := w.add(btfraw.Union, "", 1|kindFlag, 4, w.str("bit"), ids.int, 1<<24|3)
 	w.function("call", w.ptr(constant), field{"n", ids.nodePtr}, field{"", 0})
-	w.add(Struct, "s", 2, 16, w.str("name"), array, 0, w.str(""), inner, 64)
-	callback := w.add(FuncProto, "", 1, 0, w.str("arg"), ids.long)
+	w.add(btfraw.Struct, "s", 2, 16, w.str("name"), array, 0, w.str(""), inner, 64)
+	callback := w.add(btfraw.FuncProto, "", 1, 0, w.str("arg"), ids.long)
 	w.typedef("callback", w.ptr(callback))
-	w.add(Datasec, ".data..percpu", 1, 8, w.add(Var, "counter", 0, ids.long, 1), 0, 8)
-	w.add(DeclTag, "tag", 0, ids.node, 1)
+	w.add(btfraw.Datasec, ".data..percpu", 1, 8, w.add(btfraw.Var, "counter", 0, ids.long, 1), 0, 8)
+	w.add(btfraw.DeclTag, "tag", 0, ids.node, 1)
 	w.enum("e", field{"A", 0}, field{"B", 7})
 	w.forward("away")
 
@@ -499,7 +503,7 @@ func TestDescription(t *testing.T) {
 	}
 	var lines []string
 	for _, c := range got.OnlyA {
-		if c.Kind != Ptr && c.Kind != FuncProto {
+		if c.Kind != btfraw.Ptr && c.Kind != btfraw.FuncProto {
 			lines = append(lines, c.Description)
 		}
 	}
@@ -536,22 +540,25 @@ func TestMalformed(t *testing.T) {
 		raw  []byte
 		want string
 	}{
-		{"empty", nil, "too short"},
-		{"no magic", make([]byte, 24), "bad magic"},
+		{"empty", nil, "0 bytes, a header has 24"},
+		{"no magic", make([]byte, 24), "not BTF: 0x0000 where the magic 0xeb9f belongs"},
 		{"version", good(func(b []byte) []byte { b[2] = 2; return b }), "version 2"},
-		{"header too short", good(func(b []byte) []byte { b[4] = 20; return b }), "header length 20"},
-		{"header too long", good(func(b []byte) []byte { b[6] = 1; return b }), "header length"},
-		{"types outside", good(func(b []byte) []byte { b[15] = 0x7f; return b }), "type section"},
-		{"strings outside", good(func(b []byte) []byte { b[19] = 0x7f; return b }), "string section"},
-		{"cut off", good(func(b []byte) []byte { return b[:len(b)-1] }), "string section"},
-		{"no NUL at the end", good(func(b []byte) []byte { b[len(b)-1] = 'x'; return b }), "end in a NUL"},
-		{"no empty string", typed(func(w *writer) { w.strings[0] = 'x'; w.str("y") }), "empty string"},
-		{"kind void", typed(func(w *writer) { w.add(Void, "", 0, 0) }), "unknown kind 0"},
-		{"unknown kind", typed(func(w *writer) { w.add(kindCount, "", 0, 0) }), "unknown kind 20"},
-		{"record cut off", typed(func(w *writer) { w.words(0, uint32(Ptr)<<24) }), "type 1 is cut off"},
-		{"members cut off", typed(func(w *writer) { w.add(Struct, "s", 2, 8, 0, 0, 0) }), "type 1, STRUCT, is cut off"},
-		{"no such string", typed(func(w *writer) { w.words(99, uint32(Ptr)<<24, 0) }), "no string at 99"},
-		{"no such member name", typed(func(w *writer) { w.add(Enum, "e", 1, 4, 77, 0) }), "no string at 77"},
+		{"header too short", good(func(b []byte) []byte { b[4] = 20; return b }), "header of 20 bytes: at least 24"},
+		{"header too long", good(func(b []byte) []byte { b[6] = 1; return b }), "header of "},
+		{"types outside", good(func(b []byte) []byte { b[15] = 0x7f; return b }), "types at 0, "},
+		{"strings outside", good(func(b []byte) []byte { b[19] = 0x7f; return b }), "strings at "},
+		{"cut off", good(func(b []byte) []byte { return b[:len(b)-1] }), "strings at "},
+		{"no NUL at the end", good(func(b []byte) []byte { b[len(b)-1] = 'x'; return b }),
+			"the last string has no NUL"},
+		{"no empty string", typed(func(w *writer) { w.strings[0] = 'x'; w.str("y") }),
+			"strings do not begin with an empty one"},
+		{"kind void", typed(func(w *writer) { w.add(btfraw.Void, "", 0, 0) }), "there is no kind 0"},
+		{"unknown kind", typed(func(w *writer) { w.add(btfraw.NumKinds, "", 0, 0) }), "there is no kind 20"},
+		{"record cut off", typed(func(w *writer) { w.words(0, uint32(btfraw.Ptr)<<24) }), "type 1 is cut off"},
+		{"members cut off", typed(func(w *writer) { w.add(btfraw.Struct, "s", 2, 8, 0, 0, 0) }),
+			"type 1, STRUCT, is cut off"},
+		{"no such string", typed(func(w *writer) { w.words(99, uint32(btfraw.Ptr)<<24, 0) }), "no string at 0x63"},
+		{"no such member name", typed(func(w *writer) { w.add(btfraw.Enum, "e", 1, 4, 77, 0) }), "no string at 0x4d"},
 		{"no such type", typed(func(w *writer) { w.ptr(5) }), "no type 5"},
 		{"no such parameter", typed(func(w *writer) { w.function("f", 0, field{"x", 9}) }), "no type 9"},
 		{"endless typedef", typed(func(w *writer) { w.typedef("t", 1) }), "endless references"},
@@ -592,7 +599,7 @@ func FuzzCompare(f *testing.F) {
 		split := w.split()
 		writeOtherKinds(false)(split, ids)
 		split.function("f", ids.int, field{"x", ids.nodePtr})
-		split.add(Array, "", 0, 0, ids.char, ids.int, 4)
+		split.add(btfraw.Array, "", 0, 0, ids.char, ids.int, 4)
 		split.structure("opaque", field{"h", ids.holder})
 		f.Add(w.bytes(24), split.bytes(24))
 		f.Add(w.bytes(32), split.bytes(32))

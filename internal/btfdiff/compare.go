@@ -2,7 +2,11 @@
 
 package btfdiff
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/kbtf/kbtf/internal/btfraw"
+)
 
 // A Result is what a comparison of two splits, a and b, finds.
 type Result struct {
@@ -10,14 +14,14 @@ type Result struct {
 	OnlyA, OnlyB []Class // in the order of the types' ids
 }
 
-// Equal says whether both sides have the same classes beyond the base's.
+// Equal reports whether both sides have the same classes beyond the base's.
 func (r *Result) Equal() bool { return len(r.OnlyA) == 0 && len(r.OnlyB) == 0 }
 
 // A Side sums up one split.
 type Side struct {
 	Types     int
 	Classes   int // that the base does not have
-	Redundant int // types that say what the base or another type of the split says
+	Redundant int // types that duplicate one of the base or of the split
 	// Types like one of the base but for leading to the definition of what that only
 	// leads to the declaration of.
 	Completing int
@@ -29,13 +33,13 @@ type Side struct {
 // A Class stands for the types of a split that no observer could tell apart.
 type Class struct {
 	ID   uint32 // of one of the types
-	Kind Kind
+	Kind btfraw.Kind
 	Name string
 	// The type in C-like words, on one line.
 	Description string
-	// Cause says that the class differs by itself: either no type of the other side
-	// says the same apart from its references, or all that it refers to is common
-	// to both sides. A class with Cause false differs through another class.
+	// Cause reports whether the class differs by itself: either no type of the other side has its
+	// label, or all types that it refers to are common to both sides. A class with Cause false
+	// differs through another class.
 	Cause bool
 }
 
@@ -81,7 +85,7 @@ func compareWorlds(worlds [2]*world) (a, z *summary) {
 	return worlds[0].summary(classes[0]), worlds[1].summary(classes[1])
 }
 
-// Check says why a piece of split BTF cannot be compared.
+// Check returns an error for split BTF that cannot be compared.
 func (b *Base) Check(raw []byte) error {
 	_, err := newWorld(b, raw, b.names())
 	return err
@@ -103,7 +107,7 @@ func Compare(base, a, b []byte) (*Result, error) {
 // declarations.
 type world struct {
 	base  *Base
-	blob  *blob
+	blob  *btfraw.BTF
 	graph graph // node i is type firstID+i; ^c is class c of the base
 	cut   []uint64
 	// If the split was made for a distilled base: by id of it, the id of the base.
@@ -121,15 +125,15 @@ type world struct {
 }
 
 func newWorld(base *Base, raw []byte, names *labels) (*world, error) {
-	blob, err := parseBlob(raw, base.blob)
+	blob, err := btfraw.Read(raw, base.blob)
 	if err != nil {
 		return nil, err
 	}
-	return blob.over(base, nil, names)
+	return over(blob, base, nil, names)
 }
 
-// over makes a world of a split; relocated is as in world.
-func (blob *blob) over(base *Base, relocated []uint32, names *labels) (*world, error) {
+// over returns the world of a split; relocated is as in world.
+func over(blob *btfraw.BTF, base *Base, relocated []uint32, names *labels) (*world, error) {
 	w := &world{
 		base:         base,
 		blob:         blob,
@@ -138,13 +142,12 @@ func (blob *blob) over(base *Base, relocated []uint32, names *labels) (*world, e
 		declarations: make(map[tag][]int32),
 		ambiguous:    make(map[tag]bool),
 	}
-	for id := blob.firstID; id < blob.end(); id++ {
-		node := int32(id - blob.firstID)
-		r := blob.record(id)
+	for r := range blob.All {
+		node := int32(r.ID - blob.FirstID)
 		base.addType(&w.graph, names, r, w.node)
-		if t, ok := r.tag(); !ok {
+		if t, ok := tagOf(r); !ok {
 			continue
-		} else if r.isDeclaration() {
+		} else if isDeclaration(r) {
 			w.declarations[t] = append(w.declarations[t], node)
 		} else {
 			w.definitions[t] = append(w.definitions[t], node)
@@ -164,8 +167,8 @@ func (blob *blob) over(base *Base, relocated []uint32, names *labels) (*world, e
 
 // node returns the node of a type of the split, or ^id for one of the base.
 func (w *world) node(id uint32) int32 {
-	if id >= w.blob.firstID {
-		return int32(id - w.blob.firstID)
+	if id >= w.blob.FirstID {
+		return int32(id - w.blob.FirstID)
 	}
 	if w.relocated != nil {
 		id = w.relocated[id]
@@ -250,7 +253,7 @@ func (w *world) matchBase() {
 	}
 }
 
-// refsCorrespond says whether each reference of a node equals, as far as is known, the
+// refsCorrespond reports whether each reference of a node equals, as far as is known, the
 // same reference of class c.
 func (w *world) refsCorrespond(node, c int32) bool {
 	baseRefs := w.base.graph.refsOf(w.base.member[c])
@@ -272,9 +275,9 @@ func (w *world) corresponds(ref, c int32) bool {
 	}
 	if node, ok := w.definer(c); ok {
 		// All definitions of the tag are taken to be one class: dropAmbiguous.
-		want, _ := w.record(node).tag()
-		got, _ := w.record(ref).tag()
-		return got == want && !w.record(ref).isDeclaration()
+		want, _ := tagOf(w.record(node))
+		got, _ := tagOf(w.record(ref))
+		return got == want && !isDeclaration(w.record(ref))
 	}
 	for _, candidate := range w.candidates[ref] {
 		if candidate == c {
@@ -284,7 +287,7 @@ func (w *world) corresponds(ref, c int32) bool {
 	return false
 }
 
-func (w *world) record(node int32) record { return w.blob.record(w.blob.firstID + uint32(node)) }
+func (w *world) record(node int32) btfraw.Record { return w.blob.Record(w.blob.FirstID + uint32(node)) }
 
 // final returns what a reference leads to: a node that the base does not have, or ^c.
 func (w *world) final(ref int32) int32 {
@@ -316,7 +319,7 @@ func refineTogether(a, b *world) (classesA, classesB []int32) {
 }
 
 // dropAmbiguous finds tags whose definitions are several classes, although declarations
-// were taken to stand for one; it says whether there were new ones.
+// were taken to stand for one; it reports whether there were new ones.
 func (w *world) dropAmbiguous(class []int32) bool {
 	found := false
 	for t, nodes := range w.definitions {
@@ -347,12 +350,19 @@ type summary struct {
 	first   []int32 // of each class that the base does not have, its first node
 	classes map[int32]bool
 	labels  map[int32]bool
-	// By class of the base that leads to a declaration: the first node that leads to the definition.
+	// By class of the base that leads to a declaration: the first node that leads to the
+	// definition.
 	completes map[int32]int32
 }
 
 func (w *world) summary(class []int32) *summary {
-	s := &summary{world: w, class: class, classes: make(map[int32]bool), labels: make(map[int32]bool), completes: make(map[int32]int32)}
+	s := &summary{
+		world:     w,
+		class:     class,
+		classes:   make(map[int32]bool),
+		labels:    make(map[int32]bool),
+		completes: make(map[int32]int32),
+	}
 	for i := range w.graph.label {
 		node := int32(i)
 		s.labels[w.graph.label[node]] = true
@@ -386,13 +396,13 @@ func (w *world) summary(class []int32) *summary {
 	return s
 }
 
-// completesDeclaration says whether a node that matches class c of the base leads to a definition, through nothing with a tag, where
-// the class leads to a declaration.
+// completesDeclaration reports whether a node that matches class c of the base leads to a
+// definition, through nothing with a tag, where the class leads to a declaration.
 func (w *world) completesDeclaration(node, c int32) bool {
 	r := w.record(node)
-	if _, tagged := r.tag(); tagged {
+	if _, tagged := tagOf(r); tagged {
 		_, declared := w.base.declarations[c]
-		return declared && !r.isDeclaration()
+		return declared && !isDeclaration(r)
 	}
 	baseRefs := w.base.graph.refsOf(w.base.member[c])
 	for i, ref := range w.graph.refsOf(node) {
@@ -406,7 +416,8 @@ func (w *world) completesDeclaration(node, c int32) bool {
 	return false
 }
 
-// leavesIncomplete says whether a reference leads, through nothing with a tag, to a declaration of the base that the split defines.
+// leavesIncomplete reports whether a reference leads, through nothing with a tag, to a declaration
+// of the base that the split defines.
 func (w *world) leavesIncomplete(c int32) bool {
 	if _, ok := w.base.declarations[c]; ok {
 		_, defined := w.definer(c)
@@ -416,7 +427,7 @@ func (w *world) leavesIncomplete(c int32) bool {
 	if id <= 0 {
 		return false
 	}
-	if _, tagged := w.base.blob.record(uint32(id)).tag(); tagged {
+	if _, tagged := tagOf(w.base.blob.Record(uint32(id))); tagged {
 		return false
 	}
 	for _, ref := range w.base.graph.refsOf(id) {
@@ -442,10 +453,10 @@ func (s *summary) without(other *summary) []Class {
 		}
 		r := s.world.record(node)
 		only = append(only, Class{
-			ID:          s.world.blob.firstID + uint32(node),
-			Kind:        r.kind(),
-			Name:        r.name(),
-			Description: describe(s.world.blob, s.world.blob.firstID+uint32(node)),
+			ID:          s.world.blob.FirstID + uint32(node),
+			Kind:        r.Kind(),
+			Name:        r.Name(),
+			Description: describe(s.world.blob, s.world.blob.FirstID+uint32(node)),
 			Cause:       refsCommon || !other.labels[s.world.graph.label[node]],
 		})
 	}

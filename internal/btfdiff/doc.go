@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-// Package btfdiff decides whether two pieces of split BTF say the same about one
-// base, and how often each says a thing twice.
+// Package btfdiff decides whether two pieces of split BTF have the same types over one base, and
+// finds the duplicate types of each.
 //
 // Type ids, the order of types, repetition and the layout of strings carry no
 // information, so none of them counts. What counts is the set of *type classes*:
@@ -42,5 +42,5 @@
 // What remains unmatched in both splits is refined together, with the base's classes
 // as constants (compare.go). Hashes only find candidates; no decision rests on one.
 //
-// The package is independent of the encoder that it judges: it has its own reader.
+// The package is independent of the encoder that it judges: it reads BTF with btfraw.
 package btfdiff

@@ -4,12 +4,15 @@ package btfdiff
 
 import (
 	"cmp"
+	"encoding/binary"
 	"fmt"
 	"slices"
 	"strconv"
+
+	"github.com/kbtf/kbtf/internal/btfraw"
 )
 
-// An Explanation is a Result that says more about how the sides differ.
+// An Explanation is a Result with details of how the sides differ.
 type Explanation struct {
 	A, B     Side
 	Equal    bool
@@ -29,19 +32,19 @@ type Change struct {
 	TextA, TextB string
 }
 
-// Cause says that the types differ by themselves, not only through others.
+// Cause reports whether the types differ by themselves, not only through others.
 func (c *Change) Cause() bool { return c.A.Cause || c.B.Cause }
 
 // A Repeat is a redundant type, and the one that makes it so.
 type Repeat struct {
 	ID     uint32
-	Kind   Kind
+	Kind   btfraw.Kind
 	Name   string
 	Of     uint32
 	OfBase bool // Of is a type of the base
 }
 
-// Explain is Compare for someone who wants to see the reasons.
+// Explain is Compare with the reasons.
 func (b *Base) Explain(rawA, rawB []byte) (*Explanation, error) {
 	a, z, err := b.compare(rawA, rawB)
 	if err != nil {
@@ -53,34 +56,22 @@ func (b *Base) Explain(rawA, rawB []byte) (*Explanation, error) {
 	return e, nil
 }
 
-// Repeats lists the types of one split that say what the base or another type of the split says.
+// Repeats lists the types of one split that duplicate a type of the base or of the split.
 func (b *Base) Repeats(raw []byte) ([]Repeat, error) {
-	s, _, err := b.compare(raw, nothing(raw))
+	s, _, err := b.compare(raw, btfraw.Marshal(binary.LittleEndian, nil, nil))
 	if err != nil {
 		return nil, err
 	}
 	return s.repeats(), nil
 }
 
-// nothing is BTF without types and strings, in the byte order of some other.
-func nothing(raw []byte) []byte {
-	empty := make([]byte, headerSize)
-	copy(empty, raw[:min(len(raw), 4)]) // magic, version, flags
-	header := []byte{headerSize, 0, 0, 0}
-	if len(raw) > 1 && raw[0] == magic>>8 {
-		slices.Reverse(header)
-	}
-	copy(empty[4:], header)
-	return empty
-}
-
-// pair finds the changes: what only one side has, if the other has something of that name. Where a name stands for several types the
-// first belongs to the first.
+// pair finds the changes: what only one side has, if the other has something of that name. Where a
+// name stands for several types the first belongs to the first.
 func (e *Explanation) pair(a, z *summary) {
 	onlyB := z.without(a)
 	candidates := make(map[tag][]Class)
 	for _, class := range onlyB {
-		if class.Name != "" && class.Kind != DeclTag && class.Kind != TypeTag { // a tag's text is no name
+		if class.Name != "" && class.Kind != btfraw.DeclTag && class.Kind != btfraw.TypeTag { // a tag's text is no name
 			key := z.nameOf(class)
 			candidates[key] = append(candidates[key], class)
 		}
@@ -98,7 +89,7 @@ func (e *Explanation) pair(a, z *summary) {
 		e.Changes = append(e.Changes, Change{
 			A:     class,
 			B:     others[0],
-			First: (&difference{a, z}).first(a.world.blob.record(class.ID), z.world.blob.record(others[0].ID), 0),
+			First: (&difference{a, z}).first(a.world.blob.Record(class.ID), z.world.blob.Record(others[0].ID), 0),
 			TextA: text(a.world.blob, class.ID),
 			TextB: text(z.world.blob, others[0].ID),
 		})
@@ -119,9 +110,10 @@ func causesFirst(a, b bool) int {
 	return cmp.Compare(rank[a], rank[b])
 }
 
-// nameOf is what two types have in common that a reader of C takes for the same: a tag, or else a kind and a name.
+// nameOf is what two types have in common that a reader of C takes for the same: a tag, or else a
+// kind and a name.
 func (s *summary) nameOf(class Class) tag {
-	if t, ok := s.world.blob.record(class.ID).tag(); ok {
+	if t, ok := tagOf(s.world.blob.Record(class.ID)); ok {
 		return t
 	}
 	return tag{class.Kind, class.Name}
@@ -145,11 +137,11 @@ func (s *summary) repeats() []Repeat {
 			continue
 		}
 		r := w.record(node)
-		repeat := Repeat{ID: w.blob.firstID + uint32(node), Kind: r.kind(), Name: r.name()}
+		repeat := Repeat{ID: w.blob.FirstID + uint32(node), Kind: r.Kind(), Name: r.Name()}
 		if of < 0 {
 			repeat.Of, repeat.OfBase = uint32(w.base.member[^of]), true
 		} else {
-			repeat.Of = w.blob.firstID + uint32(of)
+			repeat.Of = w.blob.FirstID + uint32(of)
 		}
 		list = append(list, repeat)
 	}
@@ -162,65 +154,66 @@ type difference struct{ a, b *summary }
 // maxNesting bounds how deep first looks into types without a name.
 const maxNesting = 16
 
-// first says where two types begin to differ. What a reader would notice first is looked at first: the members in their order, and
-// only then how many there are, and the size.
-func (d *difference) first(a, b record, depth int) string {
-	if a.kind() != b.kind() {
-		return sides("%v", a.kind(), b.kind())
+// first describes where two types begin to differ. What a reader would notice first is looked at
+// first: the members in their order, and only then how many there are, and the size.
+func (d *difference) first(a, b btfraw.Record, depth int) string {
+	if a.Kind() != b.Kind() {
+		return sides("%v", a.Kind(), b.Kind())
 	}
-	if a.kind() == Datasec {
-		return d.firstVariable(a.datasec(), b.datasec(), a, b)
+	if a.Kind() == btfraw.Datasec {
+		return d.firstVariable(variables(a), variables(b), a, b)
 	}
 	if s := d.firstNumber(a, b); s != "" {
 		return s
 	}
-	for i := range min(a.vlen(), b.vlen()) {
-		if a.kind() == Func {
+	for i := range min(a.Vlen(), b.Vlen()) {
+		if a.Kind() == btfraw.Func {
 			break // vlen is its linkage
 		}
 		if s := d.firstInItem(a, b, i, depth); s != "" {
 			return s
 		}
 	}
-	if place := placeOf(a.kind()); place != "" && a.vlen() != b.vlen() {
-		return sides("%d "+place+"s", a.vlen(), b.vlen())
+	if place := placeOf(a.Kind()); place != "" && a.Vlen() != b.Vlen() {
+		return sides("%d "+place+"s", a.Vlen(), b.Vlen())
 	}
-	switch a.kind() {
-	case Int, Struct, Union, Enum, Enum64, Float:
-		if a.word(8) != b.word(8) {
-			return sides("size %d", a.word(8), b.word(8))
+	switch a.Kind() {
+	case btfraw.Int, btfraw.Struct, btfraw.Union, btfraw.Enum, btfraw.Enum64, btfraw.Float:
+		if a.Size() != b.Size() {
+			return sides("size %d", a.Size(), b.Size())
 		}
-	case Func:
+	case btfraw.Func:
 		return d.firstInTarget(a, b, depth)
-	case Array:
-		return d.reference("element", a.word(recordSize), b.word(recordSize), depth)
-	case FuncProto:
-		return d.reference("return", a.word(8), b.word(8), depth)
-	case Ptr, Typedef, Volatile, Const, Restrict, Var, DeclTag, TypeTag:
-		return d.reference("", a.word(8), b.word(8), depth)
+	case btfraw.Array:
+		return d.reference("element", a.Array().Element, b.Array().Element, depth)
+	case btfraw.FuncProto:
+		return d.reference("return", a.Type(), b.Type(), depth)
+	case btfraw.Ptr, btfraw.Typedef, btfraw.Volatile, btfraw.Const, btfraw.Restrict,
+		btfraw.Var, btfraw.DeclTag, btfraw.TypeTag:
+		return d.reference("", a.Type(), b.Type(), depth)
 	}
-	return sides("kind_flag %t", a.kindFlag(), b.kindFlag())
+	return sides("kind_flag %t", a.Flag(), b.Flag())
 }
 
 // firstNumber compares what some kinds have beside names and references.
-func (d *difference) firstNumber(a, b record) string {
-	switch a.kind() {
-	case Int:
-		if v, w := a.word(recordSize), b.word(recordSize); v>>24 != w>>24 {
+func (d *difference) firstNumber(a, b btfraw.Record) string {
+	switch a.Kind() {
+	case btfraw.Int:
+		if v, w := a.Extra(), b.Extra(); v>>24 != w>>24 {
 			return sides("encoding %d", v>>24, w>>24)
 		} else if v != w {
 			return sides("bits %d", v&0xff, w&0xff)
 		}
-	case Array:
-		if v, w := a.word(recordSize+8), b.word(recordSize+8); v != w {
+	case btfraw.Array:
+		if v, w := a.Array().Count, b.Array().Count; v != w {
 			return sides("%d elements", v, w)
 		}
-	case Func:
-		if a.vlen() != b.vlen() {
-			return sides("linkage %d", a.vlen(), b.vlen())
+	case btfraw.Func:
+		if a.Vlen() != b.Vlen() {
+			return sides("linkage %d", a.Vlen(), b.Vlen())
 		}
-	case Var:
-		if v, w := a.word(recordSize), b.word(recordSize); v != w {
+	case btfraw.Var:
+		if v, w := a.Extra(), b.Extra(); v != w {
 			return sides("linkage %d", v, w)
 		}
 	}
@@ -228,77 +221,75 @@ func (d *difference) firstNumber(a, b record) string {
 }
 
 // placeOf is what the items of a kind are called.
-func placeOf(k Kind) string {
+func placeOf(k btfraw.Kind) string {
 	switch k {
-	case Struct, Union:
+	case btfraw.Struct, btfraw.Union:
 		return "member"
-	case Enum, Enum64:
+	case btfraw.Enum, btfraw.Enum64:
 		return "value"
-	case FuncProto:
+	case btfraw.FuncProto:
 		return "parameter"
 	}
 	return ""
 }
 
 // firstInItem compares the i-th member, value or parameter.
-func (d *difference) firstInItem(a, b record, i, depth int) string {
-	atA, atB := a.item(i), b.item(i)
-	place := fmt.Sprintf("%s %d", placeOf(a.kind()), i)
-	name := a.str(a.word(atA))
-	if other := b.str(b.word(atB)); name != other {
+func (d *difference) firstInItem(a, b btfraw.Record, i, depth int) string {
+	place := fmt.Sprintf("%s %d", placeOf(a.Kind()), i)
+	name := a.Str(a.Item(i, 0))
+	if other := b.Str(b.Item(i, 0)); name != other {
 		return place + ": " + sides("%s", strconv.Quote(name), strconv.Quote(other))
 	}
 	if name != "" {
 		place += fmt.Sprintf(" %q", name)
 	}
-	switch a.kind() {
-	case Enum, Enum64:
-		if v, w := a.value(i), b.value(i); v != w {
+	switch a.Kind() {
+	case btfraw.Enum, btfraw.Enum64:
+		if v, w := a.Value(i), b.Value(i); v != w {
 			return place + ": " + sides("%d", v, w)
 		}
 		return ""
-	case Struct, Union:
-		offset, width := a.bitOffset(i)
-		otherOffset, otherWidth := b.bitOffset(i)
-		if offset != otherOffset {
-			return place + ": " + sides("bit offset %d", offset, otherOffset)
+	case btfraw.Struct, btfraw.Union:
+		m, other := a.Member(i), b.Member(i)
+		if m.Offset != other.Offset {
+			return place + ": " + sides("bit offset %d", m.Offset, other.Offset)
 		}
-		if width != otherWidth {
-			return place + ": " + sides("bit field of %d", width, otherWidth)
+		if m.Width != other.Width {
+			return place + ": " + sides("bit field of %d", m.Width, other.Width)
 		}
 	}
-	return d.reference(place, a.word(atA+4), b.word(atB+4), depth)
+	return d.reference(place, a.Item(i, 1), b.Item(i, 1), depth)
 }
 
 // firstInTarget compares what two types refer to as if it were part of them.
-func (d *difference) firstInTarget(a, b record, depth int) string {
-	idA, idB := a.word(8), b.word(8)
+func (d *difference) firstInTarget(a, b btfraw.Record, depth int) string {
+	idA, idB := a.Type(), b.Type()
 	if idA == 0 || idB == 0 || depth > maxNesting || d.same(idA, idB) {
 		return d.reference("", idA, idB, depth)
 	}
-	return d.first(a.blob.record(idA), b.blob.record(idB), depth+1)
+	return d.first(a.BTF.Record(idA), b.BTF.Record(idB), depth+1)
 }
 
-func (d *difference) firstVariable(a, b []datasecEntry, recordA, recordB record) string {
+func (d *difference) firstVariable(a, b []btfraw.Variable, recordA, recordB btfraw.Record) string {
 	for i := range min(len(a), len(b)) {
-		name := recordA.blob.typeName(a[i].typ)
+		name := typeName(recordA.BTF, a[i].Type)
 		place := fmt.Sprintf("variable %d %q", i, name)
-		switch other := recordB.blob.typeName(b[i].typ); {
+		switch other := typeName(recordB.BTF, b[i].Type); {
 		case name != other:
 			return fmt.Sprintf("variable %d: ", i) + sides("%s", strconv.Quote(name), strconv.Quote(other))
-		case a[i].offset != b[i].offset:
-			return place + ": " + sides("offset %d", a[i].offset, b[i].offset)
-		case a[i].size != b[i].size:
-			return place + ": " + sides("size %d", a[i].size, b[i].size)
+		case a[i].Offset != b[i].Offset:
+			return place + ": " + sides("offset %d", a[i].Offset, b[i].Offset)
+		case a[i].Size != b[i].Size:
+			return place + ": " + sides("size %d", a[i].Size, b[i].Size)
 		}
-		if s := d.reference(place, a[i].typ, b[i].typ, 0); s != "" {
+		if s := d.reference(place, a[i].Type, b[i].Type, 0); s != "" {
 			return s
 		}
 	}
 	if len(a) != len(b) {
 		return sides("%d variables", len(a), len(b))
 	}
-	return sides("size %d", recordA.word(8), recordB.word(8))
+	return sides("size %d", recordA.Size(), recordB.Size())
 }
 
 // reference compares what is referred to from a place; "" if that is the same.
@@ -307,8 +298,8 @@ func (d *difference) reference(place string, idA, idB uint32, depth int) string 
 		return ""
 	}
 	blobA, blobB := d.a.world.blob, d.b.world.blob
-	if nestedA, nestedB := blobA.nested(idA), blobB.nested(idB); nestedA && nestedB && depth < maxNesting {
-		return place + ": " + d.first(blobA.record(idA), blobB.record(idB), depth+1)
+	if nestedA, nestedB := nested(blobA, idA), nested(blobB, idB); nestedA && nestedB && depth < maxNesting {
+		return place + ": " + d.first(blobA.Record(idA), blobB.Record(idB), depth+1)
 	}
 	textA, textB := declaration(blobA, idA), declaration(blobB, idB)
 	if place != "" {
@@ -320,19 +311,19 @@ func (d *difference) reference(place string, idA, idB uint32, depth int) string 
 	return place + "is " + sides("%s", textA, textB)
 }
 
-// nested says whether a type is a struct or union whose members are listed where it is used.
-func (b *blob) nested(id uint32) bool {
+// nested reports whether a type is a struct or union whose members are listed where it is used.
+func nested(b *btfraw.BTF, id uint32) bool {
 	if id == 0 {
 		return false
 	}
-	r := b.record(id)
-	return (r.kind() == Struct || r.kind() == Union) && r.word(0) == 0
+	r := b.Record(id)
+	return (r.Kind() == btfraw.Struct || r.Kind() == btfraw.Union) && r.NameOffset() == 0
 }
 
-// same says whether types of the two sides are of one class.
+// same reports whether types of the two sides are of one class.
 func (d *difference) same(idA, idB uint32) bool { return d.a.classOf(idA) == d.b.classOf(idB) }
 
-// classOf gives the class of a type: of the base as ^c.
+// classOf returns the class of a type: of the base as ^c.
 func (s *summary) classOf(id uint32) int32 {
 	w := s.world
 	ref := w.node(id)

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/kbtf/kbtf/internal/btfraw"
 )
 
 // TestExplain says where types of one name begin to differ, causes first.
@@ -34,17 +36,17 @@ func TestExplain(t *testing.T) {
 				w.structure("s", field{"a", base.int}, field{"b", base.long})
 			},
 			b: func(w *writer, base baseIDs) {
-				w.add(Struct, "s", 2, 16, w.str("a"), base.int, 0, w.str("b"), base.long, 32)
+				w.add(btfraw.Struct, "s", 2, 16, w.str("a"), base.int, 0, w.str("b"), base.long, 32)
 			},
 			want: []string{`STRUCT s: member 1 "b": bit offset 64 on one side, 32 on the other`},
 		},
 		{
 			name: "width of a bit field",
 			a: func(w *writer, base baseIDs) {
-				w.add(Struct, "s", kindFlag|1, 4, w.str("a"), base.int, 3<<24)
+				w.add(btfraw.Struct, "s", kindFlag|1, 4, w.str("a"), base.int, 3<<24)
 			},
 			b: func(w *writer, base baseIDs) {
-				w.add(Struct, "s", kindFlag|1, 4, w.str("a"), base.int, 4<<24)
+				w.add(btfraw.Struct, "s", kindFlag|1, 4, w.str("a"), base.int, 4<<24)
 			},
 			want: []string{`STRUCT s: member 0 "a": bit field of 3 on one side, 4 on the other`},
 		},
@@ -68,14 +70,14 @@ func TestExplain(t *testing.T) {
 		},
 		{
 			name: "size only",
-			a:    func(w *writer, base baseIDs) { w.add(Struct, "s", 0, 8) },
-			b:    func(w *writer, base baseIDs) { w.add(Struct, "s", 0, 16) },
+			a:    func(w *writer, base baseIDs) { w.add(btfraw.Struct, "s", 0, 8) },
+			b:    func(w *writer, base baseIDs) { w.add(btfraw.Struct, "s", 0, 16) },
 			want: []string{"STRUCT s: size 8 on one side, 16 on the other"},
 		},
 		{
 			name: "kind_flag only",
-			a:    func(w *writer, base baseIDs) { w.add(Struct, "s", 0, 8) },
-			b:    func(w *writer, base baseIDs) { w.add(Struct, "s", kindFlag, 8) },
+			a:    func(w *writer, base baseIDs) { w.add(btfraw.Struct, "s", 0, 8) },
+			b:    func(w *writer, base baseIDs) { w.add(btfraw.Struct, "s", kindFlag, 8) },
 			want: []string{"STRUCT s: kind_flag false on one side, true on the other"},
 		},
 		{
@@ -141,19 +143,19 @@ func TestExplain(t *testing.T) {
 		},
 		{
 			name: "linkage",
-			a:    func(w *writer, base baseIDs) { w.add(Func, "f", 0, w.add(FuncProto, "", 0, 0)) },
-			b:    func(w *writer, base baseIDs) { w.add(Func, "f", 1, w.add(FuncProto, "", 0, 0)) },
+			a:    func(w *writer, base baseIDs) { w.add(btfraw.Func, "f", 0, w.add(btfraw.FuncProto, "", 0, 0)) },
+			b:    func(w *writer, base baseIDs) { w.add(btfraw.Func, "f", 1, w.add(btfraw.FuncProto, "", 0, 0)) },
 			want: []string{"FUNC f: linkage 0 on one side, 1 on the other"},
 		},
 		{
 			name: "TYPEDEF and INT",
 			a: func(w *writer, base baseIDs) {
 				w.typedef("t", base.int)
-				w.add(Int, "i", 0, 4, 1<<24|32)
+				w.add(btfraw.Int, "i", 0, 4, 1<<24|32)
 			},
 			b: func(w *writer, base baseIDs) {
 				w.typedef("t", base.nodePtr)
-				w.add(Int, "i", 0, 4, 32)
+				w.add(btfraw.Int, "i", 0, 4, 32)
 			},
 			want: []string{
 				"TYPEDEF t: is int on one side, struct node * on the other",
@@ -163,19 +165,19 @@ func TestExplain(t *testing.T) {
 		{
 			name: "variables",
 			a: func(w *writer, base baseIDs) {
-				v := w.add(Var, "v", 0, base.int, 1)
-				w.add(Datasec, ".data", 1, 8, v, 0, 4)
+				v := w.add(btfraw.Var, "v", 0, base.int, 1)
+				w.add(btfraw.Datasec, ".data", 1, 8, v, 0, 4)
 			},
 			b: func(w *writer, base baseIDs) {
-				v := w.add(Var, "v", 0, base.int, 1)
-				w.add(Datasec, ".data", 1, 8, v, 4, 4)
+				v := w.add(btfraw.Var, "v", 0, base.int, 1)
+				w.add(btfraw.Datasec, ".data", 1, 8, v, 4, 4)
 			},
 			want: []string{`DATASEC .data: variable 0 "v": offset 0 on one side, 4 on the other`},
 		},
 		{
 			name: "tags have no names",
-			a:    func(w *writer, base baseIDs) { w.add(DeclTag, "d", 0, base.node, 0xffffffff) },
-			b:    func(w *writer, base baseIDs) { w.add(DeclTag, "d", 0, base.holder, 0xffffffff) },
+			a:    func(w *writer, base baseIDs) { w.add(btfraw.DeclTag, "d", 0, base.node, 0xffffffff) },
+			b:    func(w *writer, base baseIDs) { w.add(btfraw.DeclTag, "d", 0, base.holder, 0xffffffff) },
 			want: []string{
 				`A: DECL_TAG "d" component -1 of struct node`,
 				`B: DECL_TAG "d" component -1 of struct holder`,

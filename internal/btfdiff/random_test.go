@@ -7,12 +7,14 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+
+	"github.com/kbtf/kbtf/internal/btfraw"
 )
 
 // A plan is a type without ids or layout: references are indices into a list of plans,
 // or ^id for a type of the base.
 type plan struct {
-	kind Kind
+	kind btfraw.Kind
 	name string
 	refs []int
 }
@@ -31,15 +33,16 @@ func randomPlans(rng *rand.Rand, n, baseTypes int) []plan {
 		}
 		p := &plans[i]
 		p.name = string(rune('a' + rng.IntN(3)))
-		kinds := []Kind{Int, Struct, Struct, Fwd, Typedef, Ptr, Ptr}
+		kinds := []btfraw.Kind{btfraw.Int, btfraw.Struct, btfraw.Struct, btfraw.Fwd, btfraw.Typedef,
+			btfraw.Ptr, btfraw.Ptr}
 		switch p.kind = kinds[rng.IntN(len(kinds))]; p.kind {
-		case Struct:
+		case btfraw.Struct:
 			for range rng.IntN(3) {
 				p.refs = append(p.refs, ref(n))
 			}
-		case Typedef, Ptr:
+		case btfraw.Typedef, btfraw.Ptr:
 			if i+baseTypes == 0 {
-				p.kind = Int
+				p.kind = btfraw.Int
 			} else {
 				p.refs = []int{ref(i)}
 			}
@@ -62,15 +65,15 @@ func write(w *writer, plans []plan, order []int) {
 	}
 	for _, i := range order {
 		switch p := plans[i]; p.kind {
-		case Int:
+		case btfraw.Int:
 			w.int(p.name, 4)
-		case Fwd:
+		case btfraw.Fwd:
 			w.forward(p.name)
-		case Typedef:
+		case btfraw.Typedef:
 			w.typedef(p.name, id(p.refs[0]))
-		case Ptr:
+		case btfraw.Ptr:
 			w.ptr(id(p.refs[0]))
-		case Struct:
+		case btfraw.Struct:
 			var fields []field
 			for _, ref := range p.refs {
 				fields = append(fields, field{"m", id(ref)})
@@ -84,11 +87,11 @@ func write(w *writer, plans []plan, order []int) {
 // and split together, repeated while declarations have to be dropped.
 func wholeRedundant(t *testing.T, baseRaw, splitRaw []byte) int {
 	t.Helper()
-	base, err := parseBlob(baseRaw, nil)
+	base, err := btfraw.Read(baseRaw, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	split, err := parseBlob(splitRaw, base)
+	split, err := btfraw.Read(splitRaw, base)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,13 +100,13 @@ func wholeRedundant(t *testing.T, baseRaw, splitRaw []byte) int {
 	type group struct{ baseDefinitions, splitDefinitions, baseForwards, splitForwards []int32 }
 	groups := make(map[tag]*group)
 	g.addNode(-1)
-	for id := uint32(1); id < split.end(); id++ {
-		r := split.record(id)
-		for ref := range r.refs {
+	for id := uint32(1); id < split.End(); id++ {
+		r := split.Record(id)
+		for _, ref := range references(r, nil) {
 			g.refs = append(g.refs, int32(ref))
 		}
-		g.addNode(names.number(r.label(nil)))
-		tag, ok := r.tag()
+		g.addNode(names.number(label(r, nil)))
+		tag, ok := tagOf(r)
 		if !ok {
 			continue
 		}
@@ -111,12 +114,12 @@ func wholeRedundant(t *testing.T, baseRaw, splitRaw []byte) int {
 			groups[tag] = new(group)
 		}
 		list := &groups[tag].splitDefinitions
-		switch inBase := id < split.firstID; {
-		case inBase && r.isDeclaration():
+		switch inBase := id < split.FirstID; {
+		case inBase && isDeclaration(r):
 			list = &groups[tag].baseForwards
 		case inBase:
 			list = &groups[tag].baseDefinitions
-		case r.isDeclaration():
+		case isDeclaration(r):
 			list = &groups[tag].splitForwards
 		}
 		*list = append(*list, int32(id))
@@ -157,29 +160,29 @@ func wholeRedundant(t *testing.T, baseRaw, splitRaw []byte) int {
 			}
 		}
 	}
-	// completes says whether references of a split's type lead, through the split's types without a tag, to a definition where
-	// those of the base's type lead to a declaration.
+	// completes says whether references of a split's type lead, through the split's types without a
+	// tag, to a definition where those of the base's type lead to a declaration.
 	var completes func(id, inBase int32) bool
 	completes = func(id, inBase int32) bool {
-		if target := redirect[inBase]; target >= 0 && uint32(target) < split.firstID {
+		if target := redirect[inBase]; target >= 0 && uint32(target) < split.FirstID {
 			inBase = target
 		}
-		r := split.record(uint32(id))
-		if _, tagged := r.tag(); tagged {
-			return inBase > 0 && split.record(uint32(inBase)).isDeclaration() && !r.isDeclaration()
+		r := split.Record(uint32(id))
+		if _, tagged := tagOf(r); tagged {
+			return inBase > 0 && isDeclaration(split.Record(uint32(inBase))) && !isDeclaration(r)
 		}
 		var baseRefs []int32
-		for ref := range split.record(uint32(inBase)).refs {
+		for _, ref := range references(split.Record(uint32(inBase)), nil) {
 			baseRefs = append(baseRefs, int32(ref))
 		}
 		i := 0
-		for ref := range r.refs {
-			if uint32(ref) >= split.firstID {
+		for _, ref := range references(r, nil) {
+			if uint32(ref) >= split.FirstID {
 				target := int32(ref)
 				if redirect[ref] >= 0 {
 					target = redirect[ref]
 				}
-				if uint32(target) >= split.firstID && completes(target, baseRefs[i]) {
+				if uint32(target) >= split.FirstID && completes(target, baseRefs[i]) {
 					return true
 				}
 			}
@@ -188,16 +191,16 @@ func wholeRedundant(t *testing.T, baseRaw, splitRaw []byte) int {
 		return false
 	}
 	inBase := make(map[int32]int32) // by class: a type of the base
-	for id := split.firstID - 1; id > 0; id-- {
+	for id := split.FirstID - 1; id > 0; id-- {
 		inBase[class[id]] = int32(id)
 	}
 	completed := make(map[int32]bool) // by class
 	seen := make(map[int32]bool)
 	redundant := 0
 	for id := range class {
-		inSplit := uint32(id) >= split.firstID
+		inSplit := uint32(id) >= split.FirstID
 		if b, ok := inBase[class[id]]; ok && inSplit && redirect[id] < 0 && !completed[class[id]] {
-			if _, tagged := split.record(uint32(id)).tag(); !tagged && completes(int32(id), b) {
+			if _, tagged := tagOf(split.Record(uint32(id))); !tagged && completes(int32(id), b) {
 				completed[class[id]] = true
 				continue
 			}
@@ -250,7 +253,8 @@ func TestRandom(t *testing.T) {
 		if err != nil {
 			t.Fatalf("seed %d: %v", seed, err)
 		}
-		if there.A != back.B || there.B != back.A || len(there.OnlyA) != len(back.OnlyB) || len(there.OnlyB) != len(back.OnlyA) {
+		if there.A != back.B || there.B != back.A ||
+			len(there.OnlyA) != len(back.OnlyB) || len(there.OnlyB) != len(back.OnlyA) {
 			t.Fatalf("seed %d: sides are not treated alike: %+v, %+v", seed, there, back)
 		}
 		if there.A.Classes-len(there.OnlyA) != there.B.Classes-len(there.OnlyB) {

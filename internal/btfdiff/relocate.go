@@ -2,7 +2,11 @@
 
 package btfdiff
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/kbtf/kbtf/internal/btfraw"
+)
 
 // A Distilled is a split with its distilled base: the contents of .BTF and .BTF.base.
 type Distilled struct{ Base, Split []byte }
@@ -13,7 +17,7 @@ func (b *Base) CompareRelocated(x, y Distilled) (*Result, error) {
 	names := b.names()
 	var worlds [2]*world
 	for i, d := range []Distilled{x, y} {
-		small, err := parseBlob(d.Base, nil)
+		small, err := btfraw.Read(d.Base, nil)
 		if err != nil {
 			return nil, fmt.Errorf("distilled base: %w", err)
 		}
@@ -21,11 +25,11 @@ func (b *Base) CompareRelocated(x, y Distilled) (*Result, error) {
 		if err != nil {
 			return nil, err
 		}
-		split, err := parseBlob(d.Split, small)
+		split, err := btfraw.Read(d.Split, small)
 		if err != nil {
 			return nil, fmt.Errorf("split: %w", err)
 		}
-		if worlds[i], err = split.over(b, relocated, names); err != nil {
+		if worlds[i], err = over(split, b, relocated, names); err != nil {
 			return nil, fmt.Errorf("split: %w", err)
 		}
 	}
@@ -39,26 +43,26 @@ type stub struct {
 	declared bool
 }
 
-func (r record) stub() stub {
-	t, tagged := r.tag()
+func stubOf(r btfraw.Record) stub {
+	t, tagged := tagOf(r)
 	switch {
-	case tagged && r.kind() == Fwd:
+	case tagged && r.Kind() == btfraw.Fwd:
 		return stub{tag: t, declared: true}
 	case !tagged:
-		t = tag{r.kind(), r.name()}
+		t = tag{r.Kind(), r.Name()}
 	}
-	return stub{tag: t, size: r.word(8)}
+	return stub{tag: t, size: r.Size()}
 }
 
 // relocate returns the id in b, by id of a distilled base; of several types that fit the first one.
-func (b *Base) relocate(small *blob) ([]uint32, error) {
+func (b *Base) relocate(small *btfraw.BTF) ([]uint32, error) {
 	ids := make(map[stub]uint32)
-	for id := b.blob.end() - 1; id > 0; id-- {
-		ids[b.blob.record(id).stub()] = id
+	for id := b.blob.End() - 1; id > 0; id-- {
+		ids[stubOf(b.blob.Record(id))] = id
 	}
 	relocated := []uint32{0}
-	for id := uint32(1); id < small.end(); id++ {
-		s := small.record(id).stub()
+	for id := uint32(1); id < small.End(); id++ {
+		s := stubOf(small.Record(id))
 		to, ok := ids[s]
 		if !ok {
 			return nil, fmt.Errorf("distilled base: type %d: the base has no %v %s of %d bytes",

@@ -2,7 +2,11 @@
 
 package btfdiff
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/kbtf/kbtf/internal/btfraw"
+)
 
 // Tags is a set of structs, unions and enums by name.
 type Tags map[tag]bool
@@ -10,10 +14,10 @@ type Tags map[tag]bool
 // Has reports whether a class is a type of one of the tags, defined or declared.
 func (t Tags) Has(c Class) bool {
 	switch c.Kind {
-	case Fwd:
-		return t[tag{Struct, c.Name}] || t[tag{Union, c.Name}]
-	case Enum64:
-		return t[tag{Enum, c.Name}]
+	case btfraw.Fwd:
+		return t[tag{btfraw.Struct, c.Name}] || t[tag{btfraw.Union, c.Name}]
+	case btfraw.Enum64:
+		return t[tag{btfraw.Enum, c.Name}]
 	}
 	return t[tag{c.Kind, c.Name}]
 }
@@ -67,14 +71,14 @@ func (w *world) disputed() Tags {
 
 // PrototypeOf returns the id of the FUNC_PROTO of a split's FUNC, if no other type refers to it.
 func (b *Base) PrototypeOf(raw []byte, function uint32) (id uint32, ok bool, err error) {
-	split, err := parseBlob(raw, b.blob)
+	split, err := btfraw.Read(raw, b.blob)
 	if err != nil {
 		return 0, false, fmt.Errorf("split: %w", err)
 	}
-	id = split.record(function).word(8)
+	id = split.Record(function).Type()
 	referrers := 0
-	for other := split.firstID; other < split.end(); other++ {
-		for ref := range split.record(other).refs {
+	for r := range split.All {
+		for _, ref := range references(r, nil) {
 			if ref == id {
 				referrers++
 			}
@@ -91,18 +95,17 @@ type Variable struct {
 
 // Variables returns the entries of a split's DATASECs.
 func (b *Base) Variables(raw []byte) ([]Variable, error) {
-	split, err := parseBlob(raw, b.blob)
+	split, err := btfraw.Read(raw, b.blob)
 	if err != nil {
 		return nil, fmt.Errorf("split: %w", err)
 	}
 	var list []Variable
-	for id := split.firstID; id < split.end(); id++ {
-		r := split.record(id)
-		if r.kind() != Datasec {
+	for r := range split.All {
+		if r.Kind() != btfraw.Datasec {
 			continue
 		}
-		for _, e := range r.datasec() {
-			list = append(list, Variable{r.name(), split.typeName(e.typ), e.offset, e.size})
+		for _, e := range variables(r) {
+			list = append(list, Variable{r.Name(), typeName(split, e.Type), e.Offset, e.Size})
 		}
 	}
 	return list, nil

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/kbtf/kbtf/internal/btfraw"
 )
 
 var little = binary.LittleEndian
@@ -82,7 +83,7 @@ func TestApart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	base, err := whole.Apart(Tags{{Struct, "node"}: true})
+	base, err := whole.Apart(Tags{{btfraw.Struct, "node"}: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,7 +136,7 @@ func TestCompareRelocated(t *testing.T) {
 		return Distilled{small.bytes(24), w.bytes(24)}
 	}
 	node := func(size uint32) func(*writer) uint32 {
-		return func(w *writer) uint32 { return w.add(Struct, "node", 0, size) }
+		return func(w *writer) uint32 { return w.add(btfraw.Struct, "node", 0, size) }
 	}
 	const stubID = 2
 	short := distilled(func(w *writer, long uint32) []field { return []field{{"n", w.ptr(stubID)}} }, node(16))
@@ -177,8 +178,8 @@ func TestVariablesAndPrototype(t *testing.T) {
 	f := w.function("f", ids.int)
 	g := w.function("g", ids.long)
 	w.ptr(g - 1)
-	v := w.add(Var, "v", 0, ids.int, 0)
-	w.add(Datasec, ".data", 1, 12, v, 8, 4)
+	v := w.add(btfraw.Var, "v", 0, ids.int, 0)
+	w.add(btfraw.Datasec, ".data", 1, 12, v, 8, 4)
 	raw := w.bytes(24)
 	got, err := base.Variables(raw)
 	if diff := cmp.Diff([]Variable{{".data", "v", 8, 4}}, got); err != nil || diff != "" {

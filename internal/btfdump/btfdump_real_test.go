@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/kbtf/kbtf/internal/btf"
+	"github.com/kbtf/kbtf/internal/btfraw"
 	"github.com/kbtf/kbtf/internal/fetchtest"
 )
 
@@ -44,7 +44,7 @@ func TestRawIsThatOfBpftool(t *testing.T) {
 	for _, kernel := range kernels {
 		t.Run(kernel, func(t *testing.T) {
 			vmlinux, modules := kernelFiles(t, kernel)
-			compare := func(b *BTF, args ...string) {
+			compare := func(b *btfraw.BTF, args ...string) {
 				t.Helper()
 				out, err := exec.Command(bpftool, append(args, "format", "raw")...).Output()
 				if err != nil {
@@ -84,9 +84,13 @@ func TestCOfRealModulesCompilesToTheSameLayout(t *testing.T) {
 				}
 				b := read(t, blob, base)
 				var names []string
-				for r := range b.own {
-					if k := r.kind(); len(r.name()) > 0 && k != btf.KindInt && k != btf.KindFloat && k != btf.KindDatasec && k != btf.KindDeclTag && k != btf.KindTypeTag {
-						names = append(names, string(r.name()))
+				for r := range b.All {
+					switch r.Kind() {
+					case btfraw.Int, btfraw.Float, btfraw.Datasec, btfraw.DeclTag, btfraw.TypeTag:
+						continue
+					}
+					if r.Name() != "" {
+						names = append(names, r.Name())
 					}
 				}
 				t.Run(filepath.Base(modules[i]), func(t *testing.T) { compared += checkC(t, b, names) })
@@ -106,13 +110,13 @@ func TestCOfVmlinux(t *testing.T) {
 			vmlinux, _ := kernelFiles(t, kernel)
 			b := read(t, section(t, vmlinux, ".BTF"), nil)
 			w := newCWriter(b)
-			for r := range b.own {
-				switch r.kind() {
-				case btf.KindStruct, btf.KindUnion, btf.KindTypedef, btf.KindEnum, btf.KindEnum64, btf.KindFunc:
-					if len(r.name()) == 0 {
+			for r := range b.All {
+				switch r.Kind() {
+				case btfraw.Struct, btfraw.Union, btfraw.Typedef, btfraw.Enum, btfraw.Enum64, btfraw.Func:
+					if len(r.Name()) == 0 {
 						continue
 					}
-					if err := w.top(r.id); err != nil {
+					if err := w.top(r.ID); err != nil {
 						t.Fatal(err)
 					}
 				}

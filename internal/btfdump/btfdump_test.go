@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/kbtf/kbtf/internal/btf"
+	"github.com/kbtf/kbtf/internal/btfraw"
 	"github.com/kbtf/kbtf/internal/elfimage"
 	"github.com/kbtf/kbtf/internal/elfimage/elftest"
 	"github.com/kbtf/kbtf/internal/encode"
@@ -39,19 +40,19 @@ func section(t *testing.T, path, name string) []byte {
 	return data
 }
 
-func read(t *testing.T, raw []byte, base *BTF) *BTF {
+func read(t *testing.T, raw []byte, base *btfraw.BTF) *btfraw.BTF {
 	t.Helper()
-	b, err := Read(raw, base)
+	b, err := btfraw.Read(raw, base)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return b
 }
 
-func raw(t *testing.T, b *BTF) string {
+func raw(t *testing.T, b *btfraw.BTF) string {
 	t.Helper()
 	var s strings.Builder
-	if err := b.Raw(&s); err != nil {
+	if err := Raw(&s, b); err != nil {
 		t.Fatal(err)
 	}
 	return s.String()
@@ -80,15 +81,15 @@ func TestRawOfAllKinds(t *testing.T) {
 		}
 		t.Run(target.Name, func(t *testing.T) {
 			object := filepath.Join(t.TempDir(), "kinds.o")
-			run(t, target.CC, slices.Concat(target.Flags, []string{"-g", "-O1", "-ffreestanding", "-fms-extensions", "-w",
-				"-c", "-o", object, source})...)
+			run(t, target.CC, slices.Concat(target.Flags, []string{"-g", "-O1", "-ffreestanding",
+				"-fms-extensions", "-w", "-c", "-o", object, source})...)
 			blob := encoded(t, object)
 			file := filepath.Join(t.TempDir(), "kinds.btf")
 			write(t, file, string(blob))
 			b := read(t, blob, nil)
-			for kind := btf.KindInt; kind <= btf.KindEnum64; kind++ {
-				isTag := kind == btf.KindDeclTag || kind == btf.KindTypeTag
-				if got, want := b.Kinds()[kind] > 0, target.CC == "clang" || !isTag; got != want {
+			for kind := btfraw.Int; kind <= btfraw.Enum64; kind++ {
+				isTag := kind == btfraw.DeclTag || kind == btfraw.TypeTag
+				if got, want := b.CountKinds()[kind] > 0, target.CC == "clang" || !isTag; got != want {
 					t.Errorf("has %v: %v, want %v", kind, got, want)
 				}
 			}
@@ -125,15 +126,24 @@ struct all {
 };
 struct __attribute__((packed)) tight { char c; int i; short s:9; long l; };
 struct __attribute__((aligned(64))) line { int i; };
-struct gaps { char a; __attribute__((aligned(32))) int b; struct line c; int d:3; int :0; int e:30; int :7; unsigned char g:2; long h:40; long i:30; };
-struct unions { union { struct { char a; __attribute__((aligned(16))) int b; }; struct { char c; __attribute__((aligned(16))) int d; }; }; };
+struct gaps {
+	char a; __attribute__((aligned(32))) int b; struct line c; int d:3; int :0; int e:30; int :7;
+	unsigned char g:2; long h:40; long i:30;
+};
+struct unions {
+	union {
+		struct { char a; __attribute__((aligned(16))) int b; };
+		struct { char c; __attribute__((aligned(16))) int d; };
+	};
+};
 struct tag { int x; enum { INSIDE } e; }; typedef struct tag by_typedef;
 struct extended { int a; struct tag; int b; }; struct more { int a; by_typedef; long b; };
 struct inner { struct tight t; int x; };
 struct __attribute__((packed)) holder { char c; struct gaps g; };
 struct tagged { int *p __attribute__((btf_decl_tag("member"))); int __attribute__((btf_type_tag("rcu"))) *q; };
 int per_cpu __attribute__((section(".data..percpu"))) = 3;
-struct all all; struct gaps gaps; struct inner inner; struct holder holder; struct tagged tagged; struct unions unions; struct extended extended; struct more more;
+struct all all; struct gaps gaps; struct inner inner; struct holder holder;
+struct tagged tagged; struct unions unions; struct extended extended; struct more more;
 static __attribute__((noinline)) int hidden(int q) { return q + per_cpu; }
 int visible(struct all *a, unnamed *u, int unused, ...) { return hidden(a->a) + u->a; }
 `
@@ -160,7 +170,9 @@ func encoded(t testing.TB, object string) []byte {
 		t.Fatal(err)
 	}
 	defer img.Close()
-	blob, err := encode.File(img, encode.NoBase(), encode.Options{Dialect: btf.Modern, Variables: encode.AllVariables, Threads: 2})
+	blob, err := encode.File(img, encode.NoBase(), encode.Options{
+		Dialect: btf.Modern, Variables: encode.AllVariables, Threads: 2,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -168,34 +180,39 @@ func encoded(t testing.TB, object string) []byte {
 }
 
 // compiled gives the BTF of what C wrote, to be compared with what C was written of.
-func compiled(t *testing.T, text string) *BTF {
+func compiled(t *testing.T, text string) *btfraw.BTF {
 	t.Helper()
 	dir := t.TempDir()
 	source, object := filepath.Join(dir, "types.c"), filepath.Join(dir, "types.o")
 	write(t, source, text+"int present;\n") // gcc writes no DWARF of nothing
-	run(t, "gcc", "-std=gnu11", "-w", "-g", "-ffreestanding", "-fno-eliminate-unused-debug-types", "-c", "-o", object, source)
+	run(t, "gcc", "-std=gnu11", "-w", "-g", "-ffreestanding", "-fno-eliminate-unused-debug-types",
+		"-c", "-o", object, source)
 	return read(t, encoded(t, object), nil)
 }
 
 // layoutOf lists where all is in a struct or union: paths, offsets and widths in bits.
-func layoutOf(b *BTF, r record) []string {
-	list := []string{fmt.Sprintf("size %d", r.third())}
+func layoutOf(b *btfraw.BTF, r btfraw.Record) []string {
+	list := []string{fmt.Sprintf("size %d", r.Size())}
 	return append(list, members(b, r, "", 0)...)
 }
 
-func members(b *BTF, r record, prefix string, at uint32) (list []string) {
-	for i := range r.vlen() {
-		name, id := string(r.str(r.word(r.item(i)))), r.word(r.item(i)+4)
+func members(b *btfraw.BTF, r btfraw.Record, prefix string, at uint32) (list []string) {
+	for i := range r.Vlen() {
+		name, id := r.Str(r.Item(i, 0)), r.Item(i, 1)
 		if strings.HasPrefix(name, "__pad") {
 			continue
 		}
-		offset, width := r.bitOffset(i)
+		offset, width := r.Member(i).Offset, r.Member(i).Width
 		end := id
-		for k := b.kind(end); k == btf.KindConst || k == btf.KindVolatile || k == btf.KindTypedef && name == ""; k = b.kind(end) {
-			end = b.record(end).third()
+		modifies := func(k btfraw.Kind) bool {
+			return k == btfraw.Const || k == btfraw.Volatile || k == btfraw.Typedef && name == ""
 		}
-		if k := b.kind(end); (k == btf.KindStruct || k == btf.KindUnion) && (name == "" || len(b.record(end).name()) == 0) {
-			list = append(list, members(b, b.record(end), prefix+name+".", at+offset)...)
+		for modifies(b.Kind(end)) {
+			end = b.Record(end).Type()
+		}
+		if k := b.Kind(end); (k == btfraw.Struct || k == btfraw.Union) &&
+			(name == "" || b.Record(end).Name() == "") {
+			list = append(list, members(b, b.Record(end), prefix+name+".", at+offset)...)
 			continue
 		}
 		list = append(list, fmt.Sprintf("%s%s at %d width %d", prefix, name, at+offset, width))
@@ -204,7 +221,7 @@ func members(b *BTF, r record, prefix string, at uint32) (list []string) {
 }
 
 // checkC writes C of the types of these names.
-func checkC(t *testing.T, b *BTF, names []string) (compared int) {
+func checkC(t *testing.T, b *btfraw.BTF, names []string) (compared int) {
 	t.Helper()
 	w := newCWriter(b)
 	if err := w.write(names); err != nil {
@@ -218,15 +235,15 @@ func checkLayouts(t *testing.T, w *cWriter) (compared int) {
 	t.Helper()
 	b := w.btf
 	again := compiled(t, string(w.out))
-	byName := map[string]record{}
-	for r := range again.own {
-		if k := r.kind(); k == btf.KindStruct || k == btf.KindUnion {
-			byName[string(r.name())] = r
+	byName := map[string]btfraw.Record{}
+	for r := range again.All {
+		if k := r.Kind(); k == btfraw.Struct || k == btfraw.Union {
+			byName[r.Name()] = r
 		}
 	}
 	for id, tag := range w.tagOf {
-		r := b.record(id)
-		if k := r.kind(); !tag.defined || k != btf.KindStruct && k != btf.KindUnion {
+		r := b.Record(id)
+		if k := r.Kind(); !tag.defined || k != btfraw.Struct && k != btfraw.Union {
 			continue
 		}
 		compiled, ok := byName[tag.name]
@@ -247,7 +264,9 @@ func TestCOfAllKinds(t *testing.T) {
 	source, object := filepath.Join(dir, "kinds.c"), filepath.Join(dir, "kinds.o")
 	write(t, source, kindsSource)
 	run(t, "gcc", "-w", "-g", "-O1", "-ffreestanding", "-fms-extensions", "-c", "-o", object, source)
-	if n := checkC(t, read(t, encoded(t, object), nil), []string{"struct all", "gaps", "inner", "holder", "tagged", "unions", "extended", "more", "visible", "per_cpu"}); n < 8 {
+	names := []string{"struct all", "gaps", "inner", "holder", "tagged", "unions", "extended", "more",
+		"visible", "per_cpu"}
+	if n := checkC(t, read(t, encoded(t, object), nil), names); n < 8 {
 		t.Errorf("%d types compared", n)
 	}
 }
@@ -261,13 +280,13 @@ func TestReadRefusesWhatIsNotThere(t *testing.T) {
 	for i := range 24 + len(whole)/2 { // each byte of the header and of the first types
 		damaged := bytes.Clone(whole)
 		damaged[i] ^= 0x41
-		b, err := Read(damaged, nil)
+		b, err := btfraw.Read(damaged, nil)
 		if err == nil {
 			raw(t, b) // must not panic
 		}
 	}
 	for n := range whole {
-		if _, err := Read(whole[:n], nil); err == nil {
+		if _, err := btfraw.Read(whole[:n], nil); err == nil {
 			t.Fatalf("%d of %d bytes were taken", n, len(whole))
 		}
 	}

@@ -7,29 +7,40 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/kbtf/kbtf/internal/btf"
+	"github.com/kbtf/kbtf/internal/btfraw"
 )
 
-// C writes the types of these names as C, behind the types that they need: text that compiles, as GNU C11, to the sizes and offsets
-// that the BTF says. A name is "ring", for all that are called that, or "struct ring", and likewise for union, enum and typedef.
+// C writes the types of these names as C, behind the types that they need: text that compiles, as
+// GNU C11, to the sizes and offsets in the BTF. A name is "ring", for all that are called that, or
+// "struct ring", and likewise for union, enum and typedef.
 //
-// The BTF has to be sound (btfverify): a type must not contain itself. What BTF has no room for is put in by hand: padding where
-// there was an alignment, packed where members lie closer than they would. Type and declaration tags are left out. Names that C
-// does not allow twice get a number: ring___2.
-func (b *BTF) C(names ...string) (string, error) {
+// The BTF has to be sound (btfverify): a type must not contain itself. What BTF has no room for is
+// put in by hand: padding where there was an alignment, packed where members lie closer than they
+// would. Type and declaration tags are left out. Names that C does not allow twice get a number:
+// ring___2.
+func C(b *btfraw.BTF, names ...string) (string, error) {
 	w := newCWriter(b)
 	err := w.write(names)
 	return string(w.out), err
 }
 
-func newCWriter(b *BTF) *cWriter {
-	return &cWriter{btf: b, seen: map[need]bool{}, layouts: map[uint32]layout{}, tags: map[string][]*cTag{}, tagOf: map[uint32]*cTag{},
-		ordinary: map[string]int{}, nameOf: map[uint32]string{}, inlined: map[uint32]bool{}, pointer: b.pointerSize()}
+func newCWriter(b *btfraw.BTF) *cWriter {
+	return &cWriter{
+		btf:      b,
+		pointer:  pointerSize(b),
+		seen:     map[need]bool{},
+		layouts:  map[uint32]layout{},
+		inlined:  map[uint32]bool{},
+		tags:     map[string][]*cTag{},
+		tagOf:    map[uint32]*cTag{},
+		ordinary: map[string]int{},
+		nameOf:   map[uint32]string{},
+	}
 }
 
 func (w *cWriter) write(names []string) error {
 	for _, name := range names {
-		ids := w.btf.find(name)
+		ids := find(w.btf, name)
 		if len(ids) == 0 {
 			return fmt.Errorf("no type %q: btf-ko dump without --c lists all", name)
 		}
@@ -42,8 +53,9 @@ func (w *cWriter) write(names []string) error {
 	return nil
 }
 
-// find gives the ids of all types of a name: those of the split, or if there are none those of the base.
-func (b *BTF) find(name string) (ids []uint32) {
+// find returns the ids of all types of a name: those of the split, or if there are none those of
+// the base.
+func find(b *btfraw.BTF, name string) (ids []uint32) {
 	keyword, rest, ok := strings.Cut(name, " ")
 	if ok {
 		name = rest
@@ -51,10 +63,13 @@ func (b *BTF) find(name string) (ids []uint32) {
 	if name == "" {
 		return nil
 	}
-	for ; b != nil && len(ids) == 0; b = b.base {
-		for r := range b.own {
-			if string(r.name()) == name && (!ok || cKeyword(r) == keyword) && r.kind() != btf.KindDeclTag && r.kind() != btf.KindTypeTag {
-				ids = append(ids, r.id)
+	for ; b != nil && len(ids) == 0; b = b.Base {
+		for r := range b.All {
+			if k := r.Kind(); k == btfraw.DeclTag || k == btfraw.TypeTag {
+				continue
+			}
+			if string(r.BTF.Bytes(r.NameOffset())) == name && (!ok || cKeyword(r) == keyword) {
+				ids = append(ids, r.ID)
 			}
 		}
 	}
@@ -62,18 +77,18 @@ func (b *BTF) find(name string) (ids []uint32) {
 }
 
 // cKeyword is the word that C has before the name of a type.
-func cKeyword(r record) string {
-	switch r.kind() {
-	case btf.KindStruct:
+func cKeyword(r btfraw.Record) string {
+	switch r.Kind() {
+	case btfraw.Struct:
 		return "struct"
-	case btf.KindUnion:
+	case btfraw.Union:
 		return "union"
-	case btf.KindEnum, btf.KindEnum64:
+	case btfraw.Enum, btfraw.Enum64:
 		return "enum"
-	case btf.KindTypedef:
+	case btfraw.Typedef:
 		return "typedef"
-	case btf.KindFwd:
-		if r.flag() {
+	case btfraw.Fwd:
+		if r.Flag() {
 			return "union"
 		}
 		return "struct"
@@ -82,13 +97,13 @@ func cKeyword(r record) string {
 }
 
 // pointerSize is that of the machine: as long as a long (the kernel's ABIs are ILP32 or LP64).
-func (b *BTF) pointerSize() int {
-	for ; b != nil; b = b.base {
-		for r := range b.own {
-			if r.kind() == btf.KindInt {
-				switch string(r.name()) {
+func pointerSize(b *btfraw.BTF) int {
+	for ; b != nil; b = b.Base {
+		for r := range b.All {
+			if r.Kind() == btfraw.Int {
+				switch r.Name() {
 				case "long int", "long unsigned int", "long", "unsigned long":
-					return int(r.third())
+					return int(r.Size())
 				}
 			}
 		}
@@ -106,7 +121,7 @@ type need struct {
 }
 
 type cWriter struct {
-	btf     *BTF
+	btf     *btfraw.BTF
 	out     []byte
 	pointer int // bytes
 	indent  int // tabs
@@ -118,7 +133,8 @@ type cWriter struct {
 	layouts map[uint32]layout
 	inlined map[uint32]bool // enums without a name that were written
 
-	// The names in use. Structs, unions and enums have one space of names, everything else another (C11, 6.2.3).
+	// The names in use. Structs, unions and enums have one space of names, everything else another
+	// (C11, 6.2.3).
 	tags     map[string][]*cTag
 	tagOf    map[uint32]*cTag
 	ordinary map[string]int
@@ -138,21 +154,21 @@ func (w *cWriter) printf(format string, args ...any) { w.out = fmt.Appendf(w.out
 
 // top writes a type that was asked for.
 func (w *cWriter) top(id uint32) error {
-	r := w.btf.record(id)
-	switch r.kind() {
-	case btf.KindFunc, btf.KindVar:
-		w.define(r.third(), r.kind() == btf.KindVar)
+	r := w.btf.Record(id)
+	switch r.Kind() {
+	case btfraw.Func, btfraw.Var:
+		w.define(r.Type(), r.Kind() == btfraw.Var)
 		if w.again(need{id, true}) {
 			break
 		}
-		if r.kind() == btf.KindVar {
+		if r.Kind() == btfraw.Var {
 			w.printf("extern ")
 		}
-		w.printf("%s;\n\n", w.declare(r.third(), w.ordinaryName(r.id, string(r.name())), r.kind() == btf.KindFunc))
-	case btf.KindDatasec:
-		return fmt.Errorf("%s is a section: it has no C", r.name())
-	case btf.KindInt, btf.KindFloat:
-		return fmt.Errorf("%s is a type of C's own", r.name())
+		w.printf("%s;\n\n", w.declare(r.Type(), w.ordinaryName(r.ID, r.Name()), r.Kind() == btfraw.Func))
+	case btfraw.Datasec:
+		return fmt.Errorf("%s is a section: it has no C", r.Name())
+	case btfraw.Int, btfraw.Float:
+		return fmt.Errorf("%s is a type of C's own", r.Name())
 	default:
 		w.define(id, true)
 	}
@@ -174,33 +190,33 @@ func (w *cWriter) define(id uint32, whole bool) {
 		w.err = fmt.Errorf("[%d]: nested too deeply for C", id)
 	}
 	defer func() { w.depth-- }()
-	r := w.btf.record(id)
-	switch r.kind() {
-	case btf.KindPtr:
-		w.define(r.third(), false)
-	case btf.KindArray:
-		w.define(r.word(recordSize), true)
-	case btf.KindConst, btf.KindVolatile, btf.KindRestrict, btf.KindTypeTag:
-		w.define(r.third(), whole)
-	case btf.KindFuncProto:
-		for to := range r.references {
+	r := w.btf.Record(id)
+	switch r.Kind() {
+	case btfraw.Ptr:
+		w.define(r.Type(), false)
+	case btfraw.Array:
+		w.define(r.Array().Element, true)
+	case btfraw.Const, btfraw.Volatile, btfraw.Restrict, btfraw.TypeTag:
+		w.define(r.Type(), whole)
+	case btfraw.FuncProto:
+		for _, to := range r.References {
 			w.define(to, false)
 		}
-	case btf.KindFwd:
+	case btfraw.Fwd:
 		w.forward(r)
-	case btf.KindEnum, btf.KindEnum64:
-		if t := w.tag(r); t != nil && !t.defined && r.vlen() > 0 {
+	case btfraw.Enum, btfraw.Enum64:
+		if t := w.tag(r); t != nil && !t.defined && r.Vlen() > 0 {
 			t.defined = true
 			w.printf("%s;\n\n", w.enum(r))
 		}
-	case btf.KindStruct, btf.KindUnion:
+	case btfraw.Struct, btfraw.Union:
 		t := w.tag(r)
 		if t != nil && !whole {
 			w.forward(r)
 			return
 		}
-		for i := range r.vlen() {
-			w.define(r.word(r.item(i)+4), true)
+		for i := range r.Vlen() {
+			w.define(r.Item(i, 1), true)
 		}
 		if t != nil && w.err == nil {
 			t.defined = true
@@ -208,42 +224,43 @@ func (w *cWriter) define(id uint32, whole bool) {
 			w.out = bytes.TrimSuffix(w.out, []byte(t.forward())) // which the definition is, too
 			w.printf("%s;\n\n", body)
 		}
-	case btf.KindTypedef:
+	case btfraw.Typedef:
 		if isBuiltin(r) {
 			return
 		}
-		w.define(r.third(), whole)
+		w.define(r.Type(), whole)
 		if w.nameOf[id] == "" && w.err == nil {
-			w.printf("typedef %s;\n\n", w.declare(r.third(), w.ordinaryName(id, string(r.name())), false))
+			w.printf("typedef %s;\n\n", w.declare(r.Type(), w.ordinaryName(id, r.Name()), false))
 		}
 	}
 }
 
-// isBuiltin tells typedefs that compilers bring along, such as __builtin_va_list.
-func isBuiltin(r record) bool { return strings.HasPrefix(string(r.name()), "__builtin_") }
+// isBuiltin reports whether a typedef is built into compilers, such as __builtin_va_list.
+func isBuiltin(r btfraw.Record) bool { return strings.HasPrefix(r.Name(), "__builtin_") }
 
 // forward declares a struct or union.
-func (w *cWriter) forward(r record) {
+func (w *cWriter) forward(r btfraw.Record) {
 	if t := w.tag(r); !t.declared && !t.defined {
 		t.declared = true
 		w.printf("%s", t.forward())
 	}
 }
 
-// tag finds or makes the tag of a struct, union or enum; nil: it has none. A forward and a definition of one name are one tag.
-func (w *cWriter) tag(r record) *cTag {
-	if t := w.tagOf[r.id]; t != nil {
+// tag finds or makes the tag of a struct, union or enum; nil: it has none. A forward and a
+// definition of one name are one tag.
+func (w *cWriter) tag(r btfraw.Record) *cTag {
+	if t := w.tagOf[r.ID]; t != nil {
 		return t
 	}
-	name, keyword := string(r.name()), cKeyword(r)
+	name, keyword := r.Name(), cKeyword(r)
 	if name == "" {
 		return nil
 	}
-	t := w.tagNamed(keyword, name, r.kind() == btf.KindFwd)
-	if r.kind() != btf.KindFwd {
+	t := w.tagNamed(keyword, name, r.Kind() == btfraw.Fwd)
+	if r.Kind() != btfraw.Fwd {
 		t.owned = true
 	}
-	w.tagOf[r.id] = t
+	w.tagOf[r.ID] = t
 	return t
 }
 
@@ -267,7 +284,8 @@ func numbered(name string, n int) string {
 	return fmt.Sprintf("%s___%d", name, n+1)
 }
 
-// ordinaryName gives a typedef, function or variable its name, and an enumerator with id 0.
+// ordinaryName returns the name in C of a typedef, function or variable, or with id 0 of an
+// enumerator.
 func (w *cWriter) ordinaryName(id uint32, name string) string {
 	if n := w.nameOf[id]; n != "" && id != 0 {
 		return n
@@ -280,7 +298,8 @@ func (w *cWriter) ordinaryName(id uint32, name string) string {
 	return n
 }
 
-// declare spells a declaration of name, which may be empty, with a type; named: the parameters have names.
+// declare spells a declaration of name, which may be empty, with a type; named: the parameters have
+// names.
 func (w *cWriter) declare(id uint32, name string, named bool) string {
 	if w.depth++; w.depth > maxDepth && w.err == nil {
 		w.err = fmt.Errorf("[%d]: nested too deeply for C", id)
@@ -290,36 +309,37 @@ func (w *cWriter) declare(id uint32, name string, named bool) string {
 		return ""
 	}
 	end, qualifiers := w.qualified(id)
-	kind := w.btf.kind(end)
+	kind := w.btf.Kind(end)
 	before := func(typ string) string {
 		if name != "" {
 			typ += " " + name
 		}
 		return strings.TrimPrefix(qualifiers+" "+typ, " ")
 	}
-	if kind == btf.KindVoid {
+	if kind == btfraw.Void {
 		return before("void")
 	}
-	r := w.btf.record(end)
+	r := w.btf.Record(end)
 	switch kind {
-	case btf.KindPtr:
+	case btfraw.Ptr:
 		inner := "*" + strings.Trim(qualifiers+" "+name, " ")
-		to, _ := w.qualified(r.third())
-		if k := w.btf.kind(to); k == btf.KindFuncProto || k == btf.KindArray {
+		to, _ := w.qualified(r.Type())
+		if k := w.btf.Kind(to); k == btfraw.FuncProto || k == btfraw.Array {
 			inner = "(" + inner + ")"
 		}
-		return w.declare(r.third(), inner, false)
-	case btf.KindArray:
-		declared := w.declare(r.word(recordSize), fmt.Sprintf("%s[%d]", name, r.word(recordSize+8)), false)
+		return w.declare(r.Type(), inner, false)
+	case btfraw.Array:
+		a := r.Array()
+		declared := w.declare(a.Element, fmt.Sprintf("%s[%d]", name, a.Count), false)
 		return strings.TrimPrefix(qualifiers+" "+declared, " ")
-	case btf.KindFuncProto:
-		return w.declare(r.third(), name+"("+w.parameters(r, named)+")", false)
-	case btf.KindStruct, btf.KindUnion:
+	case btfraw.FuncProto:
+		return w.declare(r.Type(), name+"("+w.parameters(r, named)+")", false)
+	case btfraw.Struct, btfraw.Union:
 		if t := w.tag(r); t != nil {
 			return before(t.keyword + " " + t.name)
 		}
 		return before(w.composite(r, ""))
-	case btf.KindEnum, btf.KindEnum64:
+	case btfraw.Enum, btfraw.Enum64:
 		if t := w.tag(r); t != nil {
 			return before("enum " + t.name)
 		}
@@ -328,15 +348,15 @@ func (w *cWriter) declare(id uint32, name string, named bool) string {
 		}
 		w.inlined[end] = true
 		return before(w.enum(r))
-	case btf.KindFwd:
+	case btfraw.Fwd:
 		t := w.tag(r)
 		return before(t.keyword + " " + t.name)
-	case btf.KindTypedef:
+	case btfraw.Typedef:
 		if isBuiltin(r) {
-			return before(string(r.name()))
+			return before(r.Name())
 		}
-		return before(w.ordinaryName(end, string(r.name())))
+		return before(w.ordinaryName(end, r.Name()))
 	default:
-		return before(string(r.name()))
+		return before(r.Name())
 	}
 }

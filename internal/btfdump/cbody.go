@@ -7,44 +7,45 @@ import (
 	"math/bits"
 	"strings"
 
-	"github.com/kbtf/kbtf/internal/btf"
+	"github.com/kbtf/kbtf/internal/btfraw"
 )
 
-// qualified looks through const, volatile and restrict, and through type tags, which C compilers need not know.
+// qualified looks through const, volatile and restrict, and through type tags, which C compilers
+// need not know.
 func (w *cWriter) qualified(id uint32) (end uint32, qualifiers string) {
 	var words []string
 	for {
-		kind := w.btf.kind(id)
+		kind := w.btf.Kind(id)
 		switch kind {
-		case btf.KindConst, btf.KindVolatile, btf.KindRestrict:
+		case btfraw.Const, btfraw.Volatile, btfraw.Restrict:
 			words = append(words, strings.ToLower(kind.String()))
-		case btf.KindTypeTag:
+		case btfraw.TypeTag:
 		default:
-			if kind == btf.KindFuncProto { // "noreturn" and "const" of GNU C: they are not part of how it is called
+			if kind == btfraw.FuncProto { // "noreturn" and "const" of GNU C: they are not part of how it is called
 				words = nil
 			}
 			return id, strings.Join(words, " ")
 		}
-		id = w.btf.record(id).third()
+		id = w.btf.Record(id).Type()
 	}
 }
 
-// parameters spells the parameters of a FUNC_PROTO. Names are given where they cannot be confused with types.
-func (w *cWriter) parameters(r record, named bool) string {
+// parameters spells the parameters of a FUNC_PROTO. Names are given where they cannot be confused
+// with types.
+func (w *cWriter) parameters(r btfraw.Record, named bool) string {
 	var list []string
-	for i := range r.vlen() {
-		at := r.item(i)
-		name := string(r.str(r.word(at)))
+	for i := range r.Vlen() {
+		name, id := r.Str(r.Item(i, 0)), r.Item(i, 1)
 		if !named || w.ordinary[name] > 0 {
 			name = ""
 		}
-		if r.word(at+4) == 0 {
+		if id == 0 {
 			if i == 0 {
 				return "" // unknown parameters
 			}
 			list = append(list, "...")
 		} else {
-			list = append(list, w.declare(r.word(at+4), name, false))
+			list = append(list, w.declare(id, name, false))
 		}
 	}
 	if len(list) == 0 {
@@ -56,36 +57,33 @@ func (w *cWriter) parameters(r record, named bool) string {
 func (w *cWriter) tabs() string { return strings.Repeat("\t", w.indent) }
 
 // enum spells an enum with its enumerators.
-func (w *cWriter) enum(r record) string {
+func (w *cWriter) enum(r btfraw.Record) string {
 	var s strings.Builder
 	s.WriteString("enum ")
 	if t := w.tag(r); t != nil {
 		s.WriteString(t.name + " ")
 	}
 	s.WriteString("{\n")
-	for i := range r.vlen() {
-		at := r.item(i)
-		name := w.ordinaryName(0, string(r.str(r.word(at))))
-		fmt.Fprintf(&s, "%s\t%s = %s,\n", w.tabs(), name, enumerator(r, at))
+	for i := range r.Vlen() {
+		name := w.ordinaryName(0, r.Str(r.Item(i, 0)))
+		fmt.Fprintf(&s, "%s\t%s = %s,\n", w.tabs(), name, enumerator(r, i))
 	}
 	fmt.Fprintf(&s, "%s}", w.tabs())
-	if modes := map[uint32]string{1: "QI", 2: "HI", 8: "DI"}; modes[r.third()] != "" {
-		fmt.Fprintf(&s, " __attribute__((mode(%s)))", modes[r.third()])
+	if modes := map[uint32]string{1: "QI", 2: "HI", 8: "DI"}; modes[r.Size()] != "" {
+		fmt.Fprintf(&s, " __attribute__((mode(%s)))", modes[r.Size()])
 	}
 	return s.String()
 }
 
-func enumerator(r record, at int) string {
-	v := uint64(r.word(at + 4))
-	if r.kind() == btf.KindEnum64 {
-		v |= uint64(r.word(at+8)) << 32
-	} else if r.flag() {
+func enumerator(r btfraw.Record, i int) string {
+	v := r.Value(i)
+	if r.Kind() == btfraw.Enum && r.Flag() {
 		v = uint64(int64(int32(v)))
 	}
 	switch {
-	case r.flag() && int64(v) == -1<<63:
+	case r.Flag() && int64(v) == -1<<63:
 		return "(-9223372036854775807LL - 1)"
-	case r.flag():
+	case r.Flag():
 		return fmt.Sprint(int64(v)) // the constant's own type is the first that fits
 	case v > 1<<63-1:
 		return fmt.Sprintf("%dULL", v)
@@ -94,12 +92,12 @@ func enumerator(r record, at int) string {
 }
 
 // integerOf is an integer type of the size of an enum.
-func integerOf(r record) string {
-	typ := map[uint32]string{1: "char", 2: "short", 8: "long long"}[r.third()]
+func integerOf(r btfraw.Record) string {
+	typ := map[uint32]string{1: "char", 2: "short", 8: "long long"}[r.Size()]
 	if typ == "" {
 		typ = "int"
 	}
-	if !r.flag() {
+	if !r.Flag() {
 		typ = "unsigned " + typ
 	}
 	return typ
@@ -116,20 +114,21 @@ func (w *cWriter) layout(id uint32) layout {
 	if l, ok := w.layouts[end]; ok || end == 0 {
 		return l
 	}
-	r := w.btf.record(end)
+	r := w.btf.Record(end)
 	var l layout
-	switch r.kind() {
-	case btf.KindPtr:
+	switch r.Kind() {
+	case btfraw.Ptr:
 		l = layout{size: uint64(w.pointer), align: uint64(w.pointer)}
-	case btf.KindArray:
-		l = w.layout(r.word(recordSize))
-		l.size *= uint64(r.word(recordSize + 8))
-	case btf.KindTypedef:
-		l = w.layout(r.third())
-	case btf.KindStruct, btf.KindUnion:
+	case btfraw.Array:
+		a := r.Array()
+		l = w.layout(a.Element)
+		l.size *= uint64(a.Count)
+	case btfraw.Typedef:
+		l = w.layout(r.Type())
+	case btfraw.Struct, btfraw.Union:
 		l = w.compositeLayout(r)
-	case btf.KindInt, btf.KindFloat, btf.KindEnum, btf.KindEnum64:
-		size := uint64(r.third())
+	case btfraw.Int, btfraw.Float, btfraw.Enum, btfraw.Enum64:
+		size := uint64(r.Size())
 		l = layout{size: size, align: size & -size}
 	}
 	l.align = max(l.align, 1)
@@ -137,18 +136,18 @@ func (w *cWriter) layout(id uint32) layout {
 	return l
 }
 
-// compositeLayout decides whether a struct or union has to be packed: whether its members lie where they would not by themselves.
-// Packed is right whatever the machine aligns to.
-func (w *cWriter) compositeLayout(r record) layout {
-	l := layout{size: uint64(r.third()), align: 1}
-	for i := range r.vlen() {
-		m := w.layout(r.word(r.item(i) + 4))
-		off, width := r.bitOffset(i)
+// compositeLayout decides whether a struct or union has to be packed: whether its members lie where
+// they would not by themselves. Packed is right whatever the machine aligns to.
+func (w *cWriter) compositeLayout(r btfraw.Record) layout {
+	l := layout{size: uint64(r.Size()), align: 1}
+	for i := range r.Vlen() {
+		of := r.Member(i)
+		m, off, width := w.layout(of.Type), uint64(of.Offset), uint64(of.Width)
 		l.align = max(l.align, m.align)
 		if width == 0 {
-			l.packed = l.packed || uint64(off)%(8*m.align) != 0
+			l.packed = l.packed || off%(8*m.align) != 0
 		} else if m.size > 0 {
-			l.packed = l.packed || uint64(off)%(8*m.size)+uint64(width) > 8*m.size
+			l.packed = l.packed || off%(8*m.size)+width > 8*m.size
 		}
 	}
 	if l.packed = l.packed || l.size%l.align != 0; l.packed {
@@ -158,11 +157,11 @@ func (w *cWriter) compositeLayout(r record) layout {
 }
 
 // composite spells a struct or union with its members. name is its tag's, or empty.
-func (w *cWriter) composite(r record, name string) string {
-	b := composer{cWriter: w, record: r, layout: w.layout(r.id)}
+func (w *cWriter) composite(r btfraw.Record, name string) string {
+	b := composer{cWriter: w, Record: r, layout: w.layout(r.ID)}
 	b.WriteString(strings.TrimSuffix(cKeyword(r)+" "+name, " ") + " {\n")
 	w.indent++
-	for i := range r.vlen() {
+	for i := range r.Vlen() {
 		b.member(i)
 	}
 	b.end()
@@ -174,11 +173,12 @@ func (w *cWriter) composite(r record, name string) string {
 	return b.String()
 }
 
-// A composer writes the members of a struct or union and keeps track of where the compiler would put the next one.
+// A composer writes the members of a struct or union and keeps track of where the compiler would
+// put the next one.
 type composer struct {
 	*cWriter
 	strings.Builder
-	record
+	btfraw.Record
 	layout layout
 	at     uint64 // bits
 }
@@ -190,31 +190,31 @@ func (b *composer) line(format string, args ...any) {
 }
 
 func (b *composer) member(i int) {
-	at := b.item(i)
-	id, name := b.word(at+4), string(b.str(b.word(at)))
-	offset, width := b.bitOffset(i)
+	of := b.Member(i)
+	id, name, width := of.Type, b.Str(of.Name), uint64(of.Width)
 	m := b.cWriter.layout(id)
 	declared := ""
 	if r, qualifiers, ok := b.composed(id); ok && name == "" {
-		// With a tag this would declare nothing, but for -fms-extensions, which kernels from 7.0 on are built with.
+		// With a tag this would declare nothing, but for -fms-extensions, which kernels from 7.0 on
+		// are built with.
 		declared = strings.TrimPrefix(qualifiers+" "+b.composite(r, ""), " ")
 	} else {
 		declared = b.declare(id, name, false)
 	}
-	if b.kind() == btf.KindUnion {
+	if b.Kind() == btfraw.Union {
 		b.at = 0
 	}
-	begin := uint64(offset)
+	begin := uint64(of.Offset)
 	if width != 0 {
 		next := b.at
-		if !b.layout.packed && m.size > 0 && next%(8*m.size)+uint64(width) > 8*m.size {
+		if !b.layout.packed && m.size > 0 && next%(8*m.size)+width > 8*m.size {
 			next = roundUp(next, 8*m.size)
 		}
 		if next < begin {
 			b.pad(begin)
 		}
 		b.line("%s: %d;", declared, width)
-		b.at = begin + uint64(width)
+		b.at = begin + width
 		return
 	}
 	align := 8 * m.align
@@ -228,16 +228,16 @@ func (b *composer) member(i int) {
 	b.at = begin + 8*m.size
 }
 
-// composed tells whether a type is a struct or union, perhaps by a typedef.
-func (b *composer) composed(id uint32) (r record, qualifiers string, ok bool) {
+// composed reports whether a type is a struct or union, perhaps by a typedef.
+func (b *composer) composed(id uint32) (r btfraw.Record, qualifiers string, ok bool) {
 	end, qualifiers := b.qualified(id)
-	for b.cWriter.btf.kind(end) == btf.KindTypedef {
-		end, _ = b.qualified(b.cWriter.btf.record(end).third())
+	for b.cWriter.btf.Kind(end) == btfraw.Typedef {
+		end, _ = b.qualified(b.cWriter.btf.Record(end).Type())
 	}
-	if k := b.cWriter.btf.kind(end); k != btf.KindStruct && k != btf.KindUnion {
+	if k := b.cWriter.btf.Kind(end); k != btfraw.Struct && k != btfraw.Union {
 		return r, "", false
 	}
-	return b.cWriter.btf.record(end), qualifiers, true
+	return b.cWriter.btf.Record(end), qualifiers, true
 }
 
 // pad fills up to a bit.
@@ -260,10 +260,10 @@ func (b *composer) pad(to uint64) {
 // end fills up to the size.
 func (b *composer) end() {
 	size := 8 * b.layout.size
-	if b.kind() == btf.KindUnion {
+	if b.Kind() == btfraw.Union {
 		b.at = 0
-		for i := range b.vlen() {
-			b.at = max(b.at, 8*b.cWriter.layout(b.word(b.item(i)+4)).size)
+		for i := range b.Vlen() {
+			b.at = max(b.at, 8*b.cWriter.layout(b.Item(i, 1)).size)
 		}
 		if roundUp(b.at, 8*b.layout.align) < size {
 			b.at = 0
@@ -276,7 +276,7 @@ func (b *composer) end() {
 	}
 }
 
-// roundUp gives the next multiple of a power of 2.
+// roundUp returns the next multiple of a power of 2.
 func roundUp(n, power uint64) uint64 {
 	if bits.OnesCount64(power) != 1 {
 		return n

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/kbtf/kbtf/internal/btfraw"
 	"github.com/kbtf/kbtf/internal/btfverify"
 )
 
@@ -22,19 +23,19 @@ func FuzzDump(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		b, err := Read(data, nil)
+		b, err := btfraw.Read(data, nil)
 		if err != nil {
 			return
 		}
-		if err := b.Raw(io.Discard); err != nil {
+		if err := Raw(io.Discard, b); err != nil {
 			t.Fatal(err)
 		}
 		if _, problems := btfverify.Verify(data, nil, kernel); len(problems) > 0 {
 			return
 		}
 		w := newCWriter(b)
-		for r := range b.own {
-			_ = w.top(r.id)
+		for r := range b.All {
+			_ = w.top(r.ID)
 		}
 	})
 }

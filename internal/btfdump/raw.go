@@ -7,14 +7,14 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/kbtf/kbtf/internal/btf"
+	"github.com/kbtf/kbtf/internal/btfraw"
 )
 
-// Raw writes all types but those of the base, as "bpftool btf dump file FILE format raw" does: a line for each, and one that
-// begins with a tab for each member, enumerator, parameter or variable.
-func (b *BTF) Raw(out io.Writer) error {
+// Raw writes all types but those of the base, as "bpftool btf dump file FILE format raw" does: a
+// line for each, and one that begins with a tab for each member, enumerator, parameter or variable.
+func Raw(out io.Writer, b *btfraw.BTF) error {
 	w := &rawWriter{bufio.NewWriterSize(out, 1<<16)}
-	for r := range b.own {
+	for r := range b.All {
 		w.record(r)
 		w.items(r)
 	}
@@ -28,15 +28,15 @@ func (w *rawWriter) printf(format string, args ...any) { fmt.Fprintf(w, format, 
 // anonymous stands for a name that is empty.
 const anonymous = "(anon)"
 
-// rawName is a name as the raw format has it.
-func rawName(name []byte) []byte {
-	if len(name) == 0 {
-		return []byte(anonymous)
+// rawName returns the string at a name offset as the raw format spells it.
+func rawName(r btfraw.Record, off uint32) []byte {
+	if name := r.BTF.Bytes(off); len(name) > 0 {
+		return name
 	}
-	return name
+	return []byte(anonymous)
 }
 
-// word gives the word for a number, or UNKN as bpftool says.
+// word returns the word for a number, or UNKN like bpftool.
 func word(words map[uint32]string, v uint32) string {
 	if s, ok := words[v]; ok {
 		return s
@@ -45,7 +45,7 @@ func word(words map[uint32]string, v uint32) string {
 }
 
 var (
-	encodings = map[uint32]string{0: "(none)", btf.IntSigned: "SIGNED", btf.IntChar: "CHAR", btf.IntBool: "BOOL"}
+	encodings = map[uint32]string{0: "(none)", 1: "SIGNED", 2: "CHAR", 4: "BOOL"}
 	linkages  = map[uint32]string{0: "static", 1: "global", 2: "extern"}
 )
 
@@ -57,88 +57,84 @@ func signedness(flag bool) string {
 }
 
 // record writes the line of a type.
-func (w *rawWriter) record(r record) {
-	w.printf("[%d] %v '%s'", r.id, r.kind(), rawName(r.name()))
-	switch r.kind() {
-	case btf.KindInt:
-		v := r.word(recordSize)
-		w.printf(" size=%d bits_offset=%d nr_bits=%d encoding=%s", r.third(), v>>16&0xff, v&0xff, word(encodings, v>>24&0xf))
-	case btf.KindPtr, btf.KindTypedef, btf.KindVolatile, btf.KindConst, btf.KindRestrict, btf.KindTypeTag:
-		w.printf(" type_id=%d", r.third())
-	case btf.KindArray:
-		w.printf(" type_id=%d index_type_id=%d nr_elems=%d", r.word(recordSize), r.word(recordSize+4), r.word(recordSize+8))
-	case btf.KindStruct, btf.KindUnion, btf.KindDatasec:
-		w.printf(" size=%d vlen=%d", r.third(), r.vlen())
-	case btf.KindEnum, btf.KindEnum64:
-		w.printf(" encoding=%s size=%d vlen=%d", signedness(r.flag()), r.third(), r.vlen())
-	case btf.KindFwd:
+func (w *rawWriter) record(r btfraw.Record) {
+	w.printf("[%d] %v '%s'", r.ID, r.Kind(), rawName(r, r.NameOffset()))
+	switch r.Kind() {
+	case btfraw.Int:
+		v := r.Extra()
+		w.printf(" size=%d bits_offset=%d nr_bits=%d encoding=%s",
+			r.Size(), v>>16&0xff, v&0xff, word(encodings, v>>24&0xf))
+	case btfraw.Ptr, btfraw.Typedef, btfraw.Volatile, btfraw.Const, btfraw.Restrict, btfraw.TypeTag:
+		w.printf(" type_id=%d", r.Type())
+	case btfraw.Array:
+		a := r.Array()
+		w.printf(" type_id=%d index_type_id=%d nr_elems=%d", a.Element, a.Index, a.Count)
+	case btfraw.Struct, btfraw.Union, btfraw.Datasec:
+		w.printf(" size=%d vlen=%d", r.Size(), r.Vlen())
+	case btfraw.Enum, btfraw.Enum64:
+		w.printf(" encoding=%s size=%d vlen=%d", signedness(r.Flag()), r.Size(), r.Vlen())
+	case btfraw.Fwd:
 		kind := "struct"
-		if r.flag() {
+		if r.Flag() {
 			kind = "union"
 		}
 		w.printf(" fwd_kind=%s", kind)
-	case btf.KindFunc:
-		w.printf(" type_id=%d linkage=%s", r.third(), word(linkages, uint32(r.vlen())))
-	case btf.KindFuncProto:
-		w.printf(" ret_type_id=%d vlen=%d", r.third(), r.vlen())
-	case btf.KindVar:
-		w.printf(" type_id=%d, linkage=%s", r.third(), word(linkages, r.word(recordSize)))
-	case btf.KindFloat:
-		w.printf(" size=%d", r.third())
-	case btf.KindDeclTag:
-		w.printf(" type_id=%d component_idx=%d", r.third(), int32(r.word(recordSize)))
+	case btfraw.Func:
+		w.printf(" type_id=%d linkage=%s", r.Type(), word(linkages, uint32(r.Vlen())))
+	case btfraw.FuncProto:
+		w.printf(" ret_type_id=%d vlen=%d", r.Type(), r.Vlen())
+	case btfraw.Var:
+		w.printf(" type_id=%d, linkage=%s", r.Type(), word(linkages, r.Extra()))
+	case btfraw.Float:
+		w.printf(" size=%d", r.Size())
+	case btfraw.DeclTag:
+		w.printf(" type_id=%d component_idx=%d", r.Type(), int32(r.Extra()))
 	}
 	w.printf("\n")
 }
 
 // items writes what follows a type, a line for each.
-func (w *rawWriter) items(r record) {
-	switch r.kind() {
-	case btf.KindStruct, btf.KindUnion:
-		for i := range r.vlen() {
-			at := r.item(i)
-			offset, width := r.bitOffset(i)
-			w.printf("\t'%s' type_id=%d bits_offset=%d", rawName(r.str(r.word(at))), r.word(at+4), offset)
-			if width != 0 {
-				w.printf(" bitfield_size=%d", width)
+func (w *rawWriter) items(r btfraw.Record) {
+	switch r.Kind() {
+	case btfraw.Struct, btfraw.Union:
+		for i := range r.Vlen() {
+			m := r.Member(i)
+			w.printf("\t'%s' type_id=%d bits_offset=%d", rawName(r, m.Name), m.Type, m.Offset)
+			if m.Width != 0 {
+				w.printf(" bitfield_size=%d", m.Width)
 			}
 			w.printf("\n")
 		}
-	case btf.KindEnum:
-		for i := range r.vlen() {
-			at := r.item(i)
-			w.printf("\t'%s' val=", rawName(r.str(r.word(at))))
-			if r.flag() {
-				w.printf("%d\n", int32(r.word(at+4)))
-			} else {
-				w.printf("%d\n", r.word(at+4))
-			}
+	case btfraw.Enum, btfraw.Enum64:
+		for i := range r.Vlen() {
+			w.printf("\t'%s' val=%s\n", rawName(r, r.Item(i, 0)), rawValue(r, r.Value(i)))
 		}
-	case btf.KindEnum64:
-		for i := range r.vlen() {
-			at := r.item(i)
-			v := uint64(r.word(at+8))<<32 | uint64(r.word(at+4))
-			w.printf("\t'%s' val=", rawName(r.str(r.word(at))))
-			if r.flag() {
-				w.printf("%dLL\n", int64(v))
-			} else {
-				w.printf("%dULL\n", v)
-			}
+	case btfraw.FuncProto:
+		for i := range r.Vlen() {
+			w.printf("\t'%s' type_id=%d\n", rawName(r, r.Item(i, 0)), r.Item(i, 1))
 		}
-	case btf.KindFuncProto:
-		for i := range r.vlen() {
-			at := r.item(i)
-			w.printf("\t'%s' type_id=%d\n", rawName(r.str(r.word(at))), r.word(at+4))
-		}
-	case btf.KindDatasec:
-		for i := range r.vlen() {
-			at := r.item(i)
-			w.printf("\ttype_id=%d offset=%d size=%d", r.word(at), r.word(at+4), r.word(at+8))
-			if id := r.word(at); id != 0 {
-				v := r.btf.record(id)
-				w.printf(" (%v '%s')", v.kind(), rawName(v.name()))
+	case btfraw.Datasec:
+		for i := range r.Vlen() {
+			v := r.Variable(i)
+			w.printf("\ttype_id=%d offset=%d size=%d", v.Type, v.Offset, v.Size)
+			if v.Type != 0 {
+				of := r.BTF.Record(v.Type)
+				w.printf(" (%v '%s')", of.Kind(), rawName(of, of.NameOffset()))
 			}
 			w.printf("\n")
 		}
 	}
+}
+
+// rawValue spells a value of an enum. Those of ENUM64 have a suffix.
+func rawValue(r btfraw.Record, v uint64) string {
+	switch wide := r.Kind() == btfraw.Enum64; {
+	case wide && r.Flag():
+		return fmt.Sprintf("%dLL", int64(v))
+	case wide:
+		return fmt.Sprintf("%dULL", v)
+	case r.Flag():
+		return fmt.Sprint(int32(v))
+	}
+	return fmt.Sprint(v)
 }

@@ -14,13 +14,14 @@ import (
 
 	"github.com/kbtf/kbtf/internal/btf"
 	"github.com/kbtf/kbtf/internal/btfdiff"
-	"github.com/kbtf/kbtf/internal/btfdump"
+	"github.com/kbtf/kbtf/internal/btffile"
+	"github.com/kbtf/kbtf/internal/btfraw"
 	"github.com/kbtf/kbtf/internal/dwarf"
-	"github.com/kbtf/kbtf/internal/elfimage"
 	"github.com/kbtf/kbtf/internal/encode"
 )
 
-// Find gives the modules among files and below folders, compressed ones too, and the folder below which all of them are.
+// Find returns the modules among files and below folders, compressed ones too, and the folder below
+// which all of them are.
 func Find(args []string) (root string, paths []string, err error) {
 	for _, arg := range args {
 		st, err := os.Stat(arg)
@@ -70,7 +71,8 @@ func cause(err error) error {
 	return err
 }
 
-// Collect reads the modules, jobs of them at a time. done is called after each, never twice at a time.
+// Collect reads the modules, jobs of them at a time. done is called after each, never twice at a
+// time.
 func Collect(root string, paths []string, basePath string, jobs int, done func(n int)) (*Report, error) {
 	c, err := newCollector(basePath)
 	if err != nil {
@@ -117,7 +119,7 @@ func Collect(root string, paths []string, basePath string, jobs int, done func(n
 	wg.Wait()
 	slices.Sort(r.Without)
 	slices.SortFunc(r.Unreadable, func(a, b Failed) int { return strings.Compare(a.Path, b.Path) })
-	r.finish(c.dump.Kinds())
+	r.finish(c.read.CountKinds())
 	return r, nil
 }
 
@@ -133,28 +135,30 @@ func bySize(paths []string) []string {
 	return order
 }
 
-// errNothing says that a module has neither BTF nor DWARF.
+// errNothing is the error of a module without BTF and DWARF.
 var errNothing = errors.New("neither BTF nor DWARF")
 
-// A collector has the base in the three forms in which it is used: to encode, to find what is redundant, to count.
+// A collector has the base in the three forms in which it is used: to encode, to find what is
+// redundant, to read splits.
 type collector struct {
 	raw  []byte
 	base *btf.Base
 	diff *btfdiff.Base
-	dump *btfdump.BTF
+	read *btfraw.BTF
 	none *btf.Base
 }
 
 func newCollector(path string) (*collector, error) {
-	raw, err := readBase(path)
+	file, err := btffile.OpenBase(path) // stays mapped
 	if err != nil {
 		return nil, err
 	}
+	raw := file.BTF
 	c := &collector{raw: raw, none: encode.NoBase()}
 	if c.base, err = encode.LoadBase(path, encode.DefaultBaseCache()); err != nil {
 		return nil, err
 	}
-	if c.dump, err = btfdump.Read(raw, nil); err == nil {
+	if c.read, err = btfraw.Read(raw, nil); err == nil {
 		c.diff, err = btfdiff.NewBase(raw)
 	}
 	if err != nil {
@@ -163,36 +167,17 @@ func newCollector(path string) (*collector, error) {
 	return c, nil
 }
 
-// readBase gives the bytes of a base's BTF.
-func readBase(path string) ([]byte, error) {
-	data, err := elfimage.MapFile(path) // stays mapped
-	if err != nil {
-		return nil, fmt.Errorf("base %w", err)
-	}
-	if btf.IsBaseFile(data) {
-		return nil, fmt.Errorf("base %s: a base file has no place here: give the vmlinux that it was made of", path)
-	}
-	if !elfimage.IsELF(data) {
-		return data, nil
-	}
-	img, err := elfimage.Parse(path, data)
-	if err != nil {
-		return nil, fmt.Errorf("base %w", err)
-	}
-	s := img.Section(".BTF")
-	if s == nil || s.Size == 0 {
-		return nil, fmt.Errorf("base %s: no .BTF section: build vmlinux with CONFIG_DEBUG_INFO_BTF=y", path)
-	}
-	return img.Inflate(s)
-}
-
 // module reads one module.
 func (c *collector) module(path string) (*Module, error) {
-	img, err := open(path)
+	file, err := btffile.OpenContents(path)
 	if err != nil {
 		return nil, err
 	}
-	defer img.Close()
+	defer file.Close()
+	img, err := file.ELF()
+	if err != nil {
+		return nil, err
+	}
 	m := &Module{}
 	how := encode.Options{Dialect: c.base.Dialect, Threads: 1}
 	full, err := encode.File(img, c.none, how)
@@ -217,7 +202,7 @@ func (c *collector) module(path string) (*Module, error) {
 			return nil, err
 		}
 	}
-	dump, err := btfdump.Read(split, c.dump)
+	read, err := btfraw.Read(split, c.read)
 	if err != nil {
 		return nil, fmt.Errorf("%s: BTF of another base? %w", path, err)
 	}
@@ -225,7 +210,7 @@ func (c *collector) module(path string) (*Module, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	m.Split, m.kinds, m.Redundant = len(split), dump.Kinds(), len(repeats)
+	m.Split, m.kinds, m.Redundant = len(split), read.CountKinds(), len(repeats)
 	for _, n := range m.kinds {
 		m.Types += n
 	}

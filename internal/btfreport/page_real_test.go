@@ -41,7 +41,8 @@ func chromium(t *testing.T, page string, args ...string) (dom string) {
 // few is how many modules the page lists before "Show all".
 const few = 50
 
-// On a telephone nothing but tables, which can be moved, is wider than the screen; every control can be reached by Tab.
+// On a telephone nothing but tables, which can be moved, is wider than the screen; every control
+// can be reached by Tab.
 func TestPageOnNarrowScreens(t *testing.T) {
 	page, err := example().Page()
 	if err != nil {

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-// Package btfreport sums up what the BTF of a kernel's modules takes, and what splitting it against that of vmlinux saves.
+// Package btfreport sums up what the BTF of a kernel's modules takes, and what splitting it against
+// that of vmlinux saves.
 //
-// Modules are read one by one, as many at a time as there are CPUs, and only numbers are kept of each: collect.go. The result is
-// written as text, as a page (page.go) or, as it stands, as JSON.
+// Modules are read one by one, as many at a time as there are CPUs, and only numbers are kept of
+// each: collect.go. The result is written as text, as a page (page.go) or, as it stands, as JSON.
 package btfreport
 
 import (
@@ -12,7 +13,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/kbtf/kbtf/internal/btf"
+	"github.com/kbtf/kbtf/internal/btfraw"
 )
 
 // A Report is about the modules of one kernel. Sizes are in bytes.
@@ -65,7 +66,7 @@ type Module struct {
 	// The module had no BTF: its split was encoded from its DWARF.
 	Encoded bool `json:"encoded,omitempty"`
 
-	kinds, repeated [btf.KindEnum64 + 1]int
+	kinds, repeated [btfraw.NumKinds]int
 }
 
 // Failed is a module that could not be read, and the reason.
@@ -94,12 +95,12 @@ func (s *Sum) add(m *Module) {
 }
 
 // finish sorts the modules and sums them up.
-func (r *Report) finish(baseKinds [btf.KindEnum64 + 1]int) {
+func (r *Report) finish(baseKinds [btfraw.NumKinds]int) {
 	slices.SortFunc(r.Modules, func(a, b Module) int {
 		return cmp.Or(cmp.Compare(b.Full, a.Full), cmp.Compare(b.Split, a.Split), cmp.Compare(a.Path, b.Path))
 	})
 	groups := map[string]*Sum{}
-	kinds := make([]Kind, btf.KindEnum64+1)
+	kinds := make([]Kind, btfraw.NumKinds)
 	for i := range r.Modules {
 		m := &r.Modules[i]
 		r.Total.add(m)
@@ -113,7 +114,7 @@ func (r *Report) finish(baseKinds [btf.KindEnum64 + 1]int) {
 			kinds[k].Redundant += m.repeated[k]
 		}
 	}
-	for k := btf.KindInt; k <= btf.KindEnum64; k++ {
+	for k := btfraw.Int; k < btfraw.NumKinds; k++ {
 		kinds[k].Name, kinds[k].Base = k.String(), baseKinds[k]
 		if kinds[k].Base+kinds[k].Split > 0 {
 			r.Kinds = append(r.Kinds, kinds[k])
@@ -127,7 +128,8 @@ func (r *Report) finish(baseKinds [btf.KindEnum64 + 1]int) {
 	})
 }
 
-// group is the subsystem of a module: the first folder of its path below kernel/, and for drivers the first two.
+// group is the subsystem of a module: the first folder of its path below kernel/, and for drivers
+// the first two.
 func group(module string) string {
 	dir := path.Dir(module)
 	if _, below, ok := strings.Cut("/"+dir+"/", "/kernel/"); ok && below != "" {

@@ -11,8 +11,8 @@ import (
 	"github.com/kbtf/kbtf/internal/fetchtest"
 )
 
-// Debian's 7.2 modules were encoded by pahole 1.32, which repeats many types of the base; the report
-// has to show that.
+// Debian's 7.2 modules were encoded by pahole 1.32, which repeats many types of the base; the
+// report has to show that.
 func TestRealModules(t *testing.T) {
 	dir := filepath.Join(fetchtest.Path(t, "linux-7-cloud-dbg"), "usr/lib/debug")
 	vmlinux, err := filepath.Glob(filepath.Join(dir, "boot/vmlinux-*"))

@@ -65,7 +65,8 @@ func (r *Report) Text(out io.Writer) error {
 	return err
 }
 
-// Notes say what the numbers do not cover, and how they came about where that is not what one expects.
+// Notes say what the numbers do not cover, and how they came about where that is not what one
+// expects.
 func (r *Report) Notes() (notes []string) {
 	noDWARF, encoded := 0, 0
 	for _, m := range r.Modules {

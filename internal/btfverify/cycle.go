@@ -2,20 +2,24 @@
 
 package btfverify
 
-// cycles finds types that cannot exist because they refer to themselves. All references have been checked.
+import "github.com/kbtf/kbtf/internal/btfraw"
+
+// cycles finds types that cannot exist because they refer to themselves. All references have been
+// checked.
 func (v *verifier) cycles() {
 	v.ring(inside, "contains itself")
 	v.ring(spelled, "refers to itself, and no struct or union is in between")
 }
 
-// inside says that a type of this kind contains what it refers to.
-var inside = modifiers | set(Array, Struct, Union)
+// inside has the kinds whose types contain what they refer to.
+var inside = modifiers | set(btfraw.Array, btfraw.Struct, btfraw.Union)
 
-// spelled says that what a type of this kind refers to is part of how C spells it. A struct or union ends that: it has a name, or
-// its contents are checked by themselves.
-var spelled = modifiers | set(Ptr, Array, FuncProto)
+// spelled has the kinds whose references are part of how C spells the type. A struct or
+// union ends that: it has a name, or its contents are checked by themselves.
+var spelled = modifiers | set(btfraw.Ptr, btfraw.Array, btfraw.FuncProto)
 
-// ring refuses a type on each ring of types of these kinds. It goes down without recursion: chains can be a million types long.
+// ring refuses a type on each ring of types of these kinds. It goes down without recursion: chains
+// can be a million types long.
 func (v *verifier) ring(kinds kindSet, reason string) {
 	const (
 		unseen  = iota
@@ -23,32 +27,32 @@ func (v *verifier) ring(kinds kindSet, reason string) {
 		refused // the same, and part of a ring
 		done
 	)
-	state := make([]uint8, len(v.records))
+	state := make([]uint8, v.NumTypes())
 	var stack []uint32
-	for id := v.firstID; id < v.end(); id++ {
+	for id := v.FirstID; id < v.End(); id++ {
 		stack = append(stack, id)
 		for len(stack) > 0 {
 			top := stack[len(stack)-1]
-			if s := &state[top-v.firstID]; *s != unseen {
+			if s := &state[top-v.FirstID]; *s != unseen {
 				*s = done
 				stack = stack[:len(stack)-1]
 				continue
 			}
-			state[top-v.firstID] = open
-			r := v.record(top)
-			if !kinds.has(r.kind()) {
+			state[top-v.FirstID] = open
+			r := v.Record(top)
+			if !kinds.has(r.Kind()) {
 				continue
 			}
-			for _, ref := range r.references {
-				if ref < v.firstID {
+			for _, ref := range r.References {
+				if ref < v.FirstID {
 					continue // a base has been checked by itself
 				}
-				switch s := &state[ref-v.firstID]; *s {
+				switch s := &state[ref-v.FirstID]; *s {
 				case unseen:
 					stack = append(stack, ref)
 				case open:
 					*s = refused
-					v.refuseType(v.record(ref), reason)
+					v.refuseType(v.Record(ref), reason)
 				}
 			}
 		}

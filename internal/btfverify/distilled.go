@@ -5,14 +5,17 @@ package btfverify
 import (
 	"errors"
 	"fmt"
+
+	"github.com/kbtf/kbtf/internal/btfraw"
 )
 
-// distilled has the kinds of a distilled base. It has no references: whoever splits BTF against it brings pointers and the like.
-var distilled = set(Int, Float, Fwd, Struct, Union, Enum, Enum64)
+// distilled has the kinds of a distilled base. It has no references: split BTF brings its own
+// pointers and the like.
+var distilled = set(btfraw.Int, btfraw.Float, btfraw.Fwd, btfraw.Struct, btfraw.Union, btfraw.Enum, btfraw.Enum64)
 
-// VerifyDistilled checks a .BTF.base section: the few types of the real base that a module needs, by name and size, from which a
-// kernel finds their ids when it loads the module. With a base each of them has to be in there. Without problems the result is
-// the base of the module's .BTF.
+// VerifyDistilled checks a .BTF.base section: the few types of the real base that a module needs,
+// by name and size, from which a kernel finds their ids when it loads the module. With a base each
+// of them has to be in there. Without problems the result is the base of the module's .BTF.
 func VerifyDistilled(raw []byte, base *BTF, kernel *Kernel) (*BTF, []Problem) {
 	if !kernel.Relocates {
 		reason := kernel.Version + " does not read it, and takes .BTF for split against vmlinux"
@@ -27,8 +30,7 @@ func VerifyDistilled(raw []byte, base *BTF, kernel *Kernel) (*BTF, []Problem) {
 	if base != nil {
 		known = base.knownEssences()
 	}
-	for id := uint32(1); id < small.end(); id++ {
-		r := small.record(id)
+	for r := range small.All {
 		if err := distillate(r, known); err != nil {
 			v.refuseType(r, err.Error())
 		}
@@ -39,35 +41,35 @@ func VerifyDistilled(raw []byte, base *BTF, kernel *Kernel) (*BTF, []Problem) {
 	return small, nil
 }
 
-func distillate(r record, known map[essence]bool) error {
+func distillate(r btfraw.Record, known map[essence]bool) error {
 	switch {
-	case !distilled.has(r.kind()):
-		return fmt.Errorf("%v in a distilled base", r.kind())
-	case r.name() == "":
+	case !distilled.has(r.Kind()):
+		return fmt.Errorf("%v in a distilled base", r.Kind())
+	case nameOf(r) == "":
 		return errors.New("no name to find it by")
 	case known == nil || known[essenceOf(r)]:
 		return nil
-	case r.kind() == Fwd:
+	case r.Kind() == btfraw.Fwd:
 		return errors.New("the base has none of this name")
 	}
-	return fmt.Errorf("the base has none of this name and %d bytes", r.third())
+	return fmt.Errorf("the base has none of this name and %d bytes", r.Size())
 }
 
 // An essence is what a distilled type is looked for by.
 type essence struct {
-	kind Kind // Enum for ENUM64 as well, Void for a forward's structs and unions
-	flag bool // of a forward: a union
+	kind btfraw.Kind // Enum for ENUM64 as well, Void for a forward's structs and unions
+	flag bool        // of a forward: a union
 	name string
 	size uint32
 }
 
-func essenceOf(r record) essence {
-	e := essence{kind: r.kind(), name: r.name(), size: r.third()}
+func essenceOf(r btfraw.Record) essence {
+	e := essence{kind: r.Kind(), name: nameOf(r), size: r.Size()}
 	switch e.kind {
-	case Fwd:
-		e.kind, e.flag = Void, r.flag()
-	case Enum64:
-		e.kind = Enum
+	case btfraw.Fwd:
+		e.kind, e.flag = btfraw.Void, r.Flag()
+	case btfraw.Enum64:
+		e.kind = btfraw.Enum
 	}
 	return e
 }
@@ -80,15 +82,14 @@ func (b *BTF) knownEssences() map[essence]bool {
 
 func (b *BTF) listEssences() map[essence]bool {
 	known := make(map[essence]bool)
-	for id := b.firstID; id < b.end(); id++ {
-		r := b.record(id)
-		if !distilled.has(r.kind()) || r.word(0) == 0 {
+	for r := range b.All {
+		if !distilled.has(r.Kind()) || r.NameOffset() == 0 {
 			continue
 		}
 		e := essenceOf(r)
 		known[e] = true
-		if e.kind == Struct || e.kind == Union {
-			known[essence{kind: Void, flag: e.kind == Union, name: e.name}] = true
+		if e.kind == btfraw.Struct || e.kind == btfraw.Union {
+			known[essence{kind: btfraw.Void, flag: e.kind == btfraw.Union, name: e.name}] = true
 		}
 	}
 	return known

@@ -5,9 +5,12 @@ package btfverify
 import (
 	"encoding/binary"
 	"testing"
+
+	"github.com/kbtf/kbtf/internal/btfraw"
 )
 
-// FuzzVerify checks that nothing makes the verifier panic or hang, and that what it lets pass can be a base.
+// FuzzVerify checks that nothing makes the verifier panic or hang, and that what it lets pass can
+// be a base.
 func FuzzVerify(f *testing.F) {
 	whole := newWriter(binary.LittleEndian)
 	writeBase(whole)
@@ -18,8 +21,9 @@ func FuzzVerify(f *testing.F) {
 		}
 	}
 	split := whole.split()
-	split.ref(Ptr, "", firstSplit+1)
-	split.list(Struct, "list", 0, 16, field{"next", []uint32{firstSplit, 0}}, field{"pair", []uint32{basePair, 64}})
+	split.ref(btfraw.Ptr, "", firstSplit+1)
+	split.list(btfraw.Struct, "list", 0, 16,
+		field{"next", []uint32{firstSplit, 0}}, field{"pair", []uint32{basePair, 64}})
 	f.Add(split.bytes(24))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		for i := range Kernels {

@@ -7,25 +7,28 @@ import "fmt"
 // A Kernel is what one version does differently from others when it loads BTF.
 type Kernel struct {
 	Version string
-	// Header is the length of the longest header that is known, in bytes. A longer one has to be zero behind that.
+	// Header is the length of the longest header that is known, in bytes. A longer one has to be
+	// zero behind that.
 	Header uint32
 	// InfoMask has the bits of a type's info word that may be set: kind_flag, kind and vlen.
 	InfoMask uint32
-	// FlaggedTags says that kind_flag of TYPE_TAG and DECL_TAG may be set: the tag is an attribute.
+	// FlaggedTags is set if kind_flag of TYPE_TAG and DECL_TAG may be set: the tag is an attribute.
 	FlaggedTags bool
-	// TagsFirst says that in a chain of modifiers the TYPE_TAGs have to precede all others.
+	// TagsFirst is set if in a chain of modifiers the TYPE_TAGs have to precede all others.
 	TagsFirst bool
-	// AnySection says that the name of a DATASEC may have all characters that can be printed, not only those of identifiers.
+	// AnySection is set if the name of a DATASEC may have all characters that can be printed, not
+	// only those of identifiers.
 	AnySection bool
-	// Relocates says that .BTF.base is read and .BTF is taken to be split against it.
+	// Relocates is set if .BTF.base is read and .BTF is taken to be split against it.
 	Relocates bool
 }
 
 // Kernels are the versions that are known, oldest first. Before 5.11 there is no BTF of modules.
 //
-// Observed on Debian's 6.1.0-56, 6.12.117 and 7.2.13, where TestRunningKernel passes. What changed is, in 6.12: Relocates
-// (btf_relocate), AnySection. In 6.14: FlaggedTags. In 7.x: Header (layout_off, layout_len), InfoMask (vlen of 24 bits, kind of 7),
-// TagsFirst (btf_check_modifier_chain_length in the place of btf_check_type_tags).
+// Observed on Debian's 6.1.0-56, 6.12.117 and 7.2.13, where TestRunningKernel passes. What changed
+// is, in 6.12: Relocates (btf_relocate), AnySection. In 6.14: FlaggedTags. In 7.x: Header
+// (layout_off, layout_len), InfoMask (vlen of 24 bits, kind of 7), TagsFirst
+// (btf_check_modifier_chain_length in the place of btf_check_type_tags).
 var Kernels = []Kernel{
 	{Version: "6.1", Header: 24, InfoMask: 0x9f00ffff, TagsFirst: true},
 	{Version: "6.12", Header: 24, InfoMask: 0x9f00ffff, TagsFirst: true, AnySection: true, Relocates: true},
@@ -37,14 +40,12 @@ func KernelOf(version string) (*Kernel, error) {
 	if version == "" {
 		return &Kernels[len(Kernels)-1], nil
 	}
-	known := ""
 	for i := range Kernels {
 		if Kernels[i].Version == version {
 			return &Kernels[i], nil
 		}
-		known += " " + Kernels[i].Version
 	}
-	return nil, fmt.Errorf("kernel %q is not known, only%s", version, known)
+	return nil, fmt.Errorf("kernel %q is unknown: use 6.1, 6.12, 7.2 or running", version)
 }
 
 // Limits of all kernels (include/uapi/linux/btf.h), over base and split together.

@@ -2,50 +2,13 @@
 
 package btfverify
 
-import "fmt"
+import "github.com/kbtf/kbtf/internal/btfraw"
 
-// Kind is BTF_KIND_* (btf.rst, section 2.2).
-type Kind uint8
-
-const (
-	Void Kind = iota
-	Int
-	Ptr
-	Array
-	Struct
-	Union
-	Enum
-	Fwd
-	Typedef
-	Volatile
-	Const
-	Restrict
-	Func
-	FuncProto
-	Var
-	Datasec
-	Float
-	DeclTag
-	TypeTag
-	Enum64
-	kindCount
-)
-
-func (k Kind) String() string {
-	if k < kindCount {
-		return kinds[k].name
-	}
-	return fmt.Sprintf("kind %d", uint8(k))
-}
-
-// A kindForm is what btf.rst demands of every record of a kind: section 2.2.N for kind N.
+// A kindForm is what btf.rst demands of every record of kind N, section 2.2.N.
 type kindForm struct {
-	name        string
-	fixed, each int // bytes that follow the 12 that all kinds have: once, and vlen times
-	named       nameRule
-	vlen        vlenRule
-	flag        bool // kind_flag has a meaning
-	third       thirdWord
+	named nameRule
+	vlen  vlenRule
+	flag  bool // kind_flag has a meaning
 }
 
 type nameRule uint8
@@ -67,51 +30,41 @@ const (
 	linkage          // of a FUNC: static or global
 )
 
-// thirdWord is the meaning of the word behind name_off and info.
-type thirdWord uint8
-
-const (
-	unused thirdWord = iota // has to be 0
-	size                    // in bytes
-	typeID
-)
-
-var kinds = [kindCount]kindForm{
-	Void:      {name: "VOID"},
-	Int:       {name: "INT", fixed: 4, named: anyName, third: size},
-	Ptr:       {name: "PTR", third: typeID},
-	Array:     {name: "ARRAY", fixed: 12},
-	Struct:    {name: "STRUCT", each: 12, named: maybeIdent, vlen: count, flag: true, third: size},
-	Union:     {name: "UNION", each: 12, named: maybeIdent, vlen: count, flag: true, third: size},
-	Enum:      {name: "ENUM", each: 8, named: maybeIdent, vlen: count, flag: true, third: size},
-	Fwd:       {name: "FWD", named: identifier, flag: true},
-	Typedef:   {name: "TYPEDEF", named: identifier, third: typeID},
-	Volatile:  {name: "VOLATILE", third: typeID},
-	Const:     {name: "CONST", third: typeID},
-	Restrict:  {name: "RESTRICT", third: typeID},
-	Func:      {name: "FUNC", named: identifier, vlen: linkage, third: typeID},
-	FuncProto: {name: "FUNC_PROTO", each: 8, vlen: count, third: typeID},
-	Var:       {name: "VAR", fixed: 4, named: identifier, third: typeID},
-	Datasec:   {name: "DATASEC", each: 12, named: section, vlen: count, third: size},
-	Float:     {name: "FLOAT", named: anyName, third: size},
-	DeclTag:   {name: "DECL_TAG", fixed: 4, named: text, third: typeID},
-	TypeTag:   {name: "TYPE_TAG", named: text, third: typeID},
-	Enum64:    {name: "ENUM64", each: 12, named: maybeIdent, vlen: count, flag: true, third: size},
+var forms = [btfraw.NumKinds]kindForm{
+	btfraw.Int:       {named: anyName},
+	btfraw.Struct:    {named: maybeIdent, vlen: count, flag: true},
+	btfraw.Union:     {named: maybeIdent, vlen: count, flag: true},
+	btfraw.Enum:      {named: maybeIdent, vlen: count, flag: true},
+	btfraw.Fwd:       {named: identifier, flag: true},
+	btfraw.Typedef:   {named: identifier},
+	btfraw.Func:      {named: identifier, vlen: linkage},
+	btfraw.FuncProto: {vlen: count},
+	btfraw.Var:       {named: identifier},
+	btfraw.Datasec:   {named: section, vlen: count},
+	btfraw.Float:     {named: anyName},
+	btfraw.DeclTag:   {named: text},
+	btfraw.TypeTag:   {named: text},
+	btfraw.Enum64:    {named: maybeIdent, vlen: count, flag: true},
 }
+
+func formOf(r btfraw.Record) *kindForm { return &forms[r.Kind()] }
 
 // A kindSet has bit k set for kind k.
 type kindSet uint32
 
-func set(list ...Kind) (s kindSet) {
+func set(list ...btfraw.Kind) (s kindSet) {
 	for _, k := range list {
 		s |= 1 << k
 	}
 	return s
 }
 
-func (s kindSet) has(k Kind) bool { return s>>k&1 != 0 }
+func (s kindSet) has(k btfraw.Kind) bool { return s>>k&1 != 0 }
 
 var (
-	modifiers = set(Typedef, Volatile, Const, Restrict, TypeTag)
-	sized     = set(Int, Ptr, Array, Struct, Union, Enum, Enum64, Float)
+	modifiers = set(btfraw.Typedef, btfraw.Volatile, btfraw.Const, btfraw.Restrict, btfraw.TypeTag)
+	sized     = set(btfraw.Int, btfraw.Ptr, btfraw.Array, btfraw.Struct, btfraw.Union,
+		btfraw.Enum, btfraw.Enum64, btfraw.Float)
+	// unsized have neither a size nor a type in the word behind the info.
+	unsized = set(btfraw.Array, btfraw.Fwd)
 )

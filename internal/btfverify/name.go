@@ -6,26 +6,28 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+
+	"github.com/kbtf/kbtf/internal/btfraw"
 )
 
 // names checks a type's name and those of its members, values or parameters.
-func (v *verifier) names(r record) error {
-	if err := v.checkName(r.word(0), r.form().named); err != nil {
+func (v *verifier) names(r btfraw.Record) error {
+	if err := v.checkName(r.NameOffset(), formOf(r).named); err != nil {
 		return err
 	}
 	rule, what := noName, ""
-	switch r.kind() {
-	case Struct, Union:
+	switch r.Kind() {
+	case btfraw.Struct, btfraw.Union:
 		rule, what = maybeIdent, "member"
-	case FuncProto:
+	case btfraw.FuncProto:
 		rule, what = maybeIdent, "parameter"
-	case Enum, Enum64:
+	case btfraw.Enum, btfraw.Enum64:
 		rule, what = identifier, "value"
 	default:
 		return nil
 	}
-	for i := range r.vlen() {
-		if err := v.checkName(r.word(r.item(i)), rule); err != nil {
+	for i := range r.Vlen() {
+		if err := v.checkName(r.Item(i, 0), rule); err != nil {
 			return fmt.Errorf("%s %d: %w", what, i, err)
 		}
 	}
@@ -33,13 +35,13 @@ func (v *verifier) names(r record) error {
 }
 
 func (v *verifier) checkName(off uint32, rule nameRule) error {
-	name, ok := v.name(off)
-	if !ok {
-		return fmt.Errorf("name at %#x: strings end at %#x", off, v.endOfStrings())
+	if off >= v.EndOfStrings() {
+		return fmt.Errorf("name at %#x: strings end at %#x", off, v.EndOfStrings())
 	}
 	if err := v.beginsString(off); err != nil {
 		return err
 	}
+	name := beginning(v.Tail(off))
 	switch {
 	case rule == anyName || rule == maybeIdent && off == 0:
 		return nil
@@ -64,20 +66,45 @@ func (v *verifier) checkName(off uint32, rule nameRule) error {
 	return nil
 }
 
-// beginsString checks that a name is a whole string. A part of one would do by btf.rst, but no encoder writes it: the offset was
-// meant for another base, or the base's strings had another length.
+// beginsString checks that a name is a whole string. A part of one would do by btf.rst, but no
+// encoder writes it: the offset was meant for another base, or the base's strings had another
+// length.
 func (v *verifier) beginsString(off uint32) error {
-	owner := v.stringsOf(off)
-	at := off - owner.firstString
-	if at == 0 || owner.strings[at-1] == 0 {
+	owner := v.OwnerOf(off)
+	at := off - owner.FirstString
+	if at == 0 || owner.Strings[at-1] == 0 {
 		return nil
 	}
 	from := at - min(at, maxNameLength)
-	from += uint32(bytes.LastIndexByte(owner.strings[from:at], 0) + 1)
-	return fmt.Errorf("name at %#x begins inside of %q: encoded against another base?", off, beginning(owner.strings[from:]))
+	from += uint32(bytes.LastIndexByte(owner.Strings[from:at], 0) + 1)
+	return fmt.Errorf("name at %#x begins inside of %q: encoded against another base?",
+		off, beginning(owner.Strings[from:]))
 }
 
-// isIdentifier knows C's identifiers, and dots: kernels take them since 6.5, and 6.1 in its later releases.
+// nameOf returns the name of a type as str does.
+func nameOf(r btfraw.Record) string { return str(r.BTF, r.NameOffset()) }
+
+// str returns the string at a name offset, or as much of it as shows that it is too long for a
+// name. Strings may overlap: to look at all of many long ones would take forever. An offset that is
+// out of range has none.
+func str(b *btfraw.BTF, off uint32) string {
+	if off >= b.EndOfStrings() {
+		return ""
+	}
+	return string(beginning(b.Tail(off)))
+}
+
+// beginning returns a string up to its end, or until it is too long for a name.
+func beginning(s []byte) []byte {
+	s = s[:min(len(s), maxNameLength+1)]
+	if n := bytes.IndexByte(s, 0); n >= 0 {
+		s = s[:n]
+	}
+	return s
+}
+
+// isIdentifier knows C's identifiers, and dots: kernels take them since 6.5, and 6.1 in its later
+// releases.
 func isIdentifier(name []byte) bool {
 	for i, c := range name {
 		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '_' || c == '.'

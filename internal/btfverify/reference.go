@@ -4,6 +4,8 @@ package btfverify
 
 import (
 	"fmt"
+
+	"github.com/kbtf/kbtf/internal/btfraw"
 )
 
 // A target is what a reference has to lead to.
@@ -13,71 +15,85 @@ type target struct {
 	kinds    kindSet
 }
 
-func (t target) fits(b *BTF, id uint32) bool {
+func (t *target) fits(b *BTF, id uint32) bool {
 	if t.stripped {
 		id = b.strip(id)
 	}
-	return t.kinds.has(b.kind(id))
+	return t.kinds.has(b.Kind(id))
 }
 
 // What can be declared: FUNC, VAR, DATASEC and DECL_TAG are no types (btf.rst, section 2.2).
 var (
-	aType   = target{"a type", false, sized | modifiers | set(Void, Fwd, FuncProto)}
+	aType   = target{"a type", false, sized | modifiers | set(btfraw.Void, btfraw.Fwd, btfraw.FuncProto)}
 	aSize   = target{"a type with a size", true, sized}
-	anInt   = target{"an INT", false, set(Int)}
-	aParam  = target{"a type of parameters", true, sized&^set(Array) | set(Fwd)}
-	aReturn = target{"a type that functions return", true, sized&^set(Array) | set(Void, Fwd)}
-	aProto  = target{"a FUNC_PROTO", false, set(FuncProto)}
-	aVar    = target{"a VAR", false, set(Var)}
-	aTagged = target{"a STRUCT, UNION, FUNC, VAR or TYPEDEF", false, set(Struct, Union, Func, Var, Typedef)}
+	anInt   = target{"an INT", false, set(btfraw.Int)}
+	aParam  = target{"a type of parameters", true, sized&^set(btfraw.Array) | set(btfraw.Fwd)}
+	aReturn = target{"a type that functions return", true, sized&^set(btfraw.Array) | set(btfraw.Void, btfraw.Fwd)}
+	aProto  = target{"a FUNC_PROTO", false, set(btfraw.FuncProto)}
+	aVar    = target{"a VAR", false, set(btfraw.Var)}
+	aTagged = target{"a STRUCT, UNION, FUNC, VAR or TYPEDEF", false,
+		set(btfraw.Struct, btfraw.Union, btfraw.Func, btfraw.Var, btfraw.Typedef)}
 )
 
 // targets checks what a type refers to.
-func (v *verifier) targets(r record) error {
-	for place, id := range r.references {
-		want, what := expected(r, place)
-		if id >= v.end() {
-			return fmt.Errorf("%stype %d: the last one is %d", what, id, v.end()-1)
+func (v *verifier) targets(r btfraw.Record) error {
+	for place, id := range r.References {
+		if id >= v.End() {
+			return fmt.Errorf("%stype %d: the last one is %d", placeOf(r, place), id, v.End()-1)
 		}
+		want := expected(r.Kind(), place)
 		if want.fits(v.BTF, id) {
 			continue
 		}
-		if r.kind() == FuncProto && place == r.vlen()-1 && id == 0 && r.word(r.item(place)) == 0 {
+		if r.Kind() == btfraw.FuncProto && place == r.Vlen()-1 && id == 0 && r.Item(place, 0) == 0 {
 			continue // variable arguments
 		}
-		return fmt.Errorf("%s%s where %s belongs", what, v.describe(id), want.words)
+		return fmt.Errorf("%s%s where %s belongs", placeOf(r, place), v.describe(id), want.words)
 	}
-	if r.kind() == DeclTag {
+	if r.Kind() == btfraw.DeclTag {
 		return v.component(r)
 	}
 	return nil
 }
 
-// expected says what has to be at a place of record.references, and names the place for messages.
-func expected(r record, place int) (want target, what string) {
-	switch r.kind() {
-	case Func:
-		return aProto, ""
-	case Var:
-		return aSize, ""
-	case DeclTag:
-		return aTagged, ""
-	case Datasec:
-		return aVar, fmt.Sprintf("variable %d: ", place)
-	case Struct, Union:
-		return aSize, member(r, place) + ": "
-	case FuncProto:
-		if place < 0 {
-			return aReturn, "return: "
-		}
-		return aParam, fmt.Sprintf("parameter %d: ", place)
-	case Array:
-		if place == 0 {
-			return aSize, "element: "
-		}
-		return anInt, "index: "
+// expected returns what a type of a kind has to refer to from a place of References.
+func expected(k btfraw.Kind, place int) *target {
+	switch {
+	case k == btfraw.Func:
+		return &aProto
+	case k == btfraw.Var, k == btfraw.Struct, k == btfraw.Union, k == btfraw.Array && place == 0:
+		return &aSize
+	case k == btfraw.Array:
+		return &anInt
+	case k == btfraw.DeclTag:
+		return &aTagged
+	case k == btfraw.Datasec:
+		return &aVar
+	case k == btfraw.FuncProto && place < 0:
+		return &aReturn
+	case k == btfraw.FuncProto:
+		return &aParam
 	}
-	return aType, ""
+	return &aType
+}
+
+// placeOf names a place of References for messages.
+func placeOf(r btfraw.Record, place int) string {
+	switch k := r.Kind(); {
+	case k == btfraw.Datasec:
+		return fmt.Sprintf("variable %d: ", place)
+	case k == btfraw.Struct, k == btfraw.Union:
+		return member(r, place) + ": "
+	case k == btfraw.FuncProto && place < 0:
+		return "return: "
+	case k == btfraw.FuncProto:
+		return fmt.Sprintf("parameter %d: ", place)
+	case k == btfraw.Array && place == 0:
+		return "element: "
+	case k == btfraw.Array:
+		return "index: "
+	}
+	return ""
 }
 
 // describe names a type for messages.
@@ -85,29 +101,30 @@ func (b *BTF) describe(id uint32) string {
 	if id == 0 {
 		return "void"
 	}
-	r := b.record(id)
-	if name := r.name(); name != "" {
-		return fmt.Sprintf("[%d] %v %s", id, r.kind(), name)
+	r := b.Record(id)
+	if name := nameOf(r); name != "" {
+		return fmt.Sprintf("[%d] %v %s", id, r.Kind(), name)
 	}
-	return fmt.Sprintf("[%d] %v", id, r.kind())
+	return fmt.Sprintf("[%d] %v", id, r.Kind())
 }
 
 // component checks which member or parameter a DECL_TAG is for (btf.rst, section 2.2.17).
-func (v *verifier) component(r record) error {
-	n := int32(r.word(recordSize))
+func (v *verifier) component(r btfraw.Record) error {
+	n := int32(r.Extra())
 	if n == -1 {
 		return nil
 	}
-	of := v.record(r.third())
-	if of.kind() == Func && of.third() < v.end() && v.kind(of.third()) == FuncProto { // it may come later, and not be checked yet
-		of = v.record(of.third())
+	of := v.Record(r.Type())
+	// A FUNC with a higher id has not been checked yet.
+	if of.Kind() == btfraw.Func && of.Type() < v.End() && v.Kind(of.Type()) == btfraw.FuncProto {
+		of = v.Record(of.Type())
 	}
-	switch of.kind() {
-	case Struct, Union, FuncProto:
-		if int(n) < of.vlen() {
+	switch of.Kind() {
+	case btfraw.Struct, btfraw.Union, btfraw.FuncProto:
+		if int(n) < of.Vlen() {
 			return nil
 		}
-		return fmt.Errorf("component %d of %s, which has %d", n, v.describe(r.third()), of.vlen())
+		return fmt.Errorf("component %d of %s, which has %d", n, v.describe(r.Type()), of.Vlen())
 	}
-	return fmt.Errorf("component %d of %s, which has none", n, v.describe(r.third()))
+	return fmt.Errorf("component %d of %s, which has none", n, v.describe(r.Type()))
 }

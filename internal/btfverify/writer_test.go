@@ -2,7 +2,11 @@
 
 package btfverify
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"github.com/kbtf/kbtf/internal/btfraw"
+)
 
 // A writer makes the bytes of a .BTF section word by word, so that they can be wrong.
 type writer struct {
@@ -22,7 +26,8 @@ func (w *writer) split() *writer {
 	return &writer{order: w.order, next: w.next, firstString: w.firstString + uint32(len(w.strings))}
 }
 
-// str gives the name offset of a new string; of a string that begins with @, that of the rest in the middle of it.
+// str gives the name offset of a new string; of a string that begins with @, that of the rest in
+// the middle of it.
 func (w *writer) str(s string) uint32 {
 	if s == "" {
 		return 0
@@ -45,15 +50,17 @@ func (w *writer) words(words ...uint32) {
 const flag = 1 << 31 // kind_flag
 
 // add writes a type; info is its vlen or linkage and, if need be, flag.
-func (w *writer) add(kind Kind, name string, info, sizeOrType uint32, words ...uint32) uint32 {
+func (w *writer) add(kind btfraw.Kind, name string, info, sizeOrType uint32, words ...uint32) uint32 {
 	w.words(w.str(name), uint32(kind)<<24|info, sizeOrType)
 	w.words(words...)
 	w.next++
 	return w.next - 1
 }
 
-func (w *writer) int(name string, size uint32) uint32   { return w.add(Int, name, 0, size, 8*size) }
-func (w *writer) ref(kind Kind, name string, to uint32) { w.add(kind, name, 0, to) }
+func (w *writer) int(name string, size uint32) uint32 {
+	return w.add(btfraw.Int, name, 0, size, 8*size)
+}
+func (w *writer) ref(kind btfraw.Kind, name string, to uint32) { w.add(kind, name, 0, to) }
 
 // A field is a member, value, parameter or variable: its name, and the words behind that.
 type field struct {
@@ -64,10 +71,10 @@ type field struct {
 func f(name string, words ...uint32) field { return field{name, words} }
 
 // list writes a type with what follows it.
-func (w *writer) list(kind Kind, name string, info, sizeOrType uint32, fields ...field) uint32 {
+func (w *writer) list(kind btfraw.Kind, name string, info, sizeOrType uint32, fields ...field) uint32 {
 	var words []uint32
 	for _, f := range fields {
-		if kind != Datasec {
+		if kind != btfraw.Datasec {
 			words = append(words, w.str(f.name))
 		}
 		words = append(words, f.words...)
@@ -78,10 +85,10 @@ func (w *writer) list(kind Kind, name string, info, sizeOrType uint32, fields ..
 // bytes returns the section with a header of the given length, 24 or 32.
 func (w *writer) bytes(header uint32) []byte {
 	out := make([]byte, header)
-	w.order.PutUint16(out, magic)
-	out[versionAt] = 1
+	w.order.PutUint16(out, btfraw.Magic)
+	out[btfraw.VersionAt] = 1
 	for i, v := range []uint32{header, 0, uint32(len(w.types)), uint32(len(w.types)), uint32(len(w.strings))} {
-		w.order.PutUint32(out[hdrLenAt+4*i:], v)
+		w.order.PutUint32(out[btfraw.HdrLenAt+4*i:], v)
 	}
 	return append(append(out, w.types...), w.strings...)
 }

@@ -1,40 +1,38 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-// Package bzimage takes vmlinux out of a bootable x86 kernel, such as /boot/vmlinuz: often the only file of a kernel that does not
-// run yet with its BTF in it. The layout is that of Documentation/arch/x86/boot.rst.
+// Package bzimage extracts vmlinux from a bootable x86 kernel, such as /boot/vmlinuz: often the
+// only file with the BTF of a kernel that is not running. The layout is documented in
+// Documentation/arch/x86/boot.rst.
 package bzimage
 
 import (
 	"bytes"
-	"compress/gzip"
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
-	"os/exec"
 
-	"github.com/klauspost/compress/zstd"
+	"github.com/kbtf/kbtf/internal/decompress"
 )
 
-// Offsets of the real-mode header's fields.
+// Offsets of the fields of the real-mode header, in bytes.
 const (
-	setupSects    = 0x1f1 // sectors of the real-mode code, behind the boot sector; 0 stands for 4
+	setupSects    = 0x1f1 // sectors of real-mode code after the boot sector; 0 stands for 4
 	headerMagic   = 0x202
 	version       = 0x206
-	kernelVersion = 0x20e // of a string, less 0x200
-	payloadOffset = 0x248 // from the protected-mode code
+	kernelVersion = 0x20e // offset of a string, minus 0x200
+	payloadOffset = 0x248 // from the start of the protected-mode code
 	payloadLength = 0x24c
 	headerEnd     = 0x250
 
 	sector = 512
 )
 
-// Is tells whether a file is a bootable x86 kernel.
+// Is reports whether a file is a bootable x86 kernel.
 func Is(data []byte) bool {
 	return len(data) >= headerEnd && string(data[headerMagic:headerMagic+4]) == "HdrS"
 }
 
-// Release tells the kernel release, "" if the file does not say.
+// Release returns the kernel release, "" if the file does not have it.
 func Release(data []byte) string {
 	if !Is(data) {
 		return ""
@@ -48,23 +46,16 @@ func Release(data []byte) string {
 	return string(release)
 }
 
-// programs decompress what is not decompressed here.
-var programs = []struct{ magic, program string }{
-	{"\xfd7zXZ\x00", "xz"},
-	{"\x02\x21\x4c\x18", "lz4"},
-	{"BZh", "bzip2"},
-	{"\x5d\x00\x00\x00", "lzma"},
-	{"\x89LZO\x00", "lzop"},
-}
-
-// maxVmlinux bounds what vmlinux may take when it is decompressed, in bytes: twenty times what kernels take.
+// maxVmlinux limits the decompressed size of vmlinux in bytes. It is twenty times that of usual
+// kernels.
 const maxVmlinux = 1 << 30
 
-// Vmlinux decompresses vmlinux, as it is booted: with .BTF, without symbols and debugging sections.
+// Vmlinux returns the decompressed vmlinux as it is booted: with .BTF, without symbols and
+// debugging sections. Errors do not name the file.
 func Vmlinux(data []byte) ([]byte, error) {
 	vmlinux, err := payload(data)
 	if err == nil && !bytes.HasPrefix(vmlinux, []byte("\x7fELF")) {
-		return nil, errors.New("what is in the place of vmlinux is not an ELF file")
+		return nil, errors.New("the payload is not an ELF file")
 	}
 	return vmlinux, err
 }
@@ -74,7 +65,7 @@ func payload(data []byte) ([]byte, error) {
 		return nil, errors.New("not a bootable x86 kernel")
 	}
 	if v := binary.LittleEndian.Uint16(data[version:]); v < 0x208 {
-		return nil, fmt.Errorf("boot protocol %d.%02d does not say where vmlinux is", v>>8, v&0xff)
+		return nil, fmt.Errorf("boot protocol %d.%02d does not locate vmlinux", v>>8, v&0xff)
 	}
 	sectors := uint64(data[setupSects])
 	if sectors == 0 {
@@ -83,68 +74,18 @@ func payload(data []byte) ([]byte, error) {
 	at := (sectors+1)*sector + uint64(binary.LittleEndian.Uint32(data[payloadOffset:]))
 	length := uint64(binary.LittleEndian.Uint32(data[payloadLength:]))
 	if at > uint64(len(data)) || length > uint64(len(data))-at || length < 4 {
-		return nil, fmt.Errorf("vmlinux at %#x, %d bytes, is not within the file", at, length)
+		return nil, fmt.Errorf("vmlinux at %#x, %d bytes, is outside the file", at, length)
 	}
 	payload := data[at : at+length]
 	if bytes.HasPrefix(payload, []byte("\x7fELF")) {
 		return payload, nil
 	}
-	if bytes.HasPrefix(payload, []byte("\x1f\x8b")) {
-		r, err := gzip.NewReader(bytes.NewReader(payload))
-		if err != nil {
-			return nil, fmt.Errorf("gzip: %w", err)
-		}
-		r.Multistream(false)
-		return readAll(r, maxVmlinux)
+	if decompress.Program(payload) != "gzip" {
+		payload = payload[:length-4] // strip the size of vmlinux, which is part of a gzip stream
 	}
-	payload = payload[:length-4] // the size of vmlinux, which gzip has anyway
-	if bytes.HasPrefix(payload, []byte("\x28\xb5\x2f\xfd")) {
-		r, err := zstd.NewReader(bytes.NewReader(payload), zstd.WithDecoderMaxWindow(1<<28))
-		if err != nil {
-			return nil, fmt.Errorf("zstd: %w", err)
-		}
-		defer r.Close()
-		return readAll(r, maxVmlinux)
-	}
-	for _, p := range programs {
-		if bytes.HasPrefix(payload, []byte(p.magic)) {
-			return run(p.program, payload)
-		}
-	}
-	return nil, fmt.Errorf("vmlinux is compressed in an unknown way: % x", payload[:min(4, len(payload))])
-}
-
-// readAll is io.ReadAll up to a limit, in bytes.
-func readAll(r io.Reader, limit int) ([]byte, error) {
-	all, err := io.ReadAll(io.LimitReader(r, int64(limit)+1))
-	if err == nil && len(all) > limit {
-		err = fmt.Errorf("vmlinux decompresses to more than %d bytes", limit)
-	}
-	return all, err
-}
-
-func run(program string, payload []byte) ([]byte, error) {
-	cmd := exec.Command(program, "-dc")
-	cmd.Stdin = bytes.NewReader(payload)
-	var message bytes.Buffer
-	cmd.Stderr = &message
-	out, err := cmd.StdoutPipe()
-	if err == nil {
-		err = cmd.Start()
-	}
-	if errors.Is(err, exec.ErrNotFound) {
-		return nil, fmt.Errorf("vmlinux is compressed with %s, which is not installed", program)
-	}
+	vmlinux, err := decompress.Data(payload, maxVmlinux)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", program, err)
+		return nil, fmt.Errorf("vmlinux: %w", err)
 	}
-	vmlinux, err := readAll(out, maxVmlinux)
-	if err != nil {
-		_ = cmd.Process.Kill()
-	}
-	if ended := cmd.Wait(); err == nil && ended != nil {
-		first, _, _ := bytes.Cut(bytes.TrimSpace(message.Bytes()), []byte("\n"))
-		err = fmt.Errorf("%s: %w: %s", program, ended, first)
-	}
-	return vmlinux, err
+	return vmlinux, nil
 }

@@ -11,24 +11,11 @@ import (
 	"testing"
 
 	"github.com/klauspost/compress/zstd"
+
+	"github.com/kbtf/kbtf/internal/bzimage/bzimagetest"
 )
 
 const vmlinux = "\x7fELF and so on"
-
-// image makes a bootable kernel of a payload: one sector of real-mode code.
-func image(payload []byte) []byte {
-	const offset = 0x100
-	data := make([]byte, 2*sector+offset)
-	data[setupSects] = 1
-	copy(data[headerMagic:], "HdrS")
-	le := binary.LittleEndian
-	le.PutUint16(data[version:], 0x20f)
-	le.PutUint16(data[kernelVersion:], 0x100)
-	copy(data[0x300:], "6.12.1-test (me@here) #1\x00")
-	le.PutUint32(data[payloadOffset:], offset)
-	le.PutUint32(data[payloadLength:], uint32(len(payload)))
-	return append(append(data, payload...), "and what follows"...)
-}
 
 func gzipped(t testing.TB) []byte {
 	var out bytes.Buffer
@@ -60,7 +47,7 @@ func xz(t testing.TB) []byte {
 	return out
 }
 
-func TestVmlinuxIsTakenOut(t *testing.T) {
+func TestVmlinux(t *testing.T) {
 	size := binary.LittleEndian.AppendUint32(nil, uint32(len(vmlinux)))
 	for name, payload := range map[string][]byte{
 		"none": []byte(vmlinux),
@@ -68,58 +55,35 @@ func TestVmlinuxIsTakenOut(t *testing.T) {
 		"zstd": append(zstandard(t), size...),
 		"xz":   append(xz(t), size...),
 	} {
-		data := image(payload)
+		data := bzimagetest.Image(payload)
 		if got, err := Vmlinux(data); err != nil || string(got) != vmlinux {
 			t.Errorf("%s: got %q, %v", name, got, err)
 		}
-		if got := Release(data); got != "6.12.1-test" {
+		if got := Release(data); got != bzimagetest.Release {
 			t.Errorf("%s: release %q", name, got)
 		}
 	}
 }
 
-// What is compressed may claim to be anything: it has to be ELF, of a size that kernels have.
-func TestVmlinuxIsBounded(t *testing.T) {
-	var bomb bytes.Buffer
-	w := gzip.NewWriter(&bomb)
-	for range 64 {
-		if _, err := w.Write(make([]byte, 1<<20)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	r, err := gzip.NewReader(&bomb)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got, err := readAll(r, 1<<20); err == nil || err.Error() != "vmlinux decompresses to more than 1048576 bytes" || len(got) > 1<<20+1 {
-		t.Errorf("%d bytes, %v", len(got), err)
-	}
-	if got, err := readAll(strings.NewReader(vmlinux), len(vmlinux)); err != nil || string(got) != vmlinux {
-		t.Errorf("%q, %v", got, err)
-	}
-}
-
 func TestDamagedImages(t *testing.T) {
-	whole := image(append(xz(t), 0, 0, 0, 0))
+	whole := bzimagetest.Image(append(xz(t), 0, 0, 0, 0))
 	for n := range len(whole) {
 		if got, err := Vmlinux(whole[:n]); err == nil && string(got) != vmlinux {
-			t.Errorf("cut after %d bytes: %q and no error", n, got)
+			t.Errorf("no error for the first %d bytes: %q", n, got)
 		}
 		Release(whole[:n])
 	}
 	for _, test := range []struct {
 		payload, err string
 	}{
-		{"what is this", "compressed in an unknown way: 77 68 61 74"},
+		{"what is this", "vmlinux: compressed in an unknown format: 77 68 61 74"},
 		{"\xfd7zXZ\x00 and garbage", "xz: exit status 1"},
 		{"\x1f\x8b and garbage", "gzip: "},
-		{"", "is not within the file"},
-		{"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\x03\x00\x00\x00\x00\x00\x00\x00\x00\x00", "in the place of vmlinux is not an ELF file"},
+		{"", "is outside the file"},
+		{"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\x03\x00\x00\x00\x00\x00\x00\x00\x00\x00",
+			"the payload is not an ELF file"},
 	} {
-		if _, err := Vmlinux(image([]byte(test.payload))); err == nil || !strings.Contains(err.Error(), test.err) {
+		if _, err := Vmlinux(bzimagetest.Image([]byte(test.payload))); err == nil || !strings.Contains(err.Error(), test.err) {
 			t.Errorf("%q: %v, not %q", test.payload, err, test.err)
 		}
 	}

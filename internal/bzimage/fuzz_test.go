@@ -6,18 +6,20 @@ import (
 	"bytes"
 	"strings"
 	"testing"
+
+	"github.com/kbtf/kbtf/internal/bzimage/bzimagetest"
 )
 
-// FuzzVmlinux takes whatever for a bootable kernel, and what it says its vmlinux is: that is an ELF file, or refused.
+// FuzzVmlinux opens arbitrary bytes as a bootable kernel: the result is an ELF file, or an error.
 func FuzzVmlinux(f *testing.F) {
 	for _, payload := range [][]byte{[]byte(vmlinux), gzipped(f), zstandard(f), xz(f)} {
-		data := image(payload)
+		data := bzimagetest.Image(payload)
 		f.Add(data[:len(data)-len(payload)], payload)
 		f.Add(data, []byte(nil))
 	}
 	f.Fuzz(func(t *testing.T, head, payload []byte) {
 		t.Setenv("PATH", "/nowhere") // no programs
-		for _, data := range [][]byte{append(bytes.Clone(head), payload...), image(payload)} {
+		for _, data := range [][]byte{append(bytes.Clone(head), payload...), bzimagetest.Image(payload)} {
 			if release := Release(data); len(release) > 256 || strings.ContainsAny(release, " \x00") {
 				t.Errorf("release %q", release)
 			}

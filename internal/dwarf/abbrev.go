@@ -7,87 +7,33 @@ import (
 	"fmt"
 )
 
-// DW_FORM_* (DWARF 5, table 7.6, and GNU's extensions).
-const (
-	formAddr         = 0x01
-	formBlock2       = 0x03
-	formBlock4       = 0x04
-	formData2        = 0x05
-	formData4        = 0x06
-	formData8        = 0x07
-	formString       = 0x08
-	formBlock        = 0x09
-	formBlock1       = 0x0a
-	formData1        = 0x0b
-	formFlag         = 0x0c
-	formSdata        = 0x0d
-	formStrp         = 0x0e
-	formUdata        = 0x0f
-	formRefAddr      = 0x10
-	formRef1         = 0x11
-	formRef2         = 0x12
-	formRef4         = 0x13
-	formRef8         = 0x14
-	formRefUdata     = 0x15
-	formIndirect     = 0x16
-	formSecOffset    = 0x17
-	formExprloc      = 0x18
-	formFlagPresent  = 0x19
-	formStrx         = 0x1a
-	formAddrx        = 0x1b
-	formRefSup4      = 0x1c
-	formStrpSup      = 0x1d
-	formData16       = 0x1e
-	formLineStrp     = 0x1f
-	formRefSig8      = 0x20
-	formImplicitCon  = 0x21
-	formLoclistx     = 0x22
-	formRnglistx     = 0x23
-	formRefSup8      = 0x24
-	formStrx1        = 0x25
-	formStrx2        = 0x26
-	formStrx3        = 0x27
-	formStrx4        = 0x28
-	formAddrx1       = 0x29
-	formAddrx2       = 0x2a
-	formAddrx3       = 0x2b
-	formAddrx4       = 0x2c
-	formGNUAddrIndex = 0x1f01
-	formGNUStrIndex  = 0x1f02
-	formGNURefAlt    = 0x1f20
-	formGNUStrpAlt   = 0x1f21
-
-	// opSkip stands for a run of attributes that nobody wants and that have fixed sizes: one addition skips them all.
-	opSkip = 0xffff
-)
-
-// An abbreviation is compiled once into what reading one DIE takes.
+// abbrev is an abbreviation, compiled once into the operations that read a DIE.
 type abbrev struct {
 	tag      Tag
 	children bool
 	wanted   bool // the reader stops at this DIE
-	pass     bool // over its children: see PassOver
+	skipTree bool // the reader skips its children: see SkipTree
 	ops      []op
-	part     partLayout
+	leaf     leafLayout
 }
 
 // op reads or skips attributes.
 type op struct {
 	form uint16
-	attr Attr  // NumAttrs: not wanted
+	attr Attr  // numAttrs: not wanted
 	arg  int64 // opSkip: bytes; formImplicitCon: the value
 }
 
-// abbrevTable is one unit's abbreviations. Codes are dense in practice: byCode[code]. A reader compiles one after the other into the
-// same memory: in a module, each unit has a table of its own.
+// abbrevTable is the abbreviation table of a unit. Codes are dense in practice: byCode[code]. A
+// reader compiles all tables into the same memory, because each unit of a module has its own.
 type abbrevTable struct {
 	key    tableKey
 	byCode []abbrev
 	sparse map[uint64]*abbrev
-	ops    []op // of all abbreviations, one after the other
+	ops    []op // of all abbreviations, concatenated
 }
 
-// tableKey is what a compiled table depends on.
+// tableKey identifies a compiled table.
 type tableKey struct {
 	d                 *Data
 	off               uint64 // in .debug_abbrev
@@ -95,9 +41,9 @@ type tableKey struct {
 	version           uint16
 }
 
-// sparseGap is how far a code may lie beyond the number of bytes read so far to index a slice. Producers number from 1, and each
-// abbreviation takes some bytes; anything larger is odd enough for a map.
-const sparseGap = 1 << 10
+// maxCodeGap is how far a code may exceed the number of bytes read so far and still index a slice.
+// Compilers number from 1, and each abbreviation takes some bytes; larger codes go to a map.
+const maxCodeGap = 1 << 10
 
 func (t *abbrevTable) find(code uint64) *abbrev {
 	if code < uint64(len(t.byCode)) {
@@ -108,15 +54,15 @@ func (t *abbrevTable) find(code uint64) *abbrev {
 	return t.sparse[code]
 }
 
-// maxTableReads is how many times as many bytes of tables as a file's DWARF has are read in all. Units may share tables, and tables may
-// overlap, so that a damaged file has much more of them than bytes; what compilers and linkers write is read about once.
+// maxTableReads limits the bytes of tables that are read, in multiples of the file's DWARF. Tables
+// of a damaged file may overlap; those that compilers and linkers write are read about once.
 const maxTableReads = 100
 
 var errOverlap = errors.New(".debug_abbrev: the tables of many units overlap: damaged DWARF?")
 
-// compile reads the table of a unit, unless it is at hand (DWARF 5, section 7.5.3).
+// compile reads the table of a unit (DWARF 5, section 7.5.3), unless t already holds it.
 func (t *abbrevTable) compile(d *Data, u *Unit) error {
-	key := tableKey{d, u.abbrevOff, u.AddrSize, u.OffSize, u.Version}
+	key := tableKey{d, u.abbrevOff, u.AddrSize, u.offSize, u.Version}
 	if t.key == key {
 		return nil
 	}
@@ -138,7 +84,9 @@ func (t *abbrevTable) read(d *Data, key tableKey) error {
 		return fmt.Errorf(".debug_abbrev: table at offset %#x of %#x bytes", key.off, len(data))
 	}
 	in := lebReader{data: data, pos: int(key.off)}
-	truncated := func() error { return fmt.Errorf(".debug_abbrev: truncated table at offset %#x", in.pos) }
+	truncated := func() error {
+		return fmt.Errorf(".debug_abbrev: truncated table at offset %#x", in.pos)
+	}
 	for {
 		code := in.uleb()
 		if in.truncated {
@@ -154,10 +102,10 @@ func (t *abbrevTable) read(d *Data, key tableKey) error {
 		}
 		want := d.wanted.of(tag)
 		a := abbrev{tag: Tag(tag), children: data[in.pos] != 0}
-		a.pass = a.children && want.attrs == PassOver
-		a.wanted = want.stop && want.attrs != PassOver
+		a.skipTree = a.children && want.attrs == SkipTree
+		a.wanted = want.stop && want.attrs != SkipTree
 		attrs := AttrSet(0)
-		if a.pass || a.wanted {
+		if a.skipTree || a.wanted {
 			attrs = want.attrs
 		}
 		first := len(t.ops)
@@ -175,13 +123,13 @@ func (t *abbrevTable) read(d *Data, key tableKey) error {
 				break
 			}
 			slot := attrOf(name)
-			if attrs&(1<<slot) == 0 { // never set for NumAttrs
-				slot = NumAttrs
+			if attrs&(1<<slot) == 0 { // never set for numAttrs
+				slot = numAttrs
 				if size, ok := fixedSize(form, key.addrSize, key.offSize, key.version); ok {
 					if k := len(t.ops); k > first && t.ops[k-1].form == opSkip {
 						t.ops[k-1].arg += int64(size)
 					} else if size > 0 {
-						t.ops = append(t.ops, op{form: opSkip, attr: NumAttrs, arg: int64(size)})
+						t.ops = append(t.ops, op{form: opSkip, attr: numAttrs, arg: int64(size)})
 					}
 					continue
 				}
@@ -193,9 +141,9 @@ func (t *abbrevTable) read(d *Data, key tableKey) error {
 		}
 		a.ops = t.ops[first:len(t.ops):len(t.ops)]
 		if a.wanted && !a.children && key.offSize == 4 {
-			a.part = layOut(a.ops)
+			a.leaf = newLeafLayout(a.ops)
 		}
-		if _, isSparse := t.sparse[code]; !isSparse && code < uint64(in.pos)-key.off+sparseGap {
+		if _, isSparse := t.sparse[code]; !isSparse && code < uint64(in.pos)-key.off+maxCodeGap {
 			for code >= uint64(len(t.byCode)) {
 				t.byCode = append(t.byCode, abbrev{})
 			}
@@ -204,38 +152,8 @@ func (t *abbrevTable) read(d *Data, key tableKey) error {
 			if t.sparse == nil {
 				t.sparse = map[uint64]*abbrev{}
 			}
-			odd := a // a itself would be allocated each time
+			odd := a // avoids allocating a in each iteration
 			t.sparse[code] = &odd
 		}
 	}
-}
-
-// fixedSize is the number of bytes that a form takes in .debug_info, if that does not depend on the value.
-func fixedSize(form uint64, addrSize, offSize int, version uint16) (int, bool) {
-	switch form {
-	case formFlagPresent, formImplicitCon:
-		return 0, true
-	case formData1, formFlag, formRef1, formStrx1, formAddrx1:
-		return 1, true
-	case formData2, formRef2, formStrx2, formAddrx2:
-		return 2, true
-	case formStrx3, formAddrx3:
-		return 3, true
-	case formData4, formRef4, formStrx4, formAddrx4, formRefSup4:
-		return 4, true
-	case formData8, formRef8, formRefSig8, formRefSup8:
-		return 8, true
-	case formData16:
-		return 16, true
-	case formAddr:
-		return addrSize, true
-	case formStrp, formLineStrp, formSecOffset, formStrpSup, formGNURefAlt, formGNUStrpAlt:
-		return offSize, true
-	case formRefAddr:
-		if version <= 2 { // DWARF 2 took the size of an address
-			return addrSize, true
-		}
-		return offSize, true
-	}
-	return 0, false
 }

@@ -2,7 +2,7 @@
 
 package dwarf
 
-// Tag of a DIE (DWARF 5, table 7.3, and vendors' tags).
+// Tag is DW_TAG_* of a DIE (DWARF 5, table 7.3, and vendor extensions).
 type Tag uint16
 
 const (
@@ -20,7 +20,6 @@ const (
 	TagTypedef               Tag = 0x16
 	TagUnionType             Tag = 0x17
 	TagUnspecifiedParameters Tag = 0x18
-	TagInheritance           Tag = 0x1c
 	TagInlinedSubroutine     Tag = 0x1d
 	TagPtrToMemberType       Tag = 0x1f
 	TagSubrangeType          Tag = 0x21
@@ -32,7 +31,6 @@ const (
 	TagVolatileType          Tag = 0x35
 	TagRestrictType          Tag = 0x37
 	TagInterfaceType         Tag = 0x38
-	TagUnspecifiedType       Tag = 0x3b
 	TagPartialUnit           Tag = 0x3c
 	TagTypeUnit              Tag = 0x41
 	TagRvalueReferenceType   Tag = 0x42
@@ -44,7 +42,7 @@ const (
 	TagGNUAnnotation         Tag = 0x6001
 )
 
-// Attr numbers the attributes that have a say in BTF, from 0 so that they index arrays. All others are skipped.
+// Attr is an attribute that matters for BTF, numbered from 0 to index arrays. Others are skipped.
 type Attr uint8
 
 const (
@@ -76,17 +74,23 @@ const (
 	AttrInline
 	AttrCallingConvention
 	AttrSibling
-	NumAttrs
+	numAttrs
 )
 
-// attrByCode maps DW_AT_* (DWARF 5, table 7.5) to Attr plus 1; 0: not wanted. GNU's are beyond.
+// attrByCode maps DW_AT_* (DWARF 5, table 7.5) to Attr plus 1, or 0. GNU's attributes are out of
+// its range.
 var attrByCode = [...]Attr{
-	0x01: 1 + AttrSibling, 0x02: 1 + AttrLocation, 0x03: 1 + AttrName, 0x0b: 1 + AttrByteSize, 0x0c: 1 + AttrBitOffset,
+	0x01: 1 + AttrSibling, 0x02: 1 + AttrLocation, 0x03: 1 + AttrName, 0x0b: 1 + AttrByteSize,
+	0x0c: 1 + AttrBitOffset,
 	0x0d: 1 + AttrBitSize,
-	0x11: 1 + AttrLowPC, 0x13: 1 + AttrLanguage, 0x1c: 1 + AttrConstValue, 0x20: 1 + AttrInline, 0x25: 1 + AttrProducer, 0x2f: 1 + AttrUpperBound,
-	0x31: 1 + AttrAbstractOrigin, 0x34: 1 + AttrArtificial, 0x36: 1 + AttrCallingConvention, 0x37: 1 + AttrCount, 0x38: 1 + AttrMemberLocation,
-	0x3c: 1 + AttrDeclaration, 0x3e: 1 + AttrEncoding, 0x3f: 1 + AttrExternal, 0x47: 1 + AttrSpecification, 0x49: 1 + AttrType,
-	0x6b: 1 + AttrDataBitOffset, 0x72: 1 + AttrStrOffsetsBase, 0x73: 1 + AttrAddrBase, 0x76: 1 + AttrDwoName, 0x8c: 1 + AttrLoclistsBase,
+	0x11: 1 + AttrLowPC, 0x13: 1 + AttrLanguage, 0x1c: 1 + AttrConstValue, 0x20: 1 + AttrInline,
+	0x25: 1 + AttrProducer, 0x2f: 1 + AttrUpperBound,
+	0x31: 1 + AttrAbstractOrigin, 0x34: 1 + AttrArtificial, 0x36: 1 + AttrCallingConvention,
+	0x37: 1 + AttrCount, 0x38: 1 + AttrMemberLocation,
+	0x3c: 1 + AttrDeclaration, 0x3e: 1 + AttrEncoding, 0x3f: 1 + AttrExternal,
+	0x47: 1 + AttrSpecification, 0x49: 1 + AttrType,
+	0x6b: 1 + AttrDataBitOffset, 0x72: 1 + AttrStrOffsetsBase, 0x73: 1 + AttrAddrBase,
+	0x76: 1 + AttrDwoName, 0x8c: 1 + AttrLoclistsBase,
 }
 
 const (
@@ -94,7 +98,7 @@ const (
 	attrGNUAnnotation = 0x2139
 )
 
-// attrOf gives the Attr of a DW_AT_*, NumAttrs if it has no say in BTF.
+// attrOf returns the Attr for a DW_AT_*, numAttrs if it does not matter for BTF.
 func attrOf(code uint64) Attr {
 	switch {
 	case code < uint64(len(attrByCode)) && attrByCode[code] != 0:
@@ -104,13 +108,13 @@ func attrOf(code uint64) Attr {
 	case code == attrGNUDwoName:
 		return AttrDwoName
 	}
-	return NumAttrs
+	return numAttrs
 }
 
 // AttrSet is a set of attributes.
 type AttrSet uint32
 
-// Attrs makes a set.
+// Attrs returns a set.
 func Attrs(list ...Attr) AttrSet {
 	var s AttrSet
 	for _, a := range list {
@@ -119,24 +123,25 @@ func Attrs(list ...Attr) AttrSet {
 	return s
 }
 
-// PassOver, as what is wanted of a tag, makes the reader pass over such DIEs and, where DW_AT_sibling tells where they end, over
-// their children (DWARF 5, section 2.3).
-const PassOver = AttrSet(1 << AttrSibling)
+// SkipTree in Wanted makes the reader skip DIEs of a tag and, if DW_AT_sibling is present, their
+// children (DWARF 5, section 2.3).
+const SkipTree = AttrSet(1 << AttrSibling)
 
-// Class says how an attribute's value is to be read (DWARF 5, section 7.5.5).
+// Class is the class of an attribute's value (DWARF 5, section 7.5.5). It determines the meaning of
+// Reader.Val.
 type Class uint8
 
 const (
 	ClassNone      Class = iota
-	ClassConst           // Val: constant, zero-extended from its form
-	ClassSigned          // Val: constant, sign-extended: DW_FORM_sdata, DW_FORM_implicit_const
-	ClassFlag            // Val: 0 or 1
-	ClassString          // Val: a StrRef
-	ClassRef             // Val: offset of a DIE from the start of .debug_info
-	ClassRefOther        // a reference by a signature that the file does not have: Val is the signature
-	ClassAddr            // Val: an address; FieldOff: where it stands, for its relocation
-	ClassAddrx           // Val: index into .debug_addr
-	ClassExpr            // Val: a Block, expression or plain bytes
-	ClassSecOffset       // Val: offset into the section that the attribute implies
-	ClassLoclistx        // Val: index into the unit's location lists
+	ClassConst           // constant, zero-extended from its form
+	ClassSigned          // constant, sign-extended: DW_FORM_sdata, DW_FORM_implicit_const
+	ClassFlag            // 0 or 1
+	ClassString          // a StrRef
+	ClassRef             // offset of a DIE from the start of .debug_info, bytes
+	ClassRefSig          // signature of a type that the file does not have
+	ClassAddr            // an address
+	ClassAddrx           // index into .debug_addr
+	ClassExpr            // a block: an expression or plain bytes
+	ClassSecOffset       // offset into the section that the attribute implies, bytes
+	ClassLoclistx        // index into the unit's location lists
 )

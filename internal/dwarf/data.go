@@ -2,12 +2,13 @@
 
 // Package dwarf streams the debugging information entries (DIEs) of DWARF 2 to 5.
 //
-// It exists beside debug/dwarf because reading is nearly all that an encoder does: a module holds millions of DIEs of which a
-// few attributes matter. Each abbreviation is compiled once into a run of skips and reads; a Reader walks a unit's bytes where
-// they are mapped, allocates nothing per DIE and stops only at the tags its caller wants. Relocations of a relocatable file are
-// followed along the way (elfimage.Cursor), not applied.
+// It exists beside debug/dwarf for speed, because an encoder spends most of its time reading: a
+// module has millions of DIEs, with a few attributes that matter. Each abbreviation is compiled
+// once into a sequence of skips and reads. A Reader walks the mapped bytes of a unit, allocates
+// nothing per DIE and stops only at the tags that its caller wants. Relocations of a relocatable
+// file are followed on the way (elfimage.Cursor), not applied.
 //
-// Section numbers in comments are those of the DWARF 5 standard.
+// Section numbers in comments refer to the DWARF 5 standard.
 package dwarf
 
 import (
@@ -19,18 +20,19 @@ import (
 	"github.com/kbtf/kbtf/internal/elfimage"
 )
 
-// ErrNoDWARF says that a file has no .debug_info, or an empty one.
-var ErrNoDWARF = errors.New("no DWARF (.debug_info): build with CONFIG_DEBUG_INFO=y, before stripping")
+// ErrNoDWARF is the error of a file without .debug_info, or with an empty one.
+var ErrNoDWARF = errors.New("no DWARF (.debug_info): build with " +
+	"CONFIG_DEBUG_INFO=y, before stripping")
 
-// Wanted lists the tags at which a Reader stops, and which attributes to read there.
+// Wanted lists the tags at which a Reader stops, and the attributes to read there.
 type Wanted map[Tag]AttrSet
 
-// Data is the debugging sections of one file.
+// Data is the debugging sections of a file.
 type Data struct {
 	Image *elfimage.Image
 
-	info       *elfimage.Relocated // .debug_info, and behind it .debug_types of DWARF 4
-	typesSize  uint64              // of the latter, bytes
+	info       *elfimage.Relocated // .debug_info, followed by .debug_types of DWARF 4
+	typesSize  uint64              // of .debug_types, bytes
 	abbrev     []byte
 	str        []byte
 	lineStr    []byte
@@ -39,14 +41,14 @@ type Data struct {
 	loc        *elfimage.Relocated // .debug_loc, DWARF 2 to 4
 	loclists   *elfimage.Relocated // .debug_loclists, DWARF 5
 
-	wanted wantedTags
-	signed map[uint64]uint64 // by signature: the offset of a type in a type unit
+	wanted wantedIndex
+	signed map[uint64]uint64 // by signature: offset of a type in a type unit
 
 	tablesRead atomic.Uint64 // bytes of .debug_abbrev
 }
 
-// wantedTags is Wanted for fast look-up.
-type wantedTags struct {
+// wantedIndex is Wanted for fast lookup.
+type wantedIndex struct {
 	low  [0x80]want // by tag
 	rest Wanted
 }
@@ -56,7 +58,7 @@ type want struct {
 	attrs AttrSet
 }
 
-func (w Wanted) tags() (t wantedTags) {
+func (w Wanted) tags() (t wantedIndex) {
 	t.rest = w
 	for tag, attrs := range w {
 		if int(tag) < len(t.low) {
@@ -66,7 +68,7 @@ func (w Wanted) tags() (t wantedTags) {
 	return t
 }
 
-func (w *wantedTags) of(tag uint64) want {
+func (w *wantedIndex) of(tag uint64) want {
 	if tag < uint64(len(w.low)) {
 		return w.low[tag]
 	}
@@ -74,20 +76,23 @@ func (w *wantedTags) of(tag uint64) want {
 	return want{ok && tag <= 0xffff, attrs}
 }
 
-// In tells whether a file has DWARF.
+// In reports whether a file has DWARF.
 func In(img *elfimage.Image) bool { return len(debugSections(img, ".debug_info")) > 0 }
 
-// Missing is the error of a file without DWARF.
+// Missing returns the error for a file without DWARF. It wraps ErrNoDWARF, except for sections in
+// an unsupported compression.
 func Missing(img *elfimage.Image) error {
 	if img.Section(".zdebug_info") != nil {
-		return fmt.Errorf("%s: debugging sections in GNU's old compression (.zdebug_info): objcopy --decompress-debug-sections it first", img.Path)
+		return fmt.Errorf("%s: debugging sections in the old GNU compression (.zdebug_info): "+
+			"run objcopy --decompress-debug-sections first", img.Path)
 	}
 	return fmt.Errorf("%s: %w", img.Path, ErrNoDWARF)
 }
 
-// Load opens the debugging sections of img.
+// Load opens the debugging sections of img. Errors name the file; those of a file without DWARF
+// wrap ErrNoDWARF.
 func Load(img *elfimage.Image, wanted Wanted) (*Data, error) {
-	// There are several if type units have come through ld -r, which keeps each in a group of its own.
+	// With type units there may be several: ld -r keeps each in its own group.
 	info, types := debugSections(img, ".debug_info"), debugSections(img, ".debug_types")
 	if len(info) == 0 {
 		return nil, Missing(img)
@@ -134,7 +139,7 @@ func Load(img *elfimage.Image, wanted Wanted) (*Data, error) {
 	return d, nil
 }
 
-// debugSections lists the sections of a name that have contents.
+// debugSections returns the non-empty sections with a name.
 func debugSections(img *elfimage.Image, name string) []*elfimage.Section {
 	var list []*elfimage.Section
 	for i := range img.Sections {
@@ -145,50 +150,52 @@ func debugSections(img *elfimage.Image, name string) []*elfimage.Section {
 	return list
 }
 
-// StrRef says where a string stands: a section (upper bits) and an offset in it.
+// StrRef is the location of a string: a section (upper 2 bits) and an offset in bytes.
 type StrRef uint64
 
 const (
 	strInDebugStr StrRef = iota << strOffBits
 	strInLineStr
 	strInInfo
-	StrElsewhere // from here on: no string of the file, free for the caller's use
+	StrCaller // first value that refers to a table of the caller
 
 	strOffBits        = 62
 	strOffMask StrRef = 1<<strOffBits - 1
 )
 
-// StringTables are what StrRefs refer to, by their upper two bits. The last one is the caller's own.
+// StringTables returns the tables that StrRefs refer to, by their upper two bits. The last one is
+// own, the caller's.
 func (d *Data) StringTables(own []byte) [4][]byte {
-	return [...][]byte{strInDebugStr >> strOffBits: d.str, strInLineStr >> strOffBits: d.lineStr, strInInfo >> strOffBits: d.info.Data,
-		StrElsewhere >> strOffBits: own}
+	return [...][]byte{strInDebugStr >> strOffBits: d.str, strInLineStr >> strOffBits: d.lineStr,
+		strInInfo >> strOffBits: d.info.Data,
+		StrCaller >> strOffBits: own}
 }
 
-// String gives the string at a place in the file, without its NUL.
+// String returns a string of the file, without its NUL; ok is false if there is none at ref.
 func (d *Data) String(ref StrRef) (s []byte, ok bool) {
 	tab := d.StringTables(nil)[ref>>strOffBits]
 	return elfimage.CString(tab, uint64(ref&strOffMask))
 }
 
-// NoString is the error of a reference to a string that is not there.
+// NoString returns the error for a StrRef without a string.
 func (d *Data) NoString(ref StrRef) error {
 	names := [...]string{".debug_str", ".debug_line_str", ".debug_info"}
 	return fmt.Errorf("%s: no string at offset %#x", names[ref>>strOffBits], uint64(ref&strOffMask))
 }
 
-// Block says where bytes stand in .debug_info: offset (40 bits) and length (24 bits).
-type Block uint64
+// block is a range of bytes in .debug_info: offset (40 bits) and length (24 bits).
+type block uint64
 
 const blockOffBits = 40
 
-func makeBlock(off, n uint64) Block { return Block(off | n<<blockOffBits) }
+func makeBlock(off, n uint64) block { return block(off | n<<blockOffBits) }
 
-// Off is the block's first byte in .debug_info.
-func (b Block) Off() uint64 { return uint64(b) & (1<<blockOffBits - 1) }
+// off returns the offset of the first byte in .debug_info.
+func (b block) off() uint64 { return uint64(b) & (1<<blockOffBits - 1) }
 
-// Bytes gives the bytes of a block.
-func (d *Data) Bytes(b Block) []byte {
-	return d.info.Data[b.Off() : b.Off()+uint64(b)>>blockOffBits]
+// blockBytes returns the bytes of a block.
+func (d *Data) blockBytes(b block) []byte {
+	return d.info.Data[b.off() : b.off()+uint64(b)>>blockOffBits]
 }
 
 func (d *Data) u16(b []byte) uint16 { return d.Image.Order.Uint16(b) }

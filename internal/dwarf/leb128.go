@@ -2,8 +2,8 @@
 
 package dwarf
 
-// uleb decodes an unsigned LEB128 number (DWARF 5, section 7.6). n is its length in bytes, 0 if b is truncated.
-// Bits beyond 64 are dropped.
+// uleb decodes an unsigned LEB128 number (DWARF 5, section 7.6). n is its length in bytes, 0 if b
+// is truncated. Bits beyond 64 are dropped.
 func uleb(b []byte) (v uint64, n int) {
 	var shift uint
 	for i, c := range b {
@@ -36,11 +36,11 @@ func sleb(b []byte) (v int64, n int) {
 	return 0, 0
 }
 
-// lebReader reads numbers one after the other.
+// lebReader reads a sequence of numbers.
 type lebReader struct {
 	data      []byte
 	pos       int
-	truncated bool // some number was
+	truncated bool // by any number
 }
 
 func (r *lebReader) uleb() uint64 {

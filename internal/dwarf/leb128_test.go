@@ -21,10 +21,11 @@ func TestULEB(t *testing.T) {
 		{"\x81\x01", 129, 2},
 		{"\xb9\x64", 12857, 2},
 		{"\x00", 0, 1},
-		{"\x80\x80\x00", 0, 3}, // padded, as assemblers write what the linker fills in
+		{"\x80\x80\x00", 0, 3}, // padded, as assemblers leave it for the linker to fill in
 		{"\x05\xff", 5, 1},
 		{"\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", math.MaxUint64, 10},
-		{"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x7f", math.MaxUint64, 12}, // more than 64 bits
+		// more than 64 bits
+		{"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x7f", math.MaxUint64, 12},
 		{"", 0, 0},
 		{"\x80", 0, 0},
 		{"\xff\xff\xff", 0, 0},
@@ -35,7 +36,8 @@ func TestULEB(t *testing.T) {
 	}
 	for shift := range 64 {
 		for _, want := range []uint64{1 << shift, 1<<shift - 1, 1<<shift | 1} {
-			if v, n := uleb(binary.AppendUvarint(nil, want)); v != want || n != len(binary.AppendUvarint(nil, want)) {
+			if v, n := uleb(binary.AppendUvarint(nil, want)); v != want ||
+				n != len(binary.AppendUvarint(nil, want)) {
 				t.Errorf("uleb of %#x is %#x, %d bytes", want, v, n)
 			}
 		}

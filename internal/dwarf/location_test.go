@@ -14,7 +14,8 @@ import (
 	"github.com/kbtf/kbtf/internal/elfimage/elftest"
 )
 
-// argumentRegisters are the DWARF numbers of the registers that pass the first three integer arguments, by each machine's ABI.
+// argumentRegisters are the DWARF numbers of the registers of the first three integer arguments, by
+// each machine's ABI.
 var argumentRegisters = map[elf.Machine][]int{
 	elf.EM_X86_64:  {5, 4, 1}, // rdi, rsi, rdx
 	elf.EM_AARCH64: {0, 1, 2},
@@ -27,7 +28,7 @@ var argumentRegisters = map[elf.Machine][]int{
 	elf.EM_386:     {NoRegister, NoRegister, NoRegister}, // on the stack
 }
 
-// Functions that are called from elsewhere get their parameters where the ABI says, whatever becomes of them later.
+// Parameters of external functions are in the registers of the ABI, whatever happens to them later.
 func TestParameterRegister(t *testing.T) {
 	for _, target := range elftest.Targets {
 		for _, f := range flavours {
@@ -40,7 +41,7 @@ func TestParameterRegister(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				r := d.Read(&units[0])
+				r := d.Reader(&units[0])
 				function, nth, seen, lists := "", 0, 0, 0
 				for r.Next() {
 					switch r.Tag {
@@ -52,17 +53,20 @@ func TestParameterRegister(t *testing.T) {
 						function, nth = string(name), 0
 					case TagFormalParameter:
 						if !r.Has(AttrLocation) {
-							continue // of the declaration of opaque
+							continue // the declaration of opaque
 						}
 						if r.Class[AttrLocation] != ClassExpr {
 							lists++
 						}
 						if d.Image.Machine == elf.EM_MIPS && function == "forgotten" {
 							seen++
-							continue // clang tells only where this function copies its second parameter to
+							// clang only records where this function copies its second parameter to
+							continue
 						}
-						if got, want := d.ParameterRegister(r.u, r.Location()), argumentRegisters[d.Image.Machine][nth]; got != want {
-							t.Errorf("%s, parameter %d: register %d, want %d", function, nth, got, want)
+						if got, want := d.ParameterRegister(r.u, r.Location()),
+							argumentRegisters[d.Image.Machine][nth]; got != want {
+							t.Errorf("%s, parameter %d: register %d, want %d",
+								function, nth, got, want)
 						}
 						nth++
 						seen++
@@ -72,7 +76,7 @@ func TestParameterRegister(t *testing.T) {
 					t.Errorf("%d parameters with a location, want 9", seen)
 				}
 				if lists == 0 && d.Image.Machine != elf.EM_386 {
-					t.Error("no location list: it was not tested")
+					t.Error("no location list: nothing tested")
 				}
 			})
 		}
@@ -94,7 +98,7 @@ func list4(exprs ...[]byte) (list []byte) {
 
 func sized(expr ...byte) []byte { return append([]byte{byte(len(expr))}, expr...) }
 
-// Which of a parameter's locations says where it arrives.
+// Which of a parameter's locations determines its register.
 func TestFirstRegister(t *testing.T) {
 	const stackValue, fbreg, lit0 = 0x9f, 0x91, 0x30
 	rdi, rbx := byte(opReg0+5), byte(opReg0+3)
@@ -110,30 +114,37 @@ func TestFirstRegister(t *testing.T) {
 		{"long regx", [][]byte{{opRegx, 0x80, 1}}, 128},
 		{"regx without a number", [][]byte{{opRegx}}, NoRegister},
 		{"regx beyond all registers", [][]byte{{opRegx, 0x80, 0x80, 4}}, NoRegister},
-		{"regx with more behind", [][]byte{{opRegx, 5, stackValue}}, NoRegister},
+		{"regx and another operation", [][]byte{{opRegx, 5, stackValue}}, NoRegister},
 		{"stack", [][]byte{{fbreg, 0}}, NoRegister},
 		{"stack, then a register", [][]byte{{fbreg, 0}, {rbx}}, NoRegister},
 		{"nothing", [][]byte{{}}, NoRegister},
-		{"nothing, then a register", [][]byte{{}, {rbx}}, NoRegister},
-		{"a part of a register", [][]byte{{rdi, 0x93, 4}}, NoRegister}, // DW_OP_piece
+		{"no value, then a register", [][]byte{{}, {rbx}}, NoRegister},
+		{"a piece of a register", [][]byte{{rdi, 0x93, 4}}, NoRegister}, // DW_OP_piece
 		{"value on entry", [][]byte{entry}, 5},
 		{"value on entry, GNU's", [][]byte{{opGNUEntryVal, 1, rdi, stackValue}}, 5},
 		{"value on entry of a numbered register", [][]byte{{opEntryValue, 2, opRegx, 5}}, 5},
 		{"register, then its value on entry", [][]byte{{rbx}, entry}, 3},
 		{"constant, then the value on entry", [][]byte{{lit0, stackValue}, {rbx}, entry}, 5},
 		{"value on entry of an expression", [][]byte{{opEntryValue, 2, fbreg, 0}}, NoRegister},
-		{"value on entry that is cut off", [][]byte{{opEntryValue, 9, rdi}}, NoRegister},
+		{"truncated value on entry", [][]byte{{opEntryValue, 9, rdi}}, NoRegister},
 		{"value on entry without a size", [][]byte{{opEntryValue}}, NoRegister},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if len(test.exprs) == 1 {
-				check(t, "expression", test.want, (&builder{abbrev: parameterIn(formExprloc)}).unit5(append([]byte{1}, append(sized(test.exprs[0]...), 0)...)...))
+				check(t, "expression",
+					test.want,
+					(&builder{abbrev: parameterIn(formExprloc)}).unit5(append([]byte{1},
+						append(sized(test.exprs[0]...), 0)...)...))
 			}
 			var offsetPairs, startEnds, startLengths [][]byte
 			for i, e := range test.exprs {
-				offsetPairs = append(offsetPairs, append([]byte{4, byte(16 * i), byte(16*i + 16)}, sized(e...)...))
-				startEnds = append(startEnds, append(append([]byte{7}, make([]byte, 16)...), sized(e...)...))
-				startLengths = append(startLengths, append(append([]byte{8}, make([]byte, 8)...), append([]byte{16}, sized(e...)...)...))
+				offsetPairs = append(offsetPairs,
+					append([]byte{4, byte(16 * i), byte(16*i + 16)}, sized(e...)...))
+				startEnds = append(startEnds,
+					append(append([]byte{7}, make([]byte, 16)...), sized(e...)...))
+				startLengths = append(startLengths,
+					append(append([]byte{8}, make([]byte, 8)...),
+						append([]byte{16}, sized(e...)...)...))
 			}
 			baseAddress := append([]byte{6}, make([]byte, 8)...)
 			baseAddressx := []byte{1, 0x80, 1}
@@ -145,25 +156,29 @@ func TestFirstRegister(t *testing.T) {
 				"start, end":    list5(startEnds...),
 				"start, length": list5(startLengths...),
 				"without end":   slices.Concat(offsetPairs...),
-				"default":       list5(append([]byte{5}, sized(test.exprs[0]...)...), slices.Concat(offsetPairs[1:]...)),
+				"default": list5(append([]byte{5}, sized(test.exprs[0]...)...),
+					slices.Concat(offsetPairs[1:]...)),
 			} {
-				b := &builder{abbrev: parameterIn(formSecOffset), loclists: append(make([]byte, 12), list...)}
+				b := &builder{abbrev: parameterIn(formSecOffset),
+					loclists: append(make([]byte, 12), list...)}
 				check(t, "loclists, "+name, test.want, b.unit5(1, 12, 0, 0, 0, 0))
 
-				// The same through the table of offsets: list 1 of 2.
-				b = &builder{abbrev: parameterIn(formLoclistx), loclists: append(make([]byte, 12), 99, 0, 0, 0, 8, 0, 0, 0)}
+				// The same through the offset table: list 1 of 2.
+				b = &builder{abbrev: parameterIn(formLoclistx),
+					loclists: append(make([]byte, 12), 99, 0, 0, 0, 8, 0, 0, 0)}
 				b.loclists = append(b.loclists, list...)
 				check(t, "loclistx, "+name, test.want, b.unit5(1, 1, 0))
 			}
 			for name, list := range map[string][]byte{
-				"offsets":      list4(test.exprs...),
-				"base address": slices.Concat([]byte{255, 255, 255, 255, 255, 255, 255, 255, 0, 16, 0, 0, 0, 0, 0, 0}, list4(test.exprs...)),
+				"offsets": list4(test.exprs...),
+				"base address": slices.Concat([]byte{255, 255, 255, 255, 255, 255, 255, 255, 0, 16,
+					0, 0, 0, 0, 0, 0}, list4(test.exprs...)),
 			} {
 				if name == "offsets" && len(test.exprs[0]) == 0 {
 					continue
 				}
 				b := &builder{abbrev: parameterIn(formSecOffset), loc: append([]byte{7}, list...)}
-				// Version 4: length, version, offset of abbreviations, size of addresses.
+				// Version 4: length, version, offset of abbreviations, address size.
 				b.info = []byte{13, 0, 0, 0, 4, 0, 0, 0, 0, 0, 8, 1, 1, 0, 0, 0, 0}
 				check(t, "loc, "+name, test.want, b)
 			}
@@ -171,7 +186,7 @@ func TestFirstRegister(t *testing.T) {
 	}
 }
 
-// parameterIn is an abbreviation 1: a parameter with a location of some form.
+// parameterIn is abbreviation 1: a parameter with a location of some form.
 func parameterIn(form byte) []byte {
 	return []byte{1, byte(TagFormalParameter), 1, 0x02, form, 0, 0, 0}
 }
@@ -183,7 +198,7 @@ func check(t *testing.T, how string, want int, b *builder) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := d.Read(&units[0])
+	r := d.Reader(&units[0])
 	if !r.Next() {
 		t.Fatalf("%s: no DIE: %v", how, r.Err())
 	}
@@ -192,8 +207,9 @@ func check(t *testing.T, how string, want int, b *builder) {
 	}
 }
 
-// Variables lie where their symbols say: in a section of a relocatable file, at an address of a linked one.
-func TestVariablePlace(t *testing.T) {
+// The address of a variable is that of its symbol: a section offset in a relocatable file, an
+// address in a linked one.
+func TestVarAddr(t *testing.T) {
 	variables := []string{"counter", "other_counter", "hidden_counter", "everything"}
 	places := func(t *testing.T, path string) {
 		t.Helper()
@@ -202,23 +218,23 @@ func TestVariablePlace(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := map[string]Place{}
+		want := map[string]VarAddr{}
 		for i := range syms.Len() {
 			s := syms.At(i)
 			if name := string(syms.Name(&s)); slices.Contains(variables, name) {
-				want[name] = Place{s.Section, s.Value}
+				want[name] = VarAddr{s.Section, s.Value}
 				if d.Image.Type != elf.ET_REL {
-					want[name] = Place{0, s.Value}
+					want[name] = VarAddr{0, s.Value}
 				}
 			}
 		}
-		got := map[string]Place{}
+		got := map[string]VarAddr{}
 		units, err := d.Units()
 		if err != nil {
 			t.Fatal(err)
 		}
 		for i := range units {
-			r := d.Read(&units[i])
+			r := d.Reader(&units[i])
 			for r.Next() {
 				if r.Tag != TagVariable || !r.Has(AttrLocation) {
 					continue
@@ -227,13 +243,13 @@ func TestVariablePlace(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if p, ok := r.VariablePlace(); ok && slices.Contains(variables, string(name)) {
+				if p, ok := r.VarAddr(); ok && slices.Contains(variables, string(name)) {
 					got[string(name)] = p
 				}
 			}
 		}
 		for _, name := range variables {
-			if got[name] != want[name] || got[name] == (Place{}) {
+			if got[name] != want[name] || got[name] == (VarAddr{}) {
 				t.Errorf("%s: %+v, want %+v", name, got[name], want[name])
 			}
 		}
@@ -262,62 +278,72 @@ func linked(t *testing.T, target elftest.Target, object string) (path string) {
 	return path
 }
 
-func TestVariablePlaceByHand(t *testing.T) {
+func TestVarAddrHandWritten(t *testing.T) {
 	address := []byte{0x10, 0x32, 0x54, 0x76, 0, 0, 0, 0}
 	at := uint64(0x76543210)
 	for _, test := range []struct {
 		name string
 		expr []byte
-		want uint64 // 0: nowhere
+		want uint64 // 0: no address
 	}{
 		{"address", slices.Concat([]byte{opAddr}, address), at},
-		{"address and a constant", slices.Concat([]byte{opAddr}, address, []byte{opPlusUconst, 0x81, 1}), at + 129},
+		{"address and a constant",
+			slices.Concat([]byte{opAddr}, address, []byte{opPlusUconst, 0x81, 1}), at + 129},
 		{"indexed address", []byte{opAddrx, 1}, at},
 		{"indexed address, GNU's", []byte{opGNUAddrIndex, 1}, at},
 		{"indexed address and a constant", []byte{opAddrx, 1, opPlusUconst, 4}, at + 4},
 		{"index beyond the table", []byte{opAddrx, 2}, 0},
-		{"index that wraps", []byte{opAddrx, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f}, 0},
+		{"index that overflows",
+			[]byte{opAddrx, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f},
+			0},
 		{"no index", []byte{opAddrx}, 0},
-		{"half an address", []byte{opAddr, 0, 0, 0, 0}, 0},
-		{"address and something else", slices.Concat([]byte{opAddr}, address, []byte{0x9f}), 0}, // DW_OP_stack_value
-		{"address and a constant and something else", slices.Concat([]byte{opAddr}, address, []byte{opPlusUconst, 4, 0x9f}), 0},
-		{"address and no constant", slices.Concat([]byte{opAddr}, address, []byte{opPlusUconst}), 0},
+		{"truncated address", []byte{opAddr, 0, 0, 0, 0}, 0},
+		// DW_OP_stack_value
+		{"address and something else", slices.Concat([]byte{opAddr}, address, []byte{0x9f}), 0},
+		{"address and a constant and something else",
+			slices.Concat([]byte{opAddr}, address, []byte{opPlusUconst, 4, 0x9f}), 0},
+		{"address and no constant", slices.Concat([]byte{opAddr}, address, []byte{opPlusUconst}),
+			0},
 		{"register", []byte{opReg0}, 0},
 		{"nothing", nil, 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			b := &builder{abbrev: parameterIn(formExprloc), addr: slices.Concat(make([]byte, 8), make([]byte, 8), address)}
+			b := &builder{abbrev: parameterIn(formExprloc),
+				addr: slices.Concat(make([]byte, 8), make([]byte, 8), address)}
 			d := b.unit5(append([]byte{1}, append(sized(test.expr...), 0)...)...).data()
 			units, err := d.Units()
 			if err != nil {
 				t.Fatal(err)
 			}
-			r := d.Read(&units[0])
+			r := d.Reader(&units[0])
 			if !r.Next() {
 				t.Fatal(r.Err())
 			}
-			p, ok := r.VariablePlace()
-			if got := fmt.Sprint(p.Addr, ok); ok != (test.want != 0) || ok && (p != Place{Addr: test.want}) {
+			p, ok := r.VarAddr()
+			if got := fmt.Sprint(p.Addr, ok); ok != (test.want != 0) ||
+				ok && (p != VarAddr{Addr: test.want}) {
 				t.Errorf("got %s, want %#x", got, test.want)
 			}
 		})
 	}
 }
 
-// Of a list without an end, and of an expression, as much is looked at as compilers write.
+// The part of a list, and of an expression, that is read is limited.
 func TestLongLocationLists(t *testing.T) {
 	b := &builder{loclists: bytes.Repeat([]byte{5, 1, opReg0}, 1<<16)} // DW_LLE_default_location
 	n := 0
-	b.data().eachExpr(&Unit{Version: 5, AddrSize: 8, OffSize: 4}, Location{ClassSecOffset, 0}, func([]byte) bool {
-		n++
-		return true
-	})
+	b.data().eachExpr(&Unit{Version: 5, AddrSize: 8, offSize: 4}, Location{ClassSecOffset, 0},
+		func([]byte) bool {
+			n++
+			return true
+		})
 	if n != maxLocations {
-		t.Errorf("%d locations are looked at, not %d", n, maxLocations)
+		t.Errorf("%d locations visited, want %d", n, maxLocations)
 	}
 	b = &builder{loclists: append([]byte{5, 0x80, 0x10}, make([]byte, 2048)...)} // 2048 bytes long
-	b.data().eachExpr(&Unit{Version: 5, AddrSize: 8, OffSize: 4}, Location{ClassSecOffset, 0}, func(expr []byte) bool {
-		t.Errorf("an expression of %d bytes is looked at", len(expr))
-		return true
-	})
+	b.data().eachExpr(&Unit{Version: 5, AddrSize: 8, offSize: 4}, Location{ClassSecOffset, 0},
+		func(expr []byte) bool {
+			t.Errorf("an expression of %d bytes is visited", len(expr))
+			return true
+		})
 }

@@ -17,9 +17,9 @@ import (
 	"github.com/kbtf/kbtf/internal/elfimage/elftest"
 )
 
-const allAttrs AttrSet = 1<<NumAttrs - 1
+const allAttrs AttrSet = 1<<numAttrs - 1
 
-// everything wants all attributes of all tags that C, and what links C, makes.
+// everything wants all attributes of all tags that compilers of C, and linkers, emit.
 func everything() Wanted {
 	w := Wanted{TagLLVMAnnotation: allAttrs, TagGNUAnnotation: allAttrs}
 	for tag := range Tag(0x100) {
@@ -28,11 +28,11 @@ func everything() Wanted {
 	return w
 }
 
-// flavour is a way to write DWARF.
+// flavour is a variant of DWARF.
 type flavour struct {
 	name   string
 	flags  []string
-	only64 bool // for 64-bit machines only
+	only64 bool // 64-bit machines only
 }
 
 var flavours = []flavour{
@@ -44,21 +44,25 @@ var flavours = []flavour{
 	{name: "64-bit DWARF 5", flags: []string{"-gdwarf-5", "-gdwarf64"}, only64: true},
 }
 
-// Everything that a Reader says is what debug/dwarf says, whatever compiler, machine and version.
+// A Reader returns what debug/dwarf returns, for any compiler, machine and version.
 func TestReader(t *testing.T) {
 	for _, target := range elftest.Targets {
 		for _, f := range flavours {
 			t.Run(target.Name+" "+f.name, func(t *testing.T) {
 				if f.only64 && target.Bits == 32 {
-					return // there is no such thing
+					return // not supported
 				}
 				path := elftest.Object(t, target, "kinds.c", f.flags...)
 				if target.Name == elftest.S390.Name {
 					path = linked(t, target, path) // debug/elf cannot relocate its objects
 				}
 				compareWalks(t, path, everything())
-				compareWalks(t, path, Wanted{TagMember: Attrs(AttrName, AttrBitSize), TagFormalParameter: Attrs(AttrLocation, AttrType),
-					TagEnumerator: 0, TagCompileUnit: Attrs(AttrStrOffsetsBase, AttrAddrBase, AttrLoclistsBase)})
+				compareWalks(t, path,
+					Wanted{TagMember: Attrs(AttrName, AttrBitSize),
+						TagFormalParameter: Attrs(AttrLocation, AttrType),
+						TagEnumerator:      0,
+						TagCompileUnit: Attrs(AttrStrOffsetsBase, AttrAddrBase,
+							AttrLoclistsBase)})
 			})
 		}
 	}
@@ -68,19 +72,23 @@ func TestReader(t *testing.T) {
 func TestReaderOfLinkedFiles(t *testing.T) {
 	dir := t.TempDir()
 	link := func(name string, args ...string) (path string) {
-		elftest.Run(t, dir, "ld", append([]string{"-o", name, "--unresolved-symbols=ignore-all", "-e", "0"}, args...)...)
+		elftest.Run(t, dir, "ld",
+			append([]string{"-o", name, "--unresolved-symbols=ignore-all", "-e", "0"}, args...)...)
 		return filepath.Join(dir, name)
 	}
 	var objects, typeUnits []string
 	for i, source := range []string{"kinds.c", "params.c", "ring.c", "echo.c", "vmlinux.c"} {
 		for k, cc := range elftest.Native {
 			for _, version := range []int{4 + (i+k)%2, 5 - (i+k)%2} {
-				objects = append(objects, elftest.Object(t, cc, source, fmt.Sprintf("-gdwarf-%d", version)))
+				objects = append(objects,
+					elftest.Object(t, cc, source, fmt.Sprintf("-gdwarf-%d", version)))
 			}
 		}
-		typeUnits = append(typeUnits, elftest.Object(t, elftest.GCC, source, "-gdwarf-5", "-fdebug-types-section"))
+		typeUnits = append(typeUnits, elftest.Object(t, elftest.GCC, source, "-gdwarf-5",
+			"-fdebug-types-section"))
 	}
-	compareWalks(t, link("relocatable", append([]string{"-r", "-z", "muldefs"}, objects...)...), everything())
+	compareWalks(t, link("relocatable", append([]string{"-r", "-z", "muldefs"}, objects...)...),
+		everything())
 	compareWalks(t, link("linked", append([]string{"-z", "muldefs"}, objects...)...), everything())
 	compareWalks(t, link("types", append([]string{"-z", "muldefs"}, typeUnits...)...), everything())
 }
@@ -107,8 +115,8 @@ func compareWalks(t *testing.T, path string, wanted Wanted) {
 		t.Fatal(err)
 	}
 	if s := f.Section(".debug_str_offsets"); s != nil && f.Type == elf.ET_REL {
-		// debug/dwarf looks for the unit's own strings with base 0 at first, and fails if what it finds there, the header of the
-		// table, is no offset. It needs no header otherwise.
+		// debug/dwarf first reads the unit's own strings with base 0, and fails if the bytes there,
+		// the header of the table, are not an offset. It does not need the header otherwise.
 		header := file[s.Offset : s.Offset+8]
 		if bytes.HasPrefix(header, []byte{0xff, 0xff, 0xff, 0xff}) { // 64-bit DWARF
 			header = header[:16]
@@ -121,7 +129,7 @@ func compareWalks(t *testing.T, path string, wanted Wanted) {
 	}
 	want := oracle.Reader()
 	depth, dies := 0, 0
-	// next gives the next wanted entry, and its depth.
+	// next returns the next wanted entry and its depth.
 	next := func() (*dwarf.Entry, int) {
 		for {
 			e, err := want.Next()
@@ -162,10 +170,11 @@ func compareWalks(t *testing.T, path string, wanted Wanted) {
 				t.Fatalf("DIE at offset %#x: more than there are", r.Off)
 			}
 			if r.Off != uint64(e.Offset) || r.Tag != Tag(e.Tag) || r.Depth != at {
-				t.Fatalf("DIE at offset %#x: %v at depth %d, want %#x %v %d", r.Off, dwarf.Tag(r.Tag), r.Depth, e.Offset, e.Tag, at)
+				t.Fatalf("DIE at offset %#x: %v at depth %d, want %#x %v %d",
+					r.Off, dwarf.Tag(r.Tag), r.Depth, e.Offset, e.Tag, at)
 			}
 			dies++
-			for a := range NumAttrs {
+			for a := range numAttrs {
 				if wanted[r.Tag]&(1<<a) == 0 {
 					if r.Has(a) {
 						t.Errorf("DIE at offset %#x: attribute %d, which is not wanted", r.Off, a)
@@ -186,7 +195,7 @@ func compareWalks(t *testing.T, path string, wanted Wanted) {
 		t.Errorf("DIE at offset %#x is missing", e.Offset)
 	}
 	if dies < 10 {
-		t.Errorf("%d DIEs: nothing was tested", dies)
+		t.Errorf("%d DIEs: nothing tested", dies)
 	}
 }
 
@@ -197,7 +206,8 @@ func codeOf(a Attr) dwarf.Attr {
 	return dwarf.Attr(slices.Index(attrByCode[:], a+1))
 }
 
-// compareAttr compares an attribute with what debug/dwarf makes of it; want is nil if the DIE has no such attribute.
+// compareAttr compares an attribute with debug/dwarf's; want is nil if the DIE does not have the
+// attribute.
 func compareAttr(t *testing.T, d *Data, r *Reader, a Attr, want *dwarf.Field) {
 	t.Helper()
 	if r.Has(a) != (want != nil) {
@@ -222,14 +232,14 @@ func compareAttr(t *testing.T, d *Data, r *Reader, a Attr, want *dwarf.Field) {
 		got = string(s)
 	case ClassRef:
 		got = dwarf.Offset(r.Ref(a))
-	case ClassRefOther:
+	case ClassRefSig:
 		got = want.Val
 		if want.Class != dwarf.ClassReferenceSig {
 			got = nil
 		}
 	case ClassAddr:
 		got = r.Val[a]
-	case ClassAddrx: // debug/dwarf has looked it up
+	case ClassAddrx: // debug/dwarf has resolved it
 		size := r.u.AddrSize
 		at := r.u.addrBase + r.Val[a]*uint64(size)
 		c := d.addr.Cursor(at)
@@ -240,12 +250,13 @@ func compareAttr(t *testing.T, d *Data, r *Reader, a Attr, want *dwarf.Field) {
 			got = r.Val[a]
 		}
 	case ClassLoclistx:
-		got = want.Val // debug/dwarf has no word for it; TestParameterRegister looks at what is there
+		// not supported by debug/dwarf; see TestParameterRegister
+		got = want.Val
 	case ClassExpr:
-		expr := d.Bytes(Block(r.Val[a]))
+		expr := d.blockBytes(block(r.Val[a]))
 		b, _ := want.Val.([]byte)
 		if len(expr) > r.u.AddrSize && expr[0] == opAddr {
-			p, ok := r.VariablePlace()
+			p, ok := r.VarAddr()
 			address := make([]byte, r.u.AddrSize)
 			if r.u.AddrSize == 8 {
 				d.Image.Order.PutUint64(address, p.Addr)
@@ -263,20 +274,23 @@ func compareAttr(t *testing.T, d *Data, r *Reader, a Attr, want *dwarf.Field) {
 		return
 	}
 	if want.Class == dwarf.ClassReferenceSig && r.Class[a] == ClassRef {
-		// debug/dwarf stops at the signature. The reader has found a type; the header of its unit has to have that signature:
-		// it stands behind length, version, unit type, address size and abbreviations, and then comes the type's own offset.
+		// debug/dwarf returns the signature, the reader the type's offset. The header of its unit
+		// must have that signature, after length, version, unit type, address size and
+		// abbreviations; the type's own offset follows.
 		units, err := d.Units()
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, u := range units {
-			if header := d.info.Data[u.Off:]; r.Val[a] >= u.Off && r.Val[a] < u.End && r.Val[a] == u.Off+uint64(d.u32(header[20:])) {
+			if header := d.info.Data[u.Off:]; r.Val[a] >= u.Off && r.Val[a] < u.End &&
+				r.Val[a] == u.Off+uint64(d.u32(header[20:])) {
 				got = d.u64(header[12:])
 			}
 		}
 	}
 	if got != want.Val {
-		t.Errorf("DIE at offset %#x: %v: class %d, %T %v, want %v %T %v", r.Off, want.Attr, r.Class[a], got, got, want.Class, want.Val, want.Val)
+		t.Errorf("DIE at offset %#x: %v: class %d, %T %v, want %v %T %v",
+			r.Off, want.Attr, r.Class[a], got, got, want.Class, want.Val, want.Val)
 	}
 }
 
@@ -301,12 +315,12 @@ func TestReaderAllocations(t *testing.T) {
 	}
 }
 
-// builder writes DWARF by hand: little endian, 8-byte addresses.
+// builder assembles DWARF: little endian, 8-byte addresses.
 type builder struct{ info, abbrev, str, loc, loclists, strOffsets, addr []byte }
 
 // unit5 adds a DWARF 5 unit with these DIEs.
 func (b *builder) unit5(dies ...byte) *builder {
-	head := []byte{5, 0, byte(UnitCompile), 8, 0, 0, 0, 0}
+	head := []byte{5, 0, byte(unitCompile), 8, 0, 0, 0, 0}
 	b.info = binary.LittleEndian.AppendUint32(b.info, uint32(len(head)+len(dies)))
 	b.info = append(append(b.info, head...), dies...)
 	return b
@@ -314,12 +328,14 @@ func (b *builder) unit5(dies ...byte) *builder {
 
 func (b *builder) data() *Data {
 	rel := func(data []byte) *elfimage.Relocated { return &elfimage.Relocated{Data: data} }
-	return &Data{Image: &elfimage.Image{Path: "x.ko", Class: elf.ELFCLASS64, Order: binary.LittleEndian}, info: rel(b.info),
-		abbrev: b.abbrev, str: b.str, loc: rel(b.loc), loclists: rel(b.loclists), strOffsets: rel(b.strOffsets), addr: rel(b.addr),
+	return &Data{Image: &elfimage.Image{Path: "x.ko",
+		Class: elf.ELFCLASS64, Order: binary.LittleEndian}, info: rel(b.info),
+		abbrev: b.abbrev, str: b.str, loc: rel(b.loc), loclists: rel(b.loclists),
+		strOffsets: rel(b.strOffsets), addr: rel(b.addr),
 		wanted: everything().tags()}
 }
 
-// readAll reads all DIEs and all that can be asked of them.
+// readAll reads all DIEs and all their attributes.
 func readAll(d *Data) (dies int, err error) {
 	units, err := d.Units()
 	if err != nil {
@@ -330,7 +346,7 @@ func readAll(d *Data) (dies int, err error) {
 		r.Reset(d, &units[i])
 		for r.Next() {
 			dies++
-			for a := range NumAttrs {
+			for a := range numAttrs {
 				if _, err := r.StringAttr(a); err != nil {
 					return dies, err
 				}
@@ -343,8 +359,8 @@ func readAll(d *Data) (dies int, err error) {
 			}
 			if r.Has(AttrLocation) {
 				d.ParameterRegister(r.u, r.Location())
-				d.ParameterRegisters(r.u, r.Location(), true)
-				r.VariablePlace()
+				d.ParameterRegisterOrPiece(r.u, r.Location(), true)
+				r.VarAddr()
 			}
 		}
 		if r.Err() != nil {
@@ -352,8 +368,8 @@ func readAll(d *Data) (dies int, err error) {
 		}
 		r.Reset(d, &units[i])
 		for more := true; more; more = r.Next() {
-			var p Part
-			for r.NextPart(r.Tag, &p) || r.NextPart(TagMember, &p) || r.Leave() {
+			var p Leaf
+			for r.NextLeaf(r.Tag, &p) || r.NextLeaf(TagMember, &p) || r.EndChildren() {
 				d.String(p.Name)
 			}
 		}
@@ -361,71 +377,97 @@ func readAll(d *Data) (dies int, err error) {
 	return dies, nil
 }
 
-// abbreviations of the tests below: 1 is a unit with children; 2 a base type with a name in form %s and a size in one byte.
+// Abbreviations of the tests below: 1 is a unit with children; 2 a base type with a name in form %s
+// and a size in one byte.
 func nameIn(form ...byte) []byte {
-	return slices.Concat([]byte{1, byte(TagCompileUnit), 1, 0, 0, 2, byte(TagBaseType), 0, 0x03}, form, []byte{0x0b, formData1, 0, 0, 0})
+	return slices.Concat([]byte{1, byte(TagCompileUnit), 1, 0, 0, 2, byte(TagBaseType), 0, 0x03},
+		form, []byte{0x0b, formData1, 0, 0, 0})
 }
 
 func TestMalformed(t *testing.T) {
 	for _, test := range []struct {
 		name string
 		b    *builder
-		want string // "" if it is fine
+		want string // empty: no error
 	}{
-		{"a unit with a type", (&builder{abbrev: nameIn(formString)}).unit5(1, 2, 'i', 'n', 't', 0, 4, 0), ""},
-		{"children that nothing closes", (&builder{abbrev: nameIn(formString)}).unit5(1, 2, 'i', 'n', 't', 0, 4), ""},
-		{"padding after the unit's own DIE", (&builder{abbrev: nameIn(formString)}).unit5(1, 0, 0, 0, 77, 78), ""},
+		{"a unit with a type",
+			(&builder{abbrev: nameIn(formString)}).unit5(1, 2, 'i', 'n', 't', 0, 4, 0), ""},
+		{"unterminated children",
+			(&builder{abbrev: nameIn(formString)}).unit5(1, 2, 'i', 'n', 't', 0, 4), ""},
+		{"padding after the unit's own DIE",
+			(&builder{abbrev: nameIn(formString)}).unit5(1, 0, 0, 0, 77, 78), ""},
 		{"padding between units", &builder{info: make([]byte, 16)}, ""},
-		{"indirect", (&builder{abbrev: nameIn(formIndirect)}).unit5(1, 2, formString, 'x', 0, 4, 0), ""},
-		{"base of strings that is itself a string by index", (&builder{abbrev: []byte{1, byte(TagCompileUnit), 0, 0x72, formStrx, 0, 0, 0},
-			str: make([]byte, 16), strOffsets: []byte{0, 0, 0, 0, 0, 0, 0, 0, 8, 0, 0, 0, 4, 0, 0, 0}}).unit5(1, 1), ""},
-		{"half a length", &builder{info: []byte{1, 2, 3}}, "x.ko: .debug_info: unit at offset 0x0: truncated header"},
+		{"indirect", (&builder{abbrev: nameIn(formIndirect)}).unit5(1, 2, formString, 'x', 0, 4, 0),
+			""},
+		{"string offsets base after an indexed string",
+			(&builder{abbrev: []byte{1, byte(TagCompileUnit), 0, 0x72, formStrx, 0, 0, 0},
+				str: make([]byte, 16), strOffsets: []byte{0, 0, 0, 0, 0, 0, 0, 0, 8, 0, 0, 0, 4, 0,
+					0,
+					0}}).unit5(1, 1), ""},
+		{"truncated length", &builder{info: []byte{1, 2, 3}}, "x.ko: .debug_info: unit at offset " +
+			"0x0: truncated header"},
 		{"length beyond the section", &builder{info: []byte{9, 0, 0, 0, 5, 0, 1, 8}},
 			"x.ko: .debug_info: unit at offset 0x0: 0x9 bytes, but the section ends after 0x4"},
-		{"half a 64-bit length", &builder{info: []byte{0xff, 0xff, 0xff, 0xff, 1, 0, 0, 0}},
+		{"truncated 64-bit length", &builder{info: []byte{0xff, 0xff, 0xff, 0xff, 1, 0, 0, 0}},
 			"x.ko: .debug_info: unit at offset 0x0: truncated header"},
-		{"64-bit length that wraps", &builder{info: bytes.Repeat([]byte{0xff}, 16)},
-			"x.ko: .debug_info: unit at offset 0x0: 0xffffffffffffffff bytes, but the section ends after 0x4"},
-		{"version", (&builder{info: []byte{8, 0, 0, 0, 1, 0, 1, 8, 0, 0, 0, 0}}), "x.ko: .debug_info: unit at offset 0x0: DWARF version 1, only 2 to 5 are known"},
-		{"address size", (&builder{info: []byte{8, 0, 0, 0, 5, 0, 1, 2, 0, 0, 0, 0}}), "x.ko: .debug_info: unit at offset 0x0: addresses of 2 bytes"},
-		{"no room for a type unit's header", (&builder{info: []byte{8, 0, 0, 0, 5, 0, 2, 8, 0, 0, 0, 0}}),
+		{"64-bit length that overflows", &builder{info: bytes.Repeat([]byte{0xff}, 16)},
+			"x.ko: .debug_info: unit at offset 0x0: 0xffffffffffffffff bytes, but the " +
+				"section ends after 0x4"},
+		{"version", (&builder{info: []byte{8, 0, 0, 0, 1, 0, 1, 8, 0, 0, 0, 0}}),
+			"x.ko: .debug_info: unit at offset 0x0: DWARF version 1, only 2 to 5 are known"},
+		{"address size", (&builder{info: []byte{8, 0, 0, 0, 5, 0, 1, 2, 0, 0, 0, 0}}),
+			"x.ko: .debug_info: unit at offset 0x0: unsupported address size of 2 bytes"},
+		{"truncated header of a type unit",
+			(&builder{info: []byte{8, 0, 0, 0, 5, 0, 2, 8, 0, 0, 0, 0}}),
 			"x.ko: .debug_info: unit at offset 0x0: truncated header"},
-		{"no abbreviations", (&builder{}).unit5(1), ".debug_info: unit at offset 0x0: .debug_abbrev: table at offset 0x0 of 0x0 bytes"},
-		{"half an abbreviation", (&builder{abbrev: nameIn(formString)[:9]}).unit5(1),
+		{"no abbreviations", (&builder{}).unit5(1), ".debug_info: unit at offset 0x0: " +
+			".debug_abbrev: table at offset 0x0 of 0x0 bytes"},
+		{"truncated abbreviation", (&builder{abbrev: nameIn(formString)[:9]}).unit5(1),
 			".debug_info: unit at offset 0x0: .debug_abbrev: truncated table at offset 0x9"},
-		{"abbreviation that does not exist", (&builder{abbrev: nameIn(formString)}).unit5(1, 3),
+		{"undefined abbreviation", (&builder{abbrev: nameIn(formString)}).unit5(1, 3),
 			".debug_info: DIE at offset 0xd: abbreviation 3 does not exist"},
-		{"form that does not exist", (&builder{abbrev: nameIn(0x7e)}).unit5(1, 2, 0, 0),
-			".debug_info: DIE at offset 0xd: truncated, or a form of 0x7e that is not known"},
+		{"unknown form", (&builder{abbrev: nameIn(0x7e)}).unit5(1, 2, 0, 0),
+			".debug_info: DIE at offset 0xd: truncated, or unknown form 0x7e"},
 		{"form that is too large", (&builder{abbrev: nameIn(0xff, 0xff, 0x03)}).unit5(1, 2, 0, 0),
 			".debug_info: unit at offset 0x0: .debug_abbrev: unknown form 0xffff at offset 0xc"},
-		{"indirect form of an indirect form", (&builder{abbrev: nameIn(formIndirect)}).unit5(1, 2, formIndirect, formString, 'x', 0, 4, 0),
-			".debug_info: DIE at offset 0xd: truncated, or a form of 0x16 that is not known"},
-		{"string without an end", (&builder{abbrev: nameIn(formString)}).unit5(1, 2, 'i', 'n', 't'),
-			".debug_info: DIE at offset 0xd: truncated, or a form of 0x8 that is not known"},
-		{"half a DIE", (&builder{abbrev: nameIn(formStrp), str: []byte("int\x00")}).unit5(1, 2, 0, 0),
-			".debug_info: DIE at offset 0xd: truncated, or a form of 0xe that is not known"},
+		{"indirect form of an indirect form",
+			(&builder{abbrev: nameIn(formIndirect)}).unit5(1, 2, formIndirect, formString, 'x', 0,
+				4, 0),
+			".debug_info: DIE at offset 0xd: truncated, or unknown form 0x16"},
+		{"unterminated string", (&builder{abbrev: nameIn(formString)}).unit5(1, 2, 'i', 'n', 't'),
+			".debug_info: DIE at offset 0xd: truncated, or unknown form 0x8"},
+		{"truncated DIE", (&builder{abbrev: nameIn(formStrp), str: []byte("int\x00")}).unit5(1, 2,
+			0,
+			0),
+			".debug_info: DIE at offset 0xd: truncated, or unknown form 0xe"},
 		{"DIE without its last byte", (&builder{abbrev: nameIn(formString)}).unit5(1, 2, 'x', 0),
-			".debug_info: DIE at offset 0xd: truncated, or a form of 0xb that is not known"},
-		{"half an abbreviation code", (&builder{abbrev: nameIn(formString)}).unit5(1, 0x80), ".debug_info: DIE at offset 0xd: truncated"},
-		{"string beyond its section", (&builder{abbrev: nameIn(formStrp), str: []byte("int\x00")}).unit5(1, 2, 4, 0, 0, 0, 4, 0),
+			".debug_info: DIE at offset 0xd: truncated, or unknown form 0xb"},
+		{"truncated abbreviation code", (&builder{abbrev: nameIn(formString)}).unit5(1, 0x80),
+			".debug_info: DIE at offset 0xd: truncated"},
+		{"string beyond its section",
+			(&builder{abbrev: nameIn(formStrp), str: []byte("int\x00")}).unit5(1, 2, 4, 0, 0, 0, 4,
+				0),
 			".debug_str: no string at offset 0x4"},
-		{"string index beyond its section", (&builder{abbrev: nameIn(formStrx), str: []byte("int\x00")}).unit5(1, 2, 4, 4, 0),
-			".debug_info: DIE at offset 0xd: truncated, or a form of 0x1a that is not known"},
+		{"string index beyond its section",
+			(&builder{abbrev: nameIn(formStrx), str: []byte("int\x00")}).unit5(1, 2, 4, 4, 0),
+			".debug_info: DIE at offset 0xd: truncated, or unknown form 0x1a"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			_, err := readAll(test.b.data())
-			if got := fmt.Sprint(err); test.want == "" && err != nil || test.want != "" && got != test.want {
+			if got := fmt.Sprint(err); test.want == "" && err != nil ||
+				test.want != "" && got != test.want {
 				t.Errorf("got:  %s\nwant: %s", got, test.want)
 			}
 		})
 	}
 }
 
-// A large code, or one out of order, finds its abbreviation; a table takes no more memory than its bytes warrant.
+// Large codes, and codes out of order, are found. A table uses no more memory than its bytes
+// justify.
 func TestAbbreviationCodes(t *testing.T) {
 	entry := func(code uint64, tag Tag) []byte {
-		return append(binary.AppendUvarint(nil, code), byte(tag), 0, 0x3e, formData1, 0x03, formData1, 0, 0)
+		return append(binary.AppendUvarint(nil, code), byte(tag), 0, 0x3e, formData1, 0x03,
+			formData1, 0, 0)
 	}
 	codes := []uint64{1 << 40, 3, 70000, 60000, 1, 1<<16 - 1, 1 << 16, 2}
 	var data []byte
@@ -433,7 +475,8 @@ func TestAbbreviationCodes(t *testing.T) {
 		data = append(data, entry(code, Tag(i+1))...)
 	}
 	var table abbrevTable
-	d, u := &Data{abbrev: append(data, 0), info: &elfimage.Relocated{}}, &Unit{Version: 5, AddrSize: 8, OffSize: 4}
+	d, u := &Data{abbrev: append(data, 0), info: &elfimage.Relocated{}},
+		&Unit{Version: 5, AddrSize: 8, offSize: 4}
 	if err := table.compile(d, u); err != nil {
 		t.Fatal(err)
 	}
@@ -452,14 +495,15 @@ func TestAbbreviationCodes(t *testing.T) {
 	}
 }
 
-// Each unit has the table of the one before, but for the first abbreviation: as a whole that is n*n/2 of them.
-func TestTablesThatOverlap(t *testing.T) {
+// Each unit has the table of the previous one without its first abbreviation: n*n/2 abbreviations
+// in all.
+func TestOverlappingAbbrevTables(t *testing.T) {
 	const n = 30000
 	b := &builder{}
 	for i := range uint32(n) {
 		b.abbrev = append(b.abbrev, 1, byte(TagCompileUnit), 0, 0, 0)
 		b.unit5(1)
-		binary.LittleEndian.PutUint32(b.info[len(b.info)-5:], 5*i) // of the table
+		binary.LittleEndian.PutUint32(b.info[len(b.info)-5:], 5*i) // offset of the table
 	}
 	b.abbrev = append(b.abbrev, 0)
 	if _, err := readAll(b.data()); !errors.Is(err, errOverlap) {
@@ -476,17 +520,19 @@ func TestLoadWithoutDWARF(t *testing.T) {
 	}
 	defer img.Close()
 	_, err = Load(img, everything())
-	if want := filepath.Join(dir, "x.o") + ": " + ErrNoDWARF.Error(); err == nil || err.Error() != want {
+	if want := filepath.Join(dir, "x.o") + ": " + ErrNoDWARF.Error(); err == nil ||
+		err.Error() != want {
 		t.Errorf("got:  %v\nwant: %s", err, want)
 	}
 }
 
-// FuzzRead reads whatever bytes the sections have: that ends, and not in a panic.
+// FuzzRead reads arbitrary bytes: that terminates without a panic.
 func FuzzRead(f *testing.F) {
 	for _, target := range elftest.Targets {
 		for _, flavour := range flavours[1:4] {
 			d := load(f, elftest.Object(f, target, "params.c", flavour.flags...), everything())
-			f.Add(d.info.Data, d.abbrev, d.str, d.loc.Data, d.loclists.Data, d.strOffsets.Data, d.addr.Data)
+			f.Add(d.info.Data, d.abbrev, d.str, d.loc.Data, d.loclists.Data, d.strOffsets.Data,
+				d.addr.Data)
 		}
 	}
 	f.Fuzz(func(t *testing.T, info, abbrev, str, loc, loclists, strOffsets, addr []byte) {

@@ -6,37 +6,38 @@ import (
 	"bytes"
 	"debug/elf"
 	"encoding/binary"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"slices"
 	"time"
 
+	"github.com/kbtf/kbtf/internal/patherr"
 	"github.com/kbtf/kbtf/internal/replace"
 )
 
-// Attaching appends to the file and then makes what was appended visible by one small write to the ELF header:
+// Attach appends to the file, and then makes the new sections visible by one small write to the ELF
+// header:
 //
-//	the file as it was | mark | contents, of each section | section names | section headers | record
+//	original file | mark | contents of each section | section names | section headers | record
 //
-// Nothing that was there moves or changes but e_shoff and e_shnum, so that a crash at any point leaves either the old file, with
-// bytes behind its end that no header mentions, or the new one; and a large module costs no more than a small one. The mark says that
-// such bytes are ours: attaching again removes them. The record says what the header was before: attaching again begins there, which
-// makes its result independent of what was attached before.
+// Only e_shoff and e_shnum of the original file change. A crash at any point leaves either the
+// original file, followed by bytes that no header refers to, or the new file; and attaching to a
+// large module costs no more than to a small one. The mark identifies such bytes, which the next
+// Attach removes. The record holds the original header fields: attaching again starts from these,
+// so that the result does not depend on what was attached before.
 
-// record stands right after the section header table, in little endian whatever the file's order.
+// record follows the section header table, in little endian whatever the file's order.
 type record struct {
 	magic    [16]byte
-	size     uint64 // of the file before, bytes
-	shoff    uint64 // e_shoff before
-	shnum    uint32 // number of section headers before
+	size     uint64 // of the original file, bytes
+	shoff    uint64 // original e_shoff
+	shnum    uint32 // original number of section headers
 	shstrndx uint32
 }
 
 const recordSize = 40
 
-var recordMagic = [16]byte{'k', 'b', 't', 'f', ' ', 'a', 't', 't', 'a', 'c', 'h', 'e', 'd', ' ', 'v', '1'}
+var recordMagic = [16]byte([]byte("kbtf attached v1"))
 
 func (r *record) bytes() []byte {
 	b := append(make([]byte, 0, recordSize), r.magic[:]...)
@@ -46,48 +47,50 @@ func (r *record) bytes() []byte {
 	return binary.LittleEndian.AppendUint32(b, r.shstrndx)
 }
 
-// mark is what is attached at an offset begins with: the offset follows in little endian.
+// mark returns the start of what is attached at an offset, which follows the magic in little
+// endian.
 func mark(at uint64) []byte {
 	return binary.LittleEndian.AppendUint64([]byte("kbtf attaching 1"), at)
 }
 
 const markSize = 24
 
-// isLeftover tells whether what stands at an offset is what attaching left that was killed.
-func isLeftover(rest []byte, at uint64) bool {
+// isPartialAttach reports whether the bytes at an offset are those of an Attach that was killed.
+func isPartialAttach(rest []byte, at uint64) bool {
 	m := mark(at)
 	return bytes.HasPrefix(rest, m) || len(rest) >= 4 && bytes.HasPrefix(m, rest)
 }
 
-// wholeSize is the size of the file without what attaching left that was killed, and without a signature that is to be removed, in
-// bytes.
-func (img *Image) wholeSize() uint64 {
+// intactSize returns the size of the file in bytes without what a killed Attach has left, and
+// without a signature that is to be removed.
+func (img *Image) intactSize() uint64 {
 	size := uint64(len(img.Data))
-	if img.unsigned > 0 {
-		size = img.unsigned
+	if img.unsignedSize > 0 {
+		size = img.unsignedSize
 	} else if signed := img.signatureEnd(); signed > 0 {
 		return signed
 	}
-	if end := img.end(); end < size && isLeftover(img.Data[end:size], end) {
+	if end := img.end(); end < size && isPartialAttach(img.Data[end:size], end) {
 		return end
 	}
 	return size
 }
 
-// end is where the last section or the section headers end, in bytes.
+// end returns the end of the last section or of the section headers, in bytes.
 func (img *Image) end() uint64 {
 	end := img.shoff + uint64(len(img.Sections))*img.layout().shdr
 	for i := range img.Sections {
-		if s := &img.Sections[i]; s.Type != elf.SHT_NOBITS && s.Size <= uint64(len(img.Data)) && s.Offset <= uint64(len(img.Data))-s.Size {
+		if s := &img.Sections[i]; s.Type != elf.SHT_NOBITS && s.Size <= uint64(len(img.Data)) &&
+			s.Offset <= uint64(len(img.Data))-s.Size {
 			end = max(end, s.Offset+s.Size)
 		}
 	}
 	return end
 }
 
-// before tells what the file's header was before something was attached: what it is, if nothing was.
-func (img *Image) before() record {
-	now := record{recordMagic, img.wholeSize(), img.shoff, uint32(len(img.Sections)), img.shstrndx}
+// original returns the header fields from before Attach; the present ones if nothing is attached.
+func (img *Image) original() record {
+	now := record{recordMagic, img.intactSize(), img.shoff, uint32(len(img.Sections)), img.shstrndx}
 	at := img.shoff + uint64(len(img.Sections))*img.layout().shdr
 	b := img.Data[at:]
 	if len(b) < recordSize || !bytes.HasPrefix(b, recordMagic[:]) {
@@ -95,7 +98,8 @@ func (img *Image) before() record {
 	}
 	r := record{recordMagic, binary.LittleEndian.Uint64(b[16:]), binary.LittleEndian.Uint64(b[24:]),
 		binary.LittleEndian.Uint32(b[32:]), binary.LittleEndian.Uint32(b[36:])}
-	if r.size > at || r.shoff > r.size || uint64(r.shnum)*img.layout().shdr > r.size-r.shoff || r.shstrndx >= r.shnum || r.shnum == 0 {
+	if r.size > at || r.shoff > r.size || uint64(r.shnum)*img.layout().shdr > r.size-r.shoff ||
+		r.shstrndx >= r.shnum || r.shnum == 0 {
 		return now
 	}
 	return r
@@ -105,36 +109,37 @@ func (img *Image) before() record {
 type NewSection struct {
 	Name     string
 	Contents []byte
-	Remove   bool // the file is to have no section of this name
+	Remove   bool // remove the section of this name instead
 }
 
-// Attach puts sections into the file, in place of those of their names: SHT_PROGBITS, not allocated, aligned to 8 bytes. If the file
-// has these contents already only its time stamp changes, as make expects of a rule that has run. After an error the file is as it
-// was, its time stamp included. What Attach put there earlier, under whatever name, is gone.
+// Attach adds sections to the file, or replaces those of the same names: SHT_PROGBITS, not
+// allocated, aligned to 8 bytes. It also removes everything that an earlier Attach added. If the
+// file already has these contents, only its time stamp changes, as make expects of a rule that has
+// run. On error the file is unchanged, including its time stamp.
 //
-// The image still shows the file as it was when it was opened: close it.
+// The image still shows the file as it was opened: close it.
 func (img *Image) Attach(sections ...NewSection) error {
-	st, err := img.changeable()
+	st, err := img.checkChangeable()
 	if err != nil {
 		return err
 	}
-	before := img.before()
-	end := before.size                    // where the tail belongs
-	again := end != uint64(len(img.Data)) // something is in its place: an earlier one, or a signature
-	if again && img.has(sections) && img.tight(&before, sections[0].Name) {
+	original := img.original()
+	end := original.size                      // start of the tail
+	replacing := end != uint64(len(img.Data)) // there already is an earlier tail, or a signature
+	if replacing && img.hasContents(sections) && img.isCompact(&original, sections[0].Name) {
 		now := time.Now()
-		return fileError(os.Chtimes(img.Path, now, now))
+		return patherr.PathFirst(os.Chtimes(img.Path, now, now))
 	}
-	tail, header, err := img.tail(&before, end, sections)
+	tail, header, err := img.tail(&original, end, sections)
 	if err != nil {
 		return err
 	}
 	f, err := os.OpenFile(img.Path, os.O_RDWR, 0)
 	if err != nil {
-		return fileError(err)
+		return patherr.PathFirst(err)
 	}
 	defer f.Close()
-	if err := img.hold(f); err != nil {
+	if err := img.lockUnchanged(f); err != nil {
 		return err
 	}
 
@@ -144,15 +149,12 @@ func (img *Image) Attach(sections ...NewSection) error {
 		}
 	}
 	fail := func(doing string) error {
-		var p *fs.PathError
-		if errors.As(err, &p) {
-			err = p.Err
-		}
-		return fmt.Errorf("%s: %s %s: %w", img.Path, doing, sections[0].Name, err)
+		return fmt.Errorf("%s: %s %s: %w", img.Path, doing, sections[0].Name, patherr.Cause(err))
 	}
-	if again {
-		// First make the file whole with a tail behind both what is in the place and the place itself. What of the place is not in the
-		// file yet is written before that, so that the disk cannot be full afterwards; it begins with a mark, like all that is ours.
+	if replacing {
+		// First complete the file with a spare tail, after the existing tail and after the final
+		// one's place. The gap between the end of the file and the spare tail is written first, so
+		// that the disk cannot fill up later; it starts with a mark.
 		length := uint64(len(img.Data))
 		at := max(length, end+uint64(len(tail)))
 		var between []byte
@@ -160,13 +162,13 @@ func (img *Image) Attach(sections ...NewSection) error {
 			at = max(at, length+markSize)
 			between = append(mark(length), make([]byte, at-length-markSize)...)
 		}
-		aside, asideHeader, tailErr := img.tail(&before, at, sections)
+		spare, spareHeader, tailErr := img.tail(&original, at, sections)
 		if tailErr != nil {
 			return tailErr
 		}
 		write(between, length)
-		write(aside, at)
-		write(asideHeader, img.headerOff())
+		write(spare, at)
+		write(spareHeader, img.headerOff())
 	} else {
 		write(tail, end)
 		write(header, img.headerOff())
@@ -178,63 +180,68 @@ func (img *Image) Attach(sections ...NewSection) error {
 			undo = os.Chtimes(img.Path, st.ModTime(), st.ModTime())
 		}
 		if undo != nil {
-			return fmt.Errorf("%w; and taking that back: %w", err, undo)
+			return fmt.Errorf("%w; undoing failed: %w", err, undo)
 		}
 		return err
 	}
-	if again {
-		// From here on the file has the new contents: what follows only puts them where a first run would have.
+	if replacing {
+		// The file now has the new contents. The rest moves them to their final place.
 		write(tail, end)
 		write(header, img.headerOff())
 		if err == nil {
 			err = f.Truncate(int64(end) + int64(len(tail)))
 		}
 		if err != nil {
-			return fail("tidying after attaching")
+			return fail("compacting after attaching")
 		}
 	}
 	return nil
 }
 
-// hold keeps other processes from attaching, until f is closed, and tells whether one has changed the file since it was opened.
-func (img *Image) hold(f *os.File) error {
+// lockUnchanged keeps other processes from attaching until f is closed. It returns an error if the
+// file has changed since it was opened.
+func (img *Image) lockUnchanged(f *os.File) error {
 	if err := replace.Lock(f); err != nil {
 		return fmt.Errorf("%s: cannot lock: %w", img.Path, err)
 	}
 	st, err := f.Stat()
 	if err != nil {
-		return fileError(err)
+		return patherr.PathFirst(err)
 	}
-	if was := img.opened; was != nil && (!os.SameFile(was, st) || st.Size() != was.Size() || !st.ModTime().Equal(was.ModTime())) {
-		return fmt.Errorf("%s: changed while it was being encoded: by another btf-ko, or the linker?", img.Path)
+	if was := img.stat; was != nil && (!os.SameFile(was, st) || st.Size() != was.Size() ||
+		!st.ModTime().Equal(was.ModTime())) {
+		return fmt.Errorf("%s: changed while it was being encoded: by another "+
+			"btf-ko, or the linker?", img.Path)
 	}
 	return nil
 }
 
-// changeable tells whether the file may be changed, and is still the one that was opened.
-func (img *Image) changeable() (os.FileInfo, error) {
-	if img.unsigned == 0 && img.Signed() {
-		return nil, fmt.Errorf("%s: %w", img.Path, ErrSigned)
+// checkChangeable returns an error if the file is signed, read-only, or not of the size that was
+// opened.
+func (img *Image) checkChangeable() (os.FileInfo, error) {
+	if img.unsignedSize == 0 && img.Signed() {
+		return nil, fmt.Errorf("%s: %w", img.Path, errSigned)
 	}
-	return img.writable()
+	return img.checkWritable()
 }
 
-// writable is changeable for a change that leaves a signature as it is.
-func (img *Image) writable() (os.FileInfo, error) {
+// checkWritable is like checkChangeable, for changes that leave a signature intact.
+func (img *Image) checkWritable() (os.FileInfo, error) {
 	st, err := os.Stat(img.Path)
 	switch {
 	case err != nil:
-		return nil, fileError(err)
-	case st.Mode()&0o222 == 0: // root would get past this
-		return nil, fmt.Errorf("%s: read-only (mode %#o): make it writable first", img.Path, st.Mode().Perm())
+		return nil, patherr.PathFirst(err)
+	case st.Mode()&0o222 == 0: // root could write it
+		return nil, fmt.Errorf("%s: read-only (mode %#o): make it writable first",
+			img.Path, st.Mode().Perm())
 	case st.Size() != int64(len(img.Data)):
 		return nil, fmt.Errorf("%s: changed while it was being read", img.Path)
 	}
 	return st, nil
 }
 
-// has tells whether the file has just these contents.
-func (img *Image) has(sections []NewSection) bool {
+// hasContents reports whether the file already has the contents of these sections.
+func (img *Image) hasContents(sections []NewSection) bool {
 	for _, n := range sections {
 		s := img.Section(n.Name)
 		if s == nil || n.Remove {
@@ -250,14 +257,16 @@ func (img *Image) has(sections []NewSection) bool {
 	return true
 }
 
-// tight tells whether what is attached, the section first above all, stands where a first run puts it, with nothing behind it.
-func (img *Image) tight(before *record, first string) bool {
+// isCompact reports whether the attached sections, of which first is the first, are where a first
+// run puts them, with nothing after them.
+func (img *Image) isCompact(original *record, first string) bool {
 	l := img.layout()
 	s := img.Section(first)
-	return img.shoff+uint64(len(img.Sections))*l.shdr+recordSize == uint64(len(img.Data)) && s != nil && s.Offset < before.size+markSize+16
+	return img.shoff+uint64(len(img.Sections))*l.shdr+recordSize == uint64(len(img.Data)) &&
+		s != nil && s.Offset < original.size+markSize+16
 }
 
-// headerOff is where the bytes that Attach changes begin in the ELF header: e_shoff.
+// headerOff returns the offset of e_shoff in the ELF header, where the changes start, in bytes.
 func (img *Image) headerOff() uint64 {
 	if img.Class == elf.ELFCLASS64 {
 		return 40
@@ -265,10 +274,13 @@ func (img *Image) headerOff() uint64 {
 	return 32
 }
 
-// tail builds what is appended at file offset at, and the end of the ELF header from e_shoff on that makes it visible.
-func (img *Image) tail(before *record, at uint64, sections []NewSection) (tail, header []byte, err error) {
+// tail returns the bytes to append at file offset at, and the end of the ELF header from e_shoff
+// that makes them visible.
+func (img *Image) tail(original *record, at uint64,
+	sections []NewSection) (tail, header []byte, err error) {
 	l, o := img.layout(), img.Order
-	headers := append([]byte(nil), img.Data[before.shoff:before.shoff+uint64(before.shnum)*l.shdr]...)
+	headers := append([]byte(nil),
+		img.Data[original.shoff:original.shoff+uint64(original.shnum)*l.shdr]...)
 	align := func(n uint64) {
 		for (at+uint64(len(tail)))%n != 0 {
 			tail = append(tail, 0)
@@ -290,8 +302,8 @@ func (img *Image) tail(before *record, at uint64, sections []NewSection) (tail, 
 		tail = append(tail, n.Contents...)
 	}
 
-	// The names of the sections, and the new ones behind them.
-	namesHeader := headers[uint64(before.shstrndx)*l.shdr:][:l.shdr]
+	// The names of the sections, followed by the new ones.
+	namesHeader := headers[uint64(original.shstrndx)*l.shdr:][:l.shdr]
 	namesSection := img.parseHeader(namesHeader)
 	names, err := img.Contents(&namesSection)
 	if err != nil {
@@ -309,11 +321,11 @@ func (img *Image) tail(before *record, at uint64, sections []NewSection) (tail, 
 	put(namesHeader, 32, 20, uint64(len(newNames)))
 	tail = append(tail, newNames...)
 
-	// The header of each: the one it has, or a new one at the end.
-	shnum := before.shnum
+	// Reuse the header of each section, or add one at the end.
+	shnum := original.shnum
 	for i, n := range sections {
 		var h []byte
-		for i := uint64(0); i < uint64(before.shnum); i++ {
+		for i := uint64(0); i < uint64(original.shnum); i++ {
 			old := headers[i*l.shdr:][:l.shdr]
 			if s, ok := CString(names, uint64(o.Uint32(old))); ok && string(s) == n.Name {
 				h = old
@@ -331,7 +343,9 @@ func (img *Image) tail(before *record, at uint64, sections []NewSection) (tail, 
 		clear(h)
 		put(h, 24, 16, contentsAt[i])
 		if n.Remove {
-			continue // SHT_NULL: a header that stands for nothing keeps the numbers of the others. At offset 0 libelf would clear the file's.
+			// SHT_NULL: an inactive header keeps the numbers of the others. If its offset was 0,
+			// libelf would clear the file's header.
+			continue
 		}
 		o.PutUint32(h, nameOff[i])
 		o.PutUint32(h[4:], uint32(elf.SHT_PROGBITS))
@@ -346,7 +360,7 @@ func (img *Image) tail(before *record, at uint64, sections []NewSection) (tail, 
 	}
 	header = append(header, img.Data[img.headerOff():l.ehdr]...)
 	put(header, 0, 0, shoff)
-	// Counts from SHN_LORESERVE on stand in section header 0 (gABI, "Extended section numbering").
+	// Counts from SHN_LORESERVE are in section header 0 (gABI, "Extended section numbering").
 	count := header[len(header)-4:]
 	if shnum >= uint32(elf.SHN_LORESERVE) {
 		o.PutUint16(count, 0)
@@ -355,6 +369,6 @@ func (img *Image) tail(before *record, at uint64, sections []NewSection) (tail, 
 		o.PutUint16(count, uint16(shnum))
 	}
 	tail = append(tail, headers...)
-	tail = append(tail, before.bytes()...)
+	tail = append(tail, original.bytes()...)
 	return tail, header, nil
 }

@@ -25,9 +25,10 @@ import (
 
 var longAgo = time.Date(2001, 2, 3, 4, 5, 6, 0, time.UTC)
 
-// attach survives a file that another one cuts short under the mapping, as the program does.
+// attach attaches sections and recovers from a fault if another process truncates the file, as the
+// program does.
 func attach(path, name string, contents []byte) error {
-	return fault.Survive(func() error {
+	return fault.Recover(func() error {
 		img, err := Open(path)
 		if err != nil {
 			return err
@@ -46,7 +47,7 @@ func mustAttach(t testing.TB, path, name string, contents []byte) {
 		t.Fatal(err)
 	}
 	if !modTime(t, path).After(longAgo) {
-		t.Errorf("%s has its old time stamp", path)
+		t.Errorf("%s: time stamp not updated", path)
 	}
 }
 
@@ -59,10 +60,11 @@ func modTime(t testing.TB, path string) time.Time {
 	return st.ModTime()
 }
 
-// attempt attaches by a function. If that fails, it checks that the error is one line and the file as before.
+// attempt runs an attach function. If it fails, attempt checks that the error is one line and the
+// file unchanged.
 func attempt(t *testing.T, path string, attach func() error) error {
 	t.Helper()
-	before := elftest.Read(t, path)
+	original := elftest.Read(t, path)
 	if err := os.Chtimes(path, longAgo, longAgo); err != nil {
 		t.Fatal(err)
 	}
@@ -71,13 +73,13 @@ func attempt(t *testing.T, path string, attach func() error) error {
 		return nil
 	}
 	if !strings.HasPrefix(err.Error(), path+": ") || strings.Contains(err.Error(), "\n") {
-		t.Errorf("not a line that begins with the file's name: %q", err)
+		t.Errorf("error is not a line that starts with the path: %q", err)
 	}
-	if !bytes.Equal(elftest.Read(t, path), before) {
-		t.Errorf("%s has changed, though: %v", path, err)
+	if !bytes.Equal(elftest.Read(t, path), original) {
+		t.Errorf("%s has changed despite the error: %v", path, err)
 	}
 	if !modTime(t, path).Equal(longAgo) {
-		t.Errorf("%s has a new time stamp, though: %v", path, err)
+		t.Errorf("%s has a new time stamp despite the error: %v", path, err)
 	}
 	return err
 }
@@ -105,12 +107,13 @@ func checkSection(t *testing.T, path, name string, contents []byte) {
 			continue
 		}
 		n++
-		if s.Type != elf.SHT_PROGBITS || s.Flags != 0 || s.Addr != 0 || s.Link != 0 || s.Info != 0 || s.Addralign != 8 ||
+		if s.Type != elf.SHT_PROGBITS || s.Flags != 0 || s.Addr != 0 || s.Link != 0 ||
+			s.Info != 0 || s.Addralign != 8 ||
 			s.Offset%8 != 0 {
 			t.Errorf("%s: %+v", name, s.SectionHeader)
 		}
 		if data, err := s.Data(); err != nil || !bytes.Equal(data, contents) {
-			t.Errorf("%s: other contents (%v)", name, err)
+			t.Errorf("%s: wrong contents (%v)", name, err)
 		}
 	}
 	if n != 1 {
@@ -118,29 +121,30 @@ func checkSection(t *testing.T, path, name string, contents []byte) {
 	}
 }
 
-// Nothing that was in the file changes but two fields of its header; other programs see the old sections and the new one.
+// Attach changes two header fields of the original bytes; other programs see the old sections and
+// the new one.
 func TestAttach(t *testing.T) {
 	contents := []byte("type information")
 	for _, target := range elftest.Targets {
 		t.Run(target.Name, func(t *testing.T) {
 			path := elftest.Object(t, target, "ring.c")
-			before := elftest.Read(t, path)
-			old, err := elf.NewFile(bytes.NewReader(before))
+			original := elftest.Read(t, path)
+			old, err := elf.NewFile(bytes.NewReader(original))
 			if err != nil {
 				t.Fatal(err)
 			}
 			mustAttach(t, path, ".BTF", contents)
 			checkSection(t, path, ".BTF", contents)
 
-			after := bytes.Clone(elftest.Read(t, path)[:len(before)])
+			after := bytes.Clone(elftest.Read(t, path)[:len(original)])
 			shoff, shnum, size := 32, 48, 4
 			if old.Class == elf.ELFCLASS64 {
 				shoff, shnum, size = 40, 60, 8
 			}
-			copy(after[shoff:shoff+size], before[shoff:])
-			copy(after[shnum:shnum+2], before[shnum:])
-			if !bytes.Equal(after, before) {
-				t.Error("more has changed than e_shoff and e_shnum")
+			copy(after[shoff:shoff+size], original[shoff:])
+			copy(after[shnum:shnum+2], original[shnum:])
+			if !bytes.Equal(after, original) {
+				t.Error("changes other than e_shoff and e_shnum")
 			}
 
 			f, err := elf.Open(path)
@@ -152,14 +156,16 @@ func TestAttach(t *testing.T) {
 				t.Fatalf("%d sections, want %d", len(f.Sections), len(old.Sections)+1)
 			}
 			for i, s := range old.Sections {
-				if s.Name == f.Sections[i].Name && s.Type == elf.SHT_STRTAB && s == old.Section(".shstrtab") {
+				if s.Name == f.Sections[i].Name && s.Type == elf.SHT_STRTAB &&
+					s == old.Section(".shstrtab") {
 					continue // has a longer copy
 				}
 				if s.Name == ".strtab" && old.Section(".shstrtab") == nil {
-					continue // clang has the names of sections in here
+					continue // clang puts the names of sections here
 				}
 				if s.SectionHeader != f.Sections[i].SectionHeader {
-					t.Errorf("section %d was %+v, is %+v", i, s.SectionHeader, f.Sections[i].SectionHeader)
+					t.Errorf("section %d was %+v, is %+v",
+						i, s.SectionHeader, f.Sections[i].SectionHeader)
 				}
 			}
 			if out := elftest.Run(t, "", "readelf", "-aW", path); !strings.Contains(out, " .BTF ") {
@@ -169,7 +175,7 @@ func TestAttach(t *testing.T) {
 	}
 }
 
-// What was attached before has no say in the result.
+// The result does not depend on what was attached before.
 func TestAttachAgain(t *testing.T) {
 	for _, target := range elftest.Targets {
 		t.Run(target.Name, func(t *testing.T) {
@@ -185,11 +191,13 @@ func TestAttachAgain(t *testing.T) {
 					mustAttach(t, path, ".BTF", final)
 					checkSection(t, path, ".BTF", final)
 					if !bytes.Equal(elftest.Read(t, path), want) {
-						t.Errorf("%d bytes after %d: other than at once", len(final), len(first))
+						t.Errorf("%d bytes after %d: differs from a first Attach",
+							len(final), len(first))
 					}
 					mustAttach(t, path, ".BTF", final)
 					if !bytes.Equal(elftest.Read(t, path), want) {
-						t.Errorf("%d bytes again after %d: other than at once", len(final), len(first))
+						t.Errorf("%d bytes again after %d: differs from a first Attach",
+							len(final), len(first))
 					}
 				}
 			}
@@ -197,40 +205,42 @@ func TestAttachAgain(t *testing.T) {
 	}
 }
 
-// Whoever was killed while attaching leaves bytes behind the end, which the next one removes.
+// The next Attach removes the bytes that a killed one has left after the end.
 func TestAttachAfterKill(t *testing.T) {
 	contents := []byte("type information")
 	for _, target := range elftest.Targets {
 		path := elftest.Object(t, target, "ring.c")
-		before := elftest.Read(t, path)
+		original := elftest.Read(t, path)
 		mustAttach(t, path, ".BTF", contents)
 		want := elftest.Read(t, path)
-		tail := want[len(before):]
+		tail := want[len(original):]
 		for n := range len(tail) + 1 {
 			if n > 0 && n < 4 {
-				continue // could be anybody's
+				continue // without a mark: not ours
 			}
-			path := writeFile(t, slices.Concat(before, tail[:n]))
+			path := writeFile(t, slices.Concat(original, tail[:n]))
 			mustAttach(t, path, ".BTF", contents)
 			if got := elftest.Read(t, path); !bytes.Equal(got, want) {
-				t.Fatalf("%s: %d bytes of %d had been written: other file", target.Name, n, len(tail))
+				t.Fatalf("%s: killed after %d of %d bytes: wrong result",
+					target.Name, n, len(tail))
 			}
 		}
 	}
 }
 
-// Many at a time, each with contents of its own: one after the other wins, nothing is torn, and who comes too late is told.
-func TestAttachAtOnce(t *testing.T) {
+// Concurrent processes attach different contents: one wins, the file is intact, and the others
+// succeed or get an error.
+func TestAttachConcurrent(t *testing.T) {
 	path := elftest.Object(t, elftest.GCC, "ring.c")
-	before := elftest.Read(t, path)
+	original := elftest.Read(t, path)
 	var want [8][]byte
 	contents := func(i int) []byte { return bytes.Repeat([]byte{byte('a' + i)}, 1000+100*i) }
 	for i := range want {
-		path := writeFile(t, before)
+		path := writeFile(t, original)
 		mustAttach(t, path, ".BTF", contents(i))
 		want[i] = elftest.Read(t, path)
 	}
-	// Two that have read the same file.
+	// Two images of the same file.
 	first, err := Open(path)
 	if err != nil {
 		t.Fatal(err)
@@ -244,11 +254,12 @@ func TestAttachAtOnce(t *testing.T) {
 	if err := first.Attach(NewSection{Name: ".BTF", Contents: contents(0)}); err != nil {
 		t.Fatal(err)
 	}
-	if err := second.Attach(NewSection{Name: ".BTF", Contents: contents(1)}); err == nil || !strings.Contains(err.Error(), "changed while it was being") {
-		t.Errorf("who comes too late: %v", err)
+	if err := second.Attach(NewSection{Name: ".BTF", Contents: contents(1)}); err == nil ||
+		!strings.Contains(err.Error(), "changed while it was being") {
+		t.Errorf("second Attach: %v", err)
 	}
 	if !bytes.Equal(elftest.Read(t, path), want[0]) {
-		t.Error("who comes too late has changed the file")
+		t.Error("the second Attach has changed the file")
 	}
 	for range 20 {
 		var errs [len(want)]error
@@ -262,22 +273,23 @@ func TestAttachAtOnce(t *testing.T) {
 			if err == nil {
 				won++
 			} else {
-				t.Log(err) // too late; or a header that another one was writing
+				t.Log(err) // too late, or the header was being written
 			}
 		}
 		got := elftest.Read(t, path)
-		if won == 0 || !slices.ContainsFunc(want[:], func(w []byte) bool { return bytes.Equal(got, w) }) {
-			t.Fatalf("%d won, and the file is none of theirs", won)
+		if won == 0 || !slices.ContainsFunc(want[:],
+			func(w []byte) bool { return bytes.Equal(got, w) }) {
+			t.Fatalf("%d succeeded, but the file is none of their results", won)
 		}
 	}
 }
 
-// A .BTF that another program put there is replaced, also after we put one there and it moved it.
+// A .BTF of another program is replaced, also if that program moved ours.
 func TestAttachOverForeign(t *testing.T) {
 	path := elftest.Object(t, elftest.GCC, "ring.c")
 	foreign := writeFile(t, bytes.Repeat([]byte("foreign "), 100))
 	elftest.Run(t, "", "objcopy", "--add-section", ".BTF="+foreign, path)
-	before := elftest.Read(t, path)
+	original := elftest.Read(t, path)
 	want := []byte("ours")
 	mustAttach(t, path, ".BTF", want)
 	checkSection(t, path, ".BTF", want)
@@ -285,10 +297,10 @@ func TestAttachOverForeign(t *testing.T) {
 	mustAttach(t, path, ".BTF", []byte("something else"))
 	mustAttach(t, path, ".BTF", want)
 	if !bytes.Equal(elftest.Read(t, path), once) {
-		t.Error("other bytes than at once")
+		t.Error("differs from a first Attach")
 	}
-	if !bytes.Equal(elftest.Read(t, path)[64:len(before)], before[64:]) {
-		t.Error("the foreign section was written over")
+	if !bytes.Equal(elftest.Read(t, path)[64:len(original)], original[64:]) {
+		t.Error("the foreign section was overwritten")
 	}
 	elftest.Run(t, "", "objcopy", "--update-section", ".BTF="+foreign, path)
 	checkSection(t, path, ".BTF", elftest.Read(t, foreign))
@@ -296,7 +308,7 @@ func TestAttachOverForeign(t *testing.T) {
 	checkSection(t, path, ".BTF", want)
 }
 
-// Several sections at once, and one that has to go: it may have come from us or from another program.
+// Several sections are added, and one is removed, whether Attach or another program has added it.
 func TestAttachSeveral(t *testing.T) {
 	attach := func(path string, sections ...NewSection) {
 		t.Helper()
@@ -309,13 +321,15 @@ func TestAttachSeveral(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	split, base := NewSection{Name: ".BTF", Contents: []byte("split")}, NewSection{Name: ".BTF.base", Contents: []byte("base of it")}
+	split, base := NewSection{Name: ".BTF", Contents: []byte("split")},
+		NewSection{Name: ".BTF.base", Contents: []byte("its base")}
 	noBase := NewSection{Name: ".BTF.base", Remove: true}
 	for _, foreign := range []bool{false, true} {
 		path := elftest.Object(t, elftest.GCC, "ring.c")
 		if foreign {
 			other := writeFile(t, []byte("foreign"))
-			elftest.Run(t, "", "objcopy", "--add-section", ".BTF.base="+other, "--add-section", ".BTF="+other, path)
+			elftest.Run(t, "", "objcopy", "--add-section", ".BTF.base="+other, "--add-section",
+				".BTF="+other, path)
 		}
 		attach(path, split, base)
 		checkSection(t, path, ".BTF", split.Contents)
@@ -323,7 +337,7 @@ func TestAttachSeveral(t *testing.T) {
 		both := elftest.Read(t, path)
 		attach(path, split, base)
 		if !bytes.Equal(elftest.Read(t, path), both) {
-			t.Errorf("foreign %v: attaching the same again made a difference", foreign)
+			t.Errorf("foreign %v: attaching the same contents again changed the file", foreign)
 		}
 		attach(path, split, noBase)
 		checkSection(t, path, ".BTF", split.Contents)
@@ -338,12 +352,12 @@ func TestAttachSeveral(t *testing.T) {
 		elftest.Run(t, "", "readelf", "-SW", path)
 		attach(path, split, base)
 		if !bytes.Equal(elftest.Read(t, path), both) {
-			t.Errorf("foreign %v: other bytes than at once", foreign)
+			t.Errorf("foreign %v: differs from a first Attach", foreign)
 		}
 	}
 }
 
-// The tools that a kernel's build runs on modules take the result.
+// The tools of a kernel build accept the result.
 func TestAttachThenTools(t *testing.T) {
 	gcc := elftest.GCC
 	path := elftest.Object(t, gcc, "ring.c")
@@ -365,31 +379,32 @@ func TestAttachThenTools(t *testing.T) {
 		if s := f.Section(".BTF"); s == nil {
 			t.Errorf("%v: no .BTF", args)
 		} else if data, err := s.Data(); err != nil || !bytes.Equal(data, contents) {
-			t.Errorf("%v: other contents (%v)", args, err)
+			t.Errorf("%v: wrong contents (%v)", args, err)
 		}
 		f.Close()
 	}
 	elftest.Run(t, dir, "objcopy", "--dump-section", ".BTF=out.btf", "x.o", "ignored.o")
 	if !bytes.Equal(elftest.Read(t, filepath.Join(dir, "out.btf")), contents) {
-		t.Error("objcopy --dump-section: other contents")
+		t.Error("objcopy --dump-section: wrong contents")
 	}
 	elftest.Run(t, dir, "objcopy", "--remove-section=.BTF", "x.o", "removed.o")
 	removed := filepath.Join(dir, "removed.o")
 	if open(t, removed).Section(".BTF") != nil {
-		t.Error("objcopy --remove-section left it there")
+		t.Error("objcopy --remove-section had no effect")
 	}
 	mustAttach(t, removed, ".BTF", contents)
 	checkSection(t, removed, ".BTF", contents)
 }
 
-// From 65,280 sections on their number stands in section header 0. -ffunction-sections and LTO make such objects.
+// From 65,280 sections, their number is in section header 0. -ffunction-sections and LTO produce
+// such objects.
 func TestAttachManySections(t *testing.T) {
 	const border = int(elf.SHN_LORESERVE)
 	for _, total := range []int{border - 2, border - 1, border, border + 2} {
 		t.Run(fmt.Sprint(total), func(t *testing.T) {
 			dir := t.TempDir()
-			// as adds 7: the null section, .text, .data, .bss, .symtab, .strtab, .shstrtab; and .symtab_shndx if that makes
-			// more than border.
+			// as adds 7: the null section, .text, .data, .bss, .symtab, .strtab, .shstrtab; and
+			// .symtab_shndx above border.
 			var source strings.Builder
 			n := total - 7
 			if total > border {
@@ -399,7 +414,8 @@ func TestAttachManySections(t *testing.T) {
 				fmt.Fprintf(&source, ".section s%d\n", i)
 			}
 			fmt.Fprintf(&source, ".globl last\nlast: .byte 1\n")
-			if err := os.WriteFile(filepath.Join(dir, "x.s"), []byte(source.String()), 0o644); err != nil {
+			if err := os.WriteFile(filepath.Join(dir, "x.s"), []byte(source.String()),
+				0o644); err != nil {
 				t.Fatal(err)
 			}
 			elftest.Run(t, dir, "as", "-o", "x.o", "x.s")
@@ -422,7 +438,8 @@ func TestAttachManySections(t *testing.T) {
 			for i := range syms.Len() {
 				if s := syms.At(i); string(syms.Name(&s)) == "last" {
 					found = true
-					if got, want := img.Sections[s.Section].Name, fmt.Sprintf("s%d", n-1); got != want {
+					if got, want := img.Sections[s.Section].Name,
+						fmt.Sprintf("s%d", n-1); got != want {
 						t.Errorf("symbol last is in section %s, want %s", got, want)
 					}
 				}
@@ -443,7 +460,8 @@ func TestAttachManySections(t *testing.T) {
 			if len(f.Sections) != total+1 {
 				t.Errorf("%d sections, want %d", len(f.Sections), total+1)
 			}
-			if out := elftest.Run(t, dir, "readelf", "-hW", "x.o"); !strings.Contains(out, fmt.Sprint(total+1)) {
+			if out := elftest.Run(t, dir, "readelf", "-hW", "x.o"); !strings.Contains(out,
+				fmt.Sprint(total+1)) {
 				t.Errorf("readelf does not count %d sections:\n%s", total+1, out)
 			}
 		})
@@ -454,7 +472,9 @@ func TestAttachRefused(t *testing.T) {
 	object := elftest.Read(t, elftest.Object(t, elftest.GCC, "ring.c"))
 	t.Run("signed", func(t *testing.T) {
 		path := writeFile(t, append(bytes.Clone(object), "PKCS 7~Module signature appended~\n"...))
-		if err := attempt(t, path, func() error { return attach(path, ".BTF", []byte("types")) }); !errors.Is(err, ErrSigned) {
+		if err := attempt(t, path,
+			func() error { return attach(path, ".BTF", []byte("types")) }); !errors.Is(err,
+			errSigned) {
 			t.Errorf("got %v, want ErrSigned", err)
 		}
 	})
@@ -468,24 +488,26 @@ func TestAttachRefused(t *testing.T) {
 				t.Fatal(err)
 			}
 			err := attempt(t, path, func() error { return attach(path, ".BTF", []byte("types")) })
-			if want := path + ": read-only (mode 0444): make it writable first"; err == nil || err.Error() != want {
+			if want := path + ": read-only (mode 0444): make it writable first"; err == nil ||
+				err.Error() != want {
 				t.Errorf("got:  %v\nwant: %s", err, want)
 			}
 		})
 	}
-	t.Run("changed meanwhile", func(t *testing.T) {
+	t.Run("changed in between", func(t *testing.T) {
 		path := writeFile(t, object)
 		img := open(t, path)
 		if err := os.WriteFile(path, append(bytes.Clone(object), 0), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		if err := img.Attach(NewSection{Name: ".BTF"}); err == nil || err.Error() != path+": changed while it was being read" {
+		if err := img.Attach(NewSection{Name: ".BTF"}); err == nil ||
+			err.Error() != path+": changed while it was being read" {
 			t.Errorf("got %v", err)
 		}
 	})
 }
 
-// TestMain lets the test's program run itself as one that may not write beyond a limit: see attachLimited.
+// TestMain lets the test program run itself with a file size limit: see attachLimited.
 func TestMain(m *testing.M) {
 	if limit := os.Getenv("KBTF_TEST_LIMIT"); limit != "" {
 		os.Exit(attachMain(limit, os.Args[1], os.Args[2]))
@@ -529,7 +551,7 @@ func attachMain(limit, path, contents string) (status int) {
 	return 1
 }
 
-// attachCases are contents attached first, nil for none, a signature that comes then, nil for none, and contents that come last.
+// attachCases are contents to attach first, a signature, and contents to attach last; nil for none.
 var attachCases = []struct {
 	name                   string
 	first, signature, then []byte
@@ -540,10 +562,10 @@ var attachCases = []struct {
 	{"signed", nil, make([]byte, 700), bytes.Repeat([]byte("types "), 2000)},
 }
 
-// A write that fails, wherever it does, leaves the file as it was.
+// A failed write, wherever it happens, leaves the file unchanged.
 func TestAttachFileTooLarge(t *testing.T) {
 	if testing.CoverMode() != "" {
-		t.Skip("the limit would hit the file with what was covered, too")
+		t.Skip("the limit also hits the coverage file")
 	}
 	object := elftest.Read(t, elftest.Object(t, elftest.GCC, "ring.c"))
 	for _, test := range attachCases {
@@ -557,7 +579,8 @@ func TestAttachFileTooLarge(t *testing.T) {
 			}
 			refused := 0
 			for limit := len(elftest.Read(t, path)); ; limit += 1999 {
-				err := attempt(t, path, func() error { return attachLimited(t, limit, path, test.then) })
+				err := attempt(t, path,
+					func() error { return attachLimited(t, limit, path, test.then) })
 				if err == nil {
 					break
 				}
@@ -568,7 +591,7 @@ func TestAttachFileTooLarge(t *testing.T) {
 			}
 			checkSection(t, path, ".BTF", test.then)
 			if refused < 5 {
-				t.Errorf("refused %d times only", refused)
+				t.Errorf("only %d errors", refused)
 			}
 		})
 	}

@@ -12,17 +12,19 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// maxInflated bounds what a compressed section may claim to hold, in bytes: far above any kernel's .debug_info, far below what
-// would exhaust a build machine.
+// maxInflated limits the decompressed size of a section, in bytes. It is far above any kernel's
+// .debug_info, and far below the memory of a build machine.
 const maxInflated = 8 << 30
 
-// maxRatio is how many bytes a byte may claim to hold: as many as zlib can put there. That of debugging sections is below 20.
+// maxRatio limits the compression ratio: zlib's maximum. Debugging sections stay below 20.
 const maxRatio = 1032
 
-// maxWindow bounds how far back a zstd stream may refer, in bytes: that much memory is taken at once. It is what zstd itself goes to.
+// maxWindow limits the window of a zstd stream, which is allocated at once, in bytes. It is the
+// default limit of zstd.
 const maxWindow = 128 << 20
 
-// Inflate gives the bytes of a section, decompressed if SHF_COMPRESSED is set (gABI, "Compression header").
+// Inflate returns the contents of a section, decompressed if SHF_COMPRESSED is set (gABI,
+// "Compression header"). Errors name file and section.
 func (img *Image) Inflate(s *Section) ([]byte, error) {
 	raw, err := img.Contents(s)
 	if err != nil || s.Flags&elf.SHF_COMPRESSED == 0 {
@@ -44,7 +46,8 @@ func (img *Image) Inflate(s *Section) ([]byte, error) {
 		size = img.Order.Uint64(raw[8:])
 	}
 	if size > maxInflated {
-		return fail("claims %d bytes when decompressed, more than the limit of %d", size, uint64(maxInflated))
+		return fail("claims %d bytes when decompressed, more than the limit of %d",
+			size, uint64(maxInflated))
 	}
 	if size/maxRatio > uint64(len(raw)) {
 		return fail("claims %d bytes when decompressed, from %d", size, len(raw))
@@ -56,7 +59,8 @@ func (img *Image) Inflate(s *Section) ([]byte, error) {
 			return fail("%v", err)
 		}
 	case elf.COMPRESS_ZSTD:
-		d, err := zstd.NewReader(bytes.NewReader(raw[head:]), zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow))
+		d, err := zstd.NewReader(bytes.NewReader(raw[head:]), zstd.WithDecoderConcurrency(1),
+			zstd.WithDecoderMaxWindow(maxWindow))
 		if err != nil {
 			return fail("%v", err)
 		}
@@ -65,7 +69,7 @@ func (img *Image) Inflate(s *Section) ([]byte, error) {
 	default:
 		return fail("unknown compression %d", kind)
 	}
-	// Grow with what really comes out, so that a false size costs nothing.
+	// Grow with the actual output, so that a false size does not cost memory.
 	var out bytes.Buffer
 	n, err := io.Copy(&out, io.LimitReader(r, int64(size)+1))
 	switch {

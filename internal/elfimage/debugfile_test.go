@@ -13,7 +13,8 @@ import (
 	"github.com/kbtf/kbtf/internal/elfimage/elftest"
 )
 
-// split makes a module with a build ID, or without one, and of that a stripped one with a .gnu_debuglink and its debug file, in a folder.
+// split makes a module with or without a build ID, its stripped copy with a .gnu_debuglink, and its
+// debug file, in a folder.
 func split(t *testing.T, target elftest.Target, buildID string) (dir string) {
 	t.Helper()
 	object := elftest.Object(t, target, "ring.c")
@@ -26,7 +27,7 @@ func split(t *testing.T, target elftest.Target, buildID string) (dir string) {
 	return dir
 }
 
-// Build IDs and checksums are what binutils write, in all classes and byte orders.
+// Build IDs and checksums are those that binutils write, in all classes and byte orders.
 func TestDebugFile(t *testing.T) {
 	buildID := regexp.MustCompile(`Build ID: ([0-9a-f]+)`)
 	for _, target := range elftest.Targets {
@@ -35,10 +36,14 @@ func TestDebugFile(t *testing.T) {
 		}
 		t.Run(target.Name, func(t *testing.T) {
 			dir := split(t, target, "sha1")
-			module, debug := open(t, filepath.Join(dir, "x.ko")), open(t, filepath.Join(dir, "x.debug"))
+			module, debug := open(t, filepath.Join(dir, "x.ko")),
+				open(t, filepath.Join(dir, "x.debug"))
 			want := buildID.FindStringSubmatch(elftest.Run(t, dir, "readelf", "-n", "x.ko"))
-			if want == nil || hex.EncodeToString(module.BuildID()) != want[1] || !bytes.Equal(debug.BuildID(), module.BuildID()) {
-				t.Errorf("build IDs %x and %x, readelf says %q", module.BuildID(), debug.BuildID(), want)
+			if want == nil || hex.EncodeToString(module.BuildID()) != want[1] ||
+				!bytes.Equal(debug.BuildID(), module.BuildID()) {
+				t.Errorf("build IDs %x and %x, readelf prints %q",
+					module.BuildID(), debug.BuildID(),
+					want)
 			}
 			if name, _, ok := module.DebugLink(); !ok || name != "x.debug" {
 				t.Errorf("link to %q, %v", name, ok)
@@ -47,7 +52,8 @@ func TestDebugFile(t *testing.T) {
 				t.Error(err)
 			}
 			dir = split(t, target, "none")
-			module, debug = open(t, filepath.Join(dir, "x.ko")), open(t, filepath.Join(dir, "x.debug"))
+			module, debug = open(t, filepath.Join(dir, "x.ko")),
+				open(t, filepath.Join(dir, "x.debug"))
 			if id := module.BuildID(); id != nil {
 				t.Errorf("build ID %x, want none", id)
 			}
@@ -58,23 +64,30 @@ func TestDebugFile(t *testing.T) {
 	}
 }
 
-// What does not belong to a module is refused, and it is said what differs.
+// A file that does not belong to a module is refused, and the error names the difference.
 func TestOtherDebugFile(t *testing.T) {
 	gcc := elftest.GCC
-	first, second, bare := split(t, gcc, "0x01020304"), split(t, gcc, "0x01020305"), split(t, gcc, "none")
+	first, second, bare := split(t, gcc, "0x01020304"), split(t, gcc, "0x01020305"),
+		split(t, gcc, "none")
 	elftest.Run(t, bare, "objcopy", "--remove-section=.gnu_debuglink", "x.ko", "unlinked.ko")
 	other := split(t, elftest.I386, "0x01020304")
 	for _, test := range []struct{ name, module, debug, want string }{
-		{"build ID", first + "/x.ko", second + "/x.debug", "its build ID is 01020305, that of M 01020304: take the file of the same build"},
-		{"checksum", bare + "/x.ko", bare + "/whole.ko", "its checksum is C, that of .gnu_debuglink in M C: take the file of the same build"},
-		{"a build ID in one alone", bare + "/x.ko", first + "/x.debug", "its checksum is C, that of .gnu_debuglink in M C: take the file of the same build"},
-		{"nothing to go by", bare + "/unlinked.ko", bare + "/x.debug", "nothing tells that it belongs to M: no build IDs in both, and no .gnu_debuglink (objcopy --add-gnu-debuglink makes one)"},
-		{"machine", first + "/x.ko", other + "/x.debug", "made for EM_386, 32 bits, not for EM_X86_64, 64 bits"},
+		{"build ID", first + "/x.ko", second + "/x.debug", "its build ID is 01020305, that of M " +
+			"01020304: use the file of the same build"},
+		{"checksum", bare + "/x.ko", bare + "/whole.ko", "its checksum is C, that of " +
+			".gnu_debuglink in M C: use the file of the same build"},
+		{"a build ID in one file only", bare + "/x.ko", first + "/x.debug",
+			"its checksum is C, that of .gnu_debuglink in M C: use the file of the same build"},
+		{"no build ID and no link", bare + "/unlinked.ko", bare + "/x.debug",
+			"cannot verify that it belongs to M: no build IDs in both, and no .gnu_debuglink " +
+				"(objcopy --add-gnu-debuglink adds one)"},
+		{"machine", first + "/x.ko", other + "/x.debug", "built for EM_386, 32 bits, not for " +
+			"EM_X86_64, 64 bits"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			err := open(t, test.module).CheckDebugFile(open(t, test.debug))
 			if err == nil {
-				t.Fatal("taken")
+				t.Fatal("no error")
 			}
 			got := strings.ReplaceAll(err.Error(), test.module, "M")
 			if strings.Contains(test.want, "is C,") {
@@ -87,7 +100,7 @@ func TestOtherDebugFile(t *testing.T) {
 	}
 }
 
-// Notes and links that are damaged are none, wherever they end.
+// Truncated notes and links are ignored.
 func TestDamagedNote(t *testing.T) {
 	dir := split(t, elftest.GCC, "sha1")
 	whole := elftest.Read(t, filepath.Join(dir, "x.ko"))
@@ -100,8 +113,9 @@ func TestDamagedNote(t *testing.T) {
 		for size := range s.Size {
 			s.Size = size
 			id := img.BuildID()
-			if _, _, link := img.DebugLink(); name == ".gnu_debuglink" && link || name != ".gnu_debuglink" && id != nil {
-				t.Errorf("%s of %d bytes is taken", name, size)
+			if _, _, link := img.DebugLink(); name == ".gnu_debuglink" && link ||
+				name != ".gnu_debuglink" && id != nil {
+				t.Errorf("no error for %s of %d bytes", name, size)
 			}
 		}
 		for i := range 12 {
@@ -111,7 +125,7 @@ func TestDamagedNote(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			damaged.BuildID() // does not panic
+			damaged.BuildID() // must not panic
 			damaged.DebugLink()
 		}
 	}

@@ -6,33 +6,34 @@ import (
 	"debug/elf"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"slices"
 
+	"github.com/kbtf/kbtf/internal/patherr"
 	"github.com/kbtf/kbtf/internal/replace"
 )
 
-// Detach removes the sections of these names. What Attach has put there goes with its traces: the file has the bytes that it had
-// before. A section that another program made is cut out; its header stays as one that stands for nothing (SHT_NULL), so that the
-// numbers of the other sections do not change. If the file has several names (hard links) only the header goes.
+// Detach removes sections by name. If Attach added them, the file gets its original bytes back. A
+// section from another program is cut out; its header stays as an inactive one (SHT_NULL), so that
+// the numbers of the other sections do not change. If the file has hard links, only the header is
+// cleared.
 //
-// It tells whether there was something to remove; if not, or after an error, the file is as it was. The image still shows the
-// file as it was when it was opened: close it.
+// removed reports whether the file had such a section; if not, or on error, the file is unchanged.
+// The image still shows the file as it was opened: close it.
 func (img *Image) Detach(names ...string) (removed bool, err error) {
 	found := slices.ContainsFunc(names, func(n string) bool { return img.Section(n) != nil })
 	if !found {
-		return false, img.tidy()
+		return false, img.removePartial()
 	}
-	st, err := img.changeable()
+	st, err := img.checkChangeable()
 	if err != nil {
 		return false, err
 	}
-	before := img.before()
+	original := img.original()
 	whole := img
-	attached := before.size != uint64(len(img.Data))
+	attached := original.size != uint64(len(img.Data))
 	if attached {
-		if whole, err = img.asBefore(&before); err != nil {
+		if whole, err = img.originalImage(&original); err != nil {
 			return false, err
 		}
 	}
@@ -41,10 +42,10 @@ func (img *Image) Detach(names ...string) (removed bool, err error) {
 		return false, err
 	}
 	if !cut && attached {
-		return true, img.restore(&before)
+		return true, img.restore(&original)
 	}
-	if replace.Names(st) > 1 {
-		// All names of the file are to lose the sections, so it is changed in place, by which it does not get smaller.
+	if replace.LinkCount(st) > 1 {
+		// Change the file in place, for all its names. It does not shrink.
 		gone := make([]NewSection, len(names))
 		for i, name := range names {
 			gone[i] = NewSection{Name: name, Remove: true}
@@ -52,54 +53,52 @@ func (img *Image) Detach(names ...string) (removed bool, err error) {
 		return true, img.Attach(gone...)
 	}
 	if err := replace.Like(img.Path, data, st); err != nil {
-		if p := (*fs.PathError)(nil); errors.As(err, &p) {
-			err = p.Err
-		}
-		return false, fmt.Errorf("%s: cannot replace: %w", img.Path, err)
+		return false, fmt.Errorf("%s: cannot replace: %w", img.Path, patherr.Cause(err))
 	}
 	return true, nil
 }
 
-// asBefore is the file as it was before something was attached; its ELF header is still the one of now.
-func (img *Image) asBefore(before *record) (*Image, error) {
+// originalImage returns the file from before Attach, except for its ELF header.
+func (img *Image) originalImage(original *record) (*Image, error) {
 	was := *img
-	was.Data, was.shoff, was.shstrndx = img.Data[:before.size:before.size], before.shoff, before.shstrndx
-	return &was, was.readSections(uint64(before.shnum))
+	was.Data = img.Data[:original.size:original.size]
+	was.shoff, was.shstrndx = original.shoff, original.shstrndx
+	return &was, was.readSections(uint64(original.shnum))
 }
 
-// tidy removes what attaching or detaching that was killed left behind the end of the file. A signature alone stays.
-func (img *Image) tidy() error {
-	size := img.wholeSize()
-	if size == uint64(len(img.Data)) || size == img.unsigned {
+// removePartial truncates what a killed Attach or Detach has left. A signature stays.
+func (img *Image) removePartial() error {
+	size := img.intactSize()
+	if size == uint64(len(img.Data)) || size == img.unsignedSize {
 		return nil
 	}
-	if _, err := img.writable(); err != nil {
+	if _, err := img.checkWritable(); err != nil {
 		return err
 	}
-	return fileError(os.Truncate(img.Path, int64(size)))
+	return patherr.PathFirst(os.Truncate(img.Path, int64(size)))
 }
 
-// restore makes the file what it was before Attach. The header is changed first: it is whole at any time.
-func (img *Image) restore(before *record) error {
+// restore undoes Attach. The header is changed first, so that the file is valid at any time.
+func (img *Image) restore(original *record) error {
 	f, err := os.OpenFile(img.Path, os.O_RDWR, 0)
 	if err != nil {
-		return fileError(err)
+		return patherr.PathFirst(err)
 	}
 	defer f.Close()
-	now := slices.Clone(img.Data[:img.layout().ehdr]) // what is mapped may follow the file
+	now := slices.Clone(img.Data[:img.layout().ehdr]) // the mapping may follow the file
 	header := slices.Clone(now)
-	img.putHeader(header, before.shoff, before.shnum)
+	img.putHeader(header, original.shoff, original.shnum)
 	at := img.headerOff()
 	if _, err = f.WriteAt(header[at:], int64(at)); err == nil {
-		err = f.Truncate(int64(before.size))
+		err = f.Truncate(int64(original.size))
 	}
 	if err != nil {
 		_, _ = f.WriteAt(now[at:], int64(at))
 	}
-	return fileError(err)
+	return patherr.PathFirst(err)
 }
 
-// putHeader writes where the section headers are, and how many, into a file's ELF header.
+// putHeader sets e_shoff and e_shnum in an ELF header.
 func (img *Image) putHeader(data []byte, shoff uint64, shnum uint32) {
 	at := img.headerOff()
 	if img.Class == elf.ELFCLASS64 {
@@ -108,13 +107,13 @@ func (img *Image) putHeader(data []byte, shoff uint64, shnum uint32) {
 		img.Order.PutUint32(data[at:], uint32(shoff))
 	}
 	if shnum >= uint32(elf.SHN_LORESERVE) {
-		shnum = 0 // it stands in section header 0
+		shnum = 0 // the count is in section header 0
 	}
-	// e_shnum is the last but one of the header's 16-bit fields.
+	// e_shnum is the second last 16-bit field of the header.
 	img.Order.PutUint16(data[img.layout().ehdr-4:], uint16(shnum))
 }
 
-// without gives the file without the sections of these names; cut: there were some.
+// without returns the file without sections of these names; cut reports whether it had any.
 func (img *Image) without(names []string) (data []byte, cut bool, err error) {
 	for _, name := range names {
 		s := img.Section(name)
@@ -122,7 +121,8 @@ func (img *Image) without(names []string) (data []byte, cut bool, err error) {
 			continue
 		}
 		if img.Type != elf.ET_REL || s.Flags&elf.SHF_ALLOC != 0 {
-			return nil, false, fmt.Errorf("%s: %s is loaded with the program: only that of modules can be removed", img.Path, name)
+			return nil, false, fmt.Errorf("%s: %s is a loaded section: only those of "+
+				"modules can be removed", img.Path, name)
 		}
 		data, err := img.cut(s)
 		if err != nil {
@@ -136,7 +136,8 @@ func (img *Image) without(names []string) (data []byte, cut bool, err error) {
 	return img.Data, cut, nil
 }
 
-// cut gives the file without a section's bytes. What lies behind them moves by a multiple of all alignments.
+// cut returns the file without a section's contents. What follows moves by a multiple of all
+// alignments.
 func (img *Image) cut(s *Section) ([]byte, error) {
 	if _, err := img.Contents(s); err != nil {
 		return nil, err
@@ -150,19 +151,20 @@ func (img *Image) cut(s *Section) ([]byte, error) {
 	align := uint64(8)
 	for i := range img.Sections {
 		o := &img.Sections[i]
-		taken := o.Size
+		used := o.Size
 		if o.Type == elf.SHT_NOBITS || o.Type == elf.SHT_NULL {
-			taken = 0
+			used = 0
 		}
-		if o.Index != s.Index && taken > 0 && o.Offset < end && o.Offset+taken > begin {
-			return nil, fmt.Errorf("%s: sections %s and %s share bytes: cannot remove one", img.Path, s.Name, o.Name)
+		if o.Index != s.Index && used > 0 && o.Offset < end && o.Offset+used > begin {
+			return nil, fmt.Errorf("%s: sections %s and %s share bytes: cannot remove one",
+				img.Path, s.Name, o.Name)
 		}
 		if o.Offset >= end {
 			align = max(align, o.Addralign)
 		}
 	}
 	if img.shoff < end && img.shoff+table > begin {
-		return nil, errors.New(img.Path + ": the section headers lie inside of section " + s.Name)
+		return nil, errors.New(img.Path + ": the section headers lie inside section " + s.Name)
 	}
 	n := size / align * align
 	data := slices.Delete(slices.Clone(img.Data), int(begin), int(begin+n))
@@ -177,7 +179,7 @@ func (img *Image) cut(s *Section) ([]byte, error) {
 		switch {
 		case o.Index == s.Index:
 			clear(h)
-			img.putOffset(h, begin) // at 0, libelf would clear the file's header when it writes it
+			img.putOffset(h, begin) // if it was 0, libelf would clear the file's header on writing
 		case o.Offset >= end && i > 0:
 			img.putOffset(h, o.Offset-n)
 		}
@@ -186,7 +188,7 @@ func (img *Image) cut(s *Section) ([]byte, error) {
 	return data, nil
 }
 
-// putOffset writes sh_offset.
+// putOffset sets sh_offset.
 func (img *Image) putOffset(h []byte, v uint64) {
 	if img.Class == elf.ELFCLASS64 {
 		img.Order.PutUint64(h[24:], v)

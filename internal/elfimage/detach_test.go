@@ -36,25 +36,26 @@ func object(t *testing.T, target elftest.Target) (path string) {
 	return elftest.Object(t, target, "ring.c")
 }
 
-func TestDetachGivesTheOriginalBytesBack(t *testing.T) {
+func TestDetachRestoresOriginal(t *testing.T) {
 	for _, target := range elftest.Targets {
 		t.Run(target.Name, func(t *testing.T) {
 			path := object(t, target)
-			before := elftest.Read(t, path)
+			original := elftest.Read(t, path)
 			mustAttach(t, path, ".BTF", []byte("first"))
 			mustAttach(t, path, ".BTF", bytes.Repeat([]byte("second"), 1000))
 			mustDetach(t, path, ".BTF", ".BTF.base")
-			if !bytes.Equal(elftest.Read(t, path), before) {
+			if !bytes.Equal(elftest.Read(t, path), original) {
 				t.Error("not the original bytes")
 			}
 			if removed, err := detach(path, ".BTF", ".BTF.base"); removed || err != nil {
-				t.Errorf("once more: %v, %v", removed, err)
+				t.Errorf("second Detach: %v, %v", removed, err)
 			}
 		})
 	}
 }
 
-// What objcopy has added, and what we have attached over that, is cut out: the other sections have what they had.
+// A section that objcopy added, with one that Attach added over it, is cut out; the other sections
+// keep their contents.
 func TestDetachOfForeignSections(t *testing.T) {
 	for _, over := range []bool{false, true} {
 		path := object(t, elftest.GCC)
@@ -62,20 +63,21 @@ func TestDetachOfForeignSections(t *testing.T) {
 		if err := os.WriteFile(contents, bytes.Repeat([]byte("x"), 1001), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		elftest.Run(t, "", "objcopy", "--add-section", ".BTF="+contents, "--add-section", ".BTF.base="+contents, path)
+		elftest.Run(t, "", "objcopy", "--add-section", ".BTF="+contents, "--add-section",
+			".BTF.base="+contents, path)
 		if err := os.Chmod(path, 0o640); err != nil {
 			t.Fatal(err)
 		}
-		before := sectionContents(t, path)
+		original := sectionContents(t, path)
 		size := len(elftest.Read(t, path))
 		if over {
 			mustAttach(t, path, ".BTF", []byte("ours"))
 		}
 		mustDetach(t, path, ".BTF", ".BTF.base")
-		delete(before, ".BTF")
-		delete(before, ".BTF.base")
+		delete(original, ".BTF")
+		delete(original, ".BTF.base")
 		after := sectionContents(t, path)
-		for name, data := range before {
+		for name, data := range original {
 			if name != ".shstrtab" && !bytes.Equal(after[name], data) {
 				t.Errorf("over %v: %s differs", over, name)
 			}
@@ -128,7 +130,7 @@ func TestDetachRefused(t *testing.T) {
 			t.Fatal(err)
 		}
 		err := attempt(t, path, func() error { _, err := detach(path, ".BTF"); return err })
-		if !errors.Is(err, ErrSigned) {
+		if !errors.Is(err, errSigned) {
 			t.Error(err)
 		}
 	})
@@ -152,7 +154,7 @@ func TestDetachRefused(t *testing.T) {
 		elftest.Run(t, "", "ld", "-e", "0", "--unresolved-symbols=ignore-all", "-o", program, path)
 		elftest.Run(t, "", "objcopy", "--add-section", ".BTF="+contents, program)
 		err := attempt(t, program, func() error { _, err := detach(program, ".BTF"); return err })
-		if err == nil || !strings.Contains(err.Error(), "only that of modules") {
+		if err == nil || !strings.Contains(err.Error(), "only those of modules") {
 			t.Error(err)
 		}
 	})

@@ -16,7 +16,8 @@ import (
 	"github.com/kbtf/kbtf/internal/elfimage/elftest"
 )
 
-// As TestAttachFileTooLarge, on a full disk, where also a write into the middle of a file can fail.
+// Like TestAttachFileTooLarge, on a full disk, where a write into the middle of a file can also
+// fail.
 func TestAttachDiskFull(t *testing.T) {
 	object := elftest.Read(t, elftest.Object(t, elftest.GCC, "ring.c"))
 	page := os.Getpagesize()
@@ -24,7 +25,7 @@ func TestAttachDiskFull(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			for free := 0; ; free++ {
 				dir := t.TempDir()
-				// The file system has room for the module as it is, and for free pages.
+				// The file system has room for the module and for free pages.
 				path := writeFile(t, object)
 				if test.first != nil {
 					mustAttach(t, path, ".BTF", test.first)
@@ -34,14 +35,17 @@ func TestAttachDiskFull(t *testing.T) {
 					data = sign(data, test.signature)
 				}
 				size := ((len(data)+page-1)/page + free) * page
-				if err := unix.Mount("tmpfs", dir, "tmpfs", 0, fmt.Sprintf("size=%d", size)); err != nil {
-					t.Fatalf("mount a small tmpfs: %v: only root may, also in a user namespace", err)
+				if err := unix.Mount("tmpfs", dir, "tmpfs",
+					0, fmt.Sprintf("size=%d", size)); err != nil {
+					t.Fatalf("mount a small tmpfs: %v: only root may, also in a user namespace",
+						err)
 				}
 				path = filepath.Join(dir, "x.ko")
 				err := os.WriteFile(path, data, 0o644)
 				if err != nil {
 					t.Error(err)
-				} else if err = attempt(t, path, func() error { return attachUnsigned(path, ".BTF", test.then) }); err == nil {
+				} else if err = attempt(t, path,
+					func() error { return attachUnsigned(path, ".BTF", test.then) }); err == nil {
 					checkSection(t, path, ".BTF", test.then)
 				} else if !errors.Is(err, unix.ENOSPC) {
 					t.Errorf("%d free pages: %v", free, err)

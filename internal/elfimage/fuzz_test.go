@@ -25,7 +25,7 @@ func addObjects(f *testing.F) {
 	f.Add(sign(gcc, []byte("signature")))
 }
 
-// recompressed gives an object with .debug_info compressed anew, behind its end.
+// recompressed returns an object with .debug_info compressed again, after its end.
 func recompressed(f *testing.F, path string, kind elf.CompressionType) []byte {
 	f.Helper()
 	file := elftest.Read(f, path)
@@ -72,7 +72,7 @@ func recompressed(f *testing.F, path string, kind elf.CompressionType) []byte {
 	return file
 }
 
-// Whatever the bytes are, reading them ends, and not in a panic; a section says the same alone and as one of
+// Reading arbitrary bytes terminates without a panic; a section reads the same alone and as one of
 // several.
 func FuzzRead(f *testing.F) {
 	addObjects(f)
@@ -84,7 +84,8 @@ func FuzzRead(f *testing.F) {
 			f.Add(recompressed(f, object, elf.COMPRESS_ZSTD))
 		}
 	}
-	f.Add(elftest.Read(f, elftest.Object(f, elftest.GCC, "echo.c", "-fdebug-types-section"))) // two sections of a name
+	// two sections with the same name
+	f.Add(elftest.Read(f, elftest.Object(f, elftest.GCC, "echo.c", "-fdebug-types-section")))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		img, err := Parse("x.ko", data)
 		if err != nil {
@@ -101,7 +102,7 @@ func FuzzRead(f *testing.F) {
 		for i := range img.Sections {
 			s := &img.Sections[i]
 			_, _ = img.Contents(s)
-			if s.Size > 1<<16 || i > 50 { // sections may be all the same bytes
+			if s.Size > 1<<16 || i > 50 { // sections may share all their bytes
 				continue
 			}
 			r, err := img.Relocate(s)
@@ -125,17 +126,18 @@ func FuzzRead(f *testing.F) {
 			if err != nil {
 				continue
 			}
-			if half := len(all.Data) / 2; half != len(r.Data) || !bytes.Equal(all.Data[:half], all.Data[half:]) {
-				t.Errorf("section %d twice: %d bytes, not %d", i, 2*half, 2*len(r.Data))
+			if half := len(all.Data) / 2; half != len(r.Data) ||
+				!bytes.Equal(all.Data[:half], all.Data[half:]) {
+				t.Errorf("section %d twice: %d bytes, want %d", i, 2*half, 2*len(r.Data))
 			}
-			if !r.inline && !bytes.Equal(all.Data[:len(r.Data)], r.Data) {
-				t.Errorf("section %d: other bytes where there are two", i)
+			if !r.lazy && !bytes.Equal(all.Data[:len(r.Data)], r.Data) {
+				t.Errorf("section %d: different bytes as one of two", i)
 			}
 		}
 	})
 }
 
-// Attaching to whatever can be parsed gives a file with the section, or changes nothing.
+// Attaching to any parsable file adds the section, or changes nothing.
 func FuzzAttach(f *testing.F) {
 	addObjects(f)
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -154,7 +156,7 @@ func FuzzAttach(f *testing.F) {
 		}
 		if err := img.Attach(NewSection{Name: ".BTF", Contents: types}); err != nil {
 			if !bytes.Equal(elftest.Read(t, path), data) {
-				t.Errorf("changed, though: %v", err)
+				t.Errorf("changed despite the error: %v", err)
 			}
 			return
 		}
@@ -171,8 +173,9 @@ func FuzzAttach(f *testing.F) {
 			t.Errorf("%q, %v", got, err)
 		}
 		once := elftest.Read(t, path)
-		if err := img.Attach(NewSection{Name: ".BTF", Contents: types}); err != nil || !bytes.Equal(elftest.Read(t, path), once) {
-			t.Errorf("again: other bytes (%v)", err)
+		if err := img.Attach(NewSection{Name: ".BTF", Contents: types}); err != nil ||
+			!bytes.Equal(elftest.Read(t, path), once) {
+			t.Errorf("second Attach differs (%v)", err)
 		}
 	})
 }

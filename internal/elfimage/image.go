@@ -2,45 +2,48 @@
 
 // Package elfimage reads an ELF file in place and attaches sections to it.
 //
-// It exists beside debug/elf because an encoder that is started once per module must not copy what it only looks at: a module's
-// debugging sections are mapped, symbols and relocations are read where they stand, and attaching a section appends to the file
-// instead of rewriting it. Class and byte order are taken from the file: ELF32 and ELF64, little and big endian.
+// It exists beside debug/elf because an encoder that runs once per module must not copy its input:
+// debugging sections are mapped, symbols and relocations are read in place, and a section is
+// attached by appending to the file instead of rewriting it. ELF32 and ELF64 are supported, in
+// little and big endian.
 //
-// Rules are those of the System V gABI, chapters 4 and 5. What it does not do: program headers, dynamic linking.
+// Rules are those of the System V gABI, chapters 4 and 5. Program headers and dynamic linking are
+// not supported.
 package elfimage
 
 import (
 	"bytes"
 	"debug/elf"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/kbtf/kbtf/internal/decompress"
+	"github.com/kbtf/kbtf/internal/patherr"
 )
 
 // Image is an ELF file. All offsets and sizes are in bytes.
 type Image struct {
 	Path    string
-	Data    []byte // the whole file; mapped, not to be written
+	Data    []byte // the whole file; mapped read-only
 	Class   elf.Class
 	Order   binary.ByteOrder
 	Type    elf.Type
 	Machine elf.Machine
-	Osabi   byte
 
 	Sections []Section
 
-	shoff    uint64 // of the section header table
-	shstrndx uint32
-	mapped   bool
-	opened   fs.FileInfo // what the file was then, if it was mapped
-	unsigned uint64      // where the signature begins that is to be removed; 0: there is none, or it stays
+	shoff        uint64 // of the section header table
+	shstrndx     uint32
+	mapped       bool
+	stat         fs.FileInfo // of the file when it was mapped; else nil
+	unsignedSize uint64      // start of the signature to remove; 0: none, or it stays
 }
 
-// Section is one section header, whatever the class.
+// Section is a section header of either class.
 type Section struct {
 	Index     int
 	Name      string
@@ -55,7 +58,7 @@ type Section struct {
 	Entsize   uint64
 }
 
-// Sizes of the structures of an ELF class, in bytes.
+// layout has the sizes of the structures of an ELF class, in bytes.
 type layout struct{ ehdr, shdr, sym, rel, rela, addr uint64 }
 
 var (
@@ -70,13 +73,14 @@ func (img *Image) layout() *layout {
 	return &layout64
 }
 
-// AddrSize is the size of an address in bytes.
+// AddrSize returns the size of an address in bytes.
 func (img *Image) AddrSize() int { return int(img.layout().addr) }
 
-// BigEndian tells the byte order of the file's data.
+// BigEndian reports whether the file's data is big endian.
 func (img *Image) BigEndian() bool { return img.Order == binary.ByteOrder(binary.BigEndian) }
 
 // Open maps the file at path. Close unmaps it; nothing read from the image may be used afterwards.
+// Errors start with the path.
 func Open(path string) (*Image, error) {
 	data, st, err := mapFile(path)
 	if err != nil {
@@ -87,7 +91,7 @@ func Open(path string) (*Image, error) {
 		Unmap(data)
 		return nil, err
 	}
-	img.mapped, img.opened = true, st
+	img.mapped, img.stat = true, st
 	return img, nil
 }
 
@@ -99,25 +103,25 @@ func (img *Image) Close() {
 	}
 }
 
-// MapFile maps a file for reading. An empty file gives an empty slice.
+// MapFile maps a file for reading; the result for an empty file is nil. Errors start with the path.
 func MapFile(path string) ([]byte, error) {
 	data, _, err := mapFile(path)
 	return data, err
 }
 
-// mapFile tells, too, what the file was when it was mapped.
+// mapFile also returns the file's status when it was mapped.
 func mapFile(path string) (data []byte, st fs.FileInfo, err error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, nil, fileError(err)
+		return nil, nil, patherr.PathFirst(err)
 	}
 	defer f.Close()
 	st, err = f.Stat()
 	if err != nil {
-		return nil, nil, fileError(err)
+		return nil, nil, patherr.PathFirst(err)
 	}
 	if !st.Mode().IsRegular() {
-		// Pipes and the like cannot be mapped; sysfs files say that they are regular.
+		// Pipes and devices cannot be mapped; sysfs files are regular.
 		return nil, nil, fmt.Errorf("%s: not a regular file", path)
 	}
 	if st.Size() == 0 {
@@ -125,47 +129,31 @@ func mapFile(path string) (data []byte, st fs.FileInfo, err error) {
 	}
 	data, err = unix.Mmap(int(f.Fd()), 0, int(st.Size()), unix.PROT_READ, unix.MAP_PRIVATE)
 	if err != nil {
-		// sysfs before 6.16 has no mmap (/sys/kernel/btf/vmlinux).
+		// sysfs before 6.16 does not support mmap (/sys/kernel/btf/vmlinux).
 		if data, err = os.ReadFile(path); err != nil {
-			return nil, nil, fileError(err)
+			return nil, nil, patherr.PathFirst(err)
 		}
 	}
 	return data, st, nil
 }
 
-// fileError puts the name of the file first, as all messages do, and leaves out that of the system call.
-func fileError(err error) error {
-	var p *fs.PathError
-	if errors.As(err, &p) {
-		return fmt.Errorf("%s: %w", p.Path, p.Err)
-	}
-	return err
-}
-
-// Unmap releases what MapFile returned.
+// Unmap releases a result of MapFile.
 func Unmap(data []byte) {
 	if data != nil {
-		_ = unix.Munmap(data) // fails for the copies of MapFile, which the collector frees
+		_ = unix.Munmap(data) // fails for copies, which are garbage-collected
 	}
 }
 
-// IsELF tells whether data begins as an ELF file does.
+// IsELF reports whether data starts with the magic of ELF files.
 func IsELF(data []byte) bool { return bytes.HasPrefix(data, []byte(elf.ELFMAG)) }
-
-// compressions are what kernels take for modules (CONFIG_MODULE_COMPRESS_*), by how such files begin.
-var compressions = []struct{ magic, program string }{
-	{"\xfd7zXZ\x00", "xz"}, {"\x28\xb5\x2f\xfd", "zstd"}, {"\x1f\x8b", "gzip"},
-}
 
 // Parse reads the headers of an ELF file. path is for messages only.
 func Parse(path string, data []byte) (*Image, error) {
 	fail := func(format string, args ...any) (*Image, error) {
 		return nil, fmt.Errorf("%s: %s", path, fmt.Sprintf(format, args...))
 	}
-	for _, c := range compressions {
-		if bytes.HasPrefix(data, []byte(c.magic)) {
-			return fail("compressed: %s -d it first, and compress it again afterwards", c.program)
-		}
+	if program := decompress.Program(data); program != "" {
+		return fail("compressed: run %s -d first, and compress it again afterwards", program)
 	}
 	if !IsELF(data) {
 		return fail("not an ELF file")
@@ -173,7 +161,7 @@ func Parse(path string, data []byte) (*Image, error) {
 	if len(data) < elf.EI_NIDENT {
 		return fail("truncated ELF file: no room for its header")
 	}
-	img := &Image{Path: path, Data: data, Class: elf.Class(data[elf.EI_CLASS]), Osabi: data[elf.EI_OSABI]}
+	img := &Image{Path: path, Data: data, Class: elf.Class(data[elf.EI_CLASS])}
 	switch img.Class {
 	case elf.ELFCLASS32, elf.ELFCLASS64:
 	default:
@@ -213,7 +201,8 @@ func Parse(path string, data []byte) (*Image, error) {
 	if img.shoff > uint64(len(data)) || l.shdr > uint64(len(data))-img.shoff {
 		return fail("truncated: section headers at offset %d of %d bytes", img.shoff, len(data))
 	}
-	// Counts that do not fit the header are in section header 0 (gABI, "Extended section numbering").
+	// Counts that do not fit the header are in section header 0 (gABI, "Extended section
+	// numbering").
 	zero := img.section(0)
 	if shnum == 0 {
 		shnum = zero.Size
@@ -233,7 +222,8 @@ func (img *Image) readSections(shnum uint64) error {
 		return fmt.Errorf("%s: %s", img.Path, fmt.Sprintf(format, args...))
 	}
 	if size := uint64(len(img.Data)); shnum == 0 || shnum > (size-img.shoff)/img.layout().shdr {
-		return fail("truncated: %d section headers at offset %d of %d bytes", shnum, img.shoff, size)
+		return fail("truncated: %d section headers at offset %d of %d bytes",
+			shnum, img.shoff, size)
 	}
 	img.Sections = make([]Section, shnum)
 	for i := range img.Sections {
@@ -248,9 +238,11 @@ func (img *Image) readSections(shnum uint64) error {
 	}
 	for i := range img.Sections {
 		off := img.sectionNameOffset(uint64(i))
-		name, ok := CString(names[:min(uint64(len(names)), uint64(off)+maxSectionName)], uint64(off))
+		end := min(uint64(len(names)), uint64(off)+maxSectionName)
+		name, ok := CString(names[:end], uint64(off))
 		if !ok {
-			return fail("section %d: name at offset %d lies outside the name table, or is too long", i, off)
+			return fail("section %d: name at offset %d lies outside the name table, or is too long",
+				i, off)
 		}
 		img.Sections[i].Name = string(name)
 	}
@@ -274,7 +266,8 @@ func (img *Image) parseHeader(h []byte) Section {
 		s.Addralign, s.Entsize = o.Uint64(h[48:]), o.Uint64(h[56:])
 	} else {
 		s.Flags = elf.SectionFlag(o.Uint32(h[8:]))
-		s.Addr, s.Offset, s.Size = uint64(o.Uint32(h[12:])), uint64(o.Uint32(h[16:])), uint64(o.Uint32(h[20:]))
+		s.Addr, s.Offset, s.Size = uint64(o.Uint32(h[12:])), uint64(o.Uint32(h[16:])),
+			uint64(o.Uint32(h[20:]))
 		s.Link, s.Info = o.Uint32(h[24:]), o.Uint32(h[28:])
 		s.Addralign, s.Entsize = uint64(o.Uint32(h[32:])), uint64(o.Uint32(h[36:]))
 	}
@@ -285,7 +278,7 @@ func (img *Image) sectionNameOffset(i uint64) uint32 {
 	return img.Order.Uint32(img.Data[img.shoff+i*img.layout().shdr:])
 }
 
-// Section finds a section by name; nil if there is none.
+// Section returns a section by name, nil if there is none.
 func (img *Image) Section(name string) *Section {
 	for i := range img.Sections {
 		if img.Sections[i].Name == name {
@@ -295,27 +288,29 @@ func (img *Image) Section(name string) *Section {
 	return nil
 }
 
-// Contents gives the bytes of a section as they stand in the file, without decompressing or relocating them.
-// A section that occupies no space in the file (SHT_NOBITS) gives nil.
+// Contents returns the bytes of a section in the file, neither decompressed nor relocated. It
+// returns nil for a section without bytes in the file (SHT_NOBITS, SHT_NULL).
 func (img *Image) Contents(s *Section) ([]byte, error) {
 	if s.Type == elf.SHT_NOBITS || s.Type == elf.SHT_NULL {
 		return nil, nil
 	}
 	if s.Offset > uint64(len(img.Data)) || s.Size > uint64(len(img.Data))-s.Offset {
-		return nil, fmt.Errorf("%s: truncated: section %d %s at offset %d, %d bytes, in a file of %d",
+		return nil, fmt.Errorf("%s: truncated: section %d %s at offset %d, %d "+
+			"bytes, in a file of %d",
 			img.Path, s.Index, s.Name, s.Offset, s.Size, len(img.Data))
 	}
 	return img.Data[s.Offset : s.Offset+s.Size : s.Offset+s.Size], nil
 }
 
-// Names may overlap: many long ones fit into few bytes, and would take forever to be read. No kernel's are nearly as long as this, in
-// bytes; among other strings are the compiler's command lines.
+// Names may overlap, so that a small damaged file could have many long ones. The names in real
+// files are far below these limits, in bytes; other strings include the compiler's command lines.
 const (
 	maxSectionName = 1 << 10
 	maxString      = 16 << 10
 )
 
-// CString gives the NUL-terminated string at off, without its NUL. One of maxString bytes or more is none.
+// CString returns the NUL-terminated string at off, without its NUL; ok is false if it is maxString
+// bytes or longer.
 func CString(tab []byte, off uint64) ([]byte, bool) {
 	if off >= uint64(len(tab)) {
 		return nil, false

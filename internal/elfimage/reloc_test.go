@@ -15,12 +15,12 @@ import (
 	"github.com/kbtf/kbtf/internal/elfimage/elftest"
 )
 
-// Relocated sections are what a linker makes of them when every section of the program begins at 0, as offsets in sections do.
+// Relocated sections equal a linker's output with every section at address 0.
 func TestRelocate(t *testing.T) {
 	for _, target := range elftest.Targets {
 		for _, dwarf := range []string{"-gdwarf-4", "-gdwarf-5"} {
 			if target.LD == nil {
-				continue // package dwarf compares what it reads from it with debug/dwarf
+				continue // package dwarf compares it with debug/dwarf
 			}
 			t.Run(target.Name+dwarf, func(t *testing.T) {
 				object := elftest.Object(t, target, "ring.c", dwarf)
@@ -47,18 +47,20 @@ func TestRelocate(t *testing.T) {
 						for at < min(len(got), len(want)) && got[at] == want[at] {
 							at++
 						}
-						t.Errorf("%s differs at offset %#x: %x, want %x", s.Name, at, got[at:min(at+16, len(got))], want[at:min(at+16, len(want))])
+						t.Errorf("%s differs at offset %#x: %x, want %x",
+							s.Name, at, got[at:min(at+16, len(got))],
+							want[at:min(at+16, len(want))])
 					}
 				}
 				if relocated < 3 {
-					t.Errorf("%d sections with relocations: nothing was tested", relocated)
+					t.Errorf("%d sections with relocations: nothing tested", relocated)
 				}
 			})
 		}
 	}
 }
 
-// throughCursor gives a section's bytes with each relocated field replaced by what a cursor says of it.
+// throughCursor returns a section with each relocated field replaced by the cursor's value.
 func throughCursor(r *Relocated) []byte {
 	out := bytes.Clone(r.Data)
 	o := r.img.Order
@@ -80,7 +82,7 @@ func throughCursor(r *Relocated) []byte {
 	return out
 }
 
-// linkAtZero links an object with each of its sections at address 0, one over the other.
+// linkAtZero links an object with each of its sections at address 0, overlapping.
 func linkAtZero(t *testing.T, target elftest.Target, object string) (path string) {
 	t.Helper()
 	f, err := elf.Open(object)
@@ -98,25 +100,27 @@ func linkAtZero(t *testing.T, target elftest.Target, object string) (path string
 	if err := os.WriteFile(filepath.Join(dir, "script"), []byte(script+"}\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	flags := []string{"-T", "script", "-O0", "--no-relax", "--no-check-sections", "-z", "undefs", "-e", "0", "-o", "linked"}
+	flags := []string{"-T", "script", "-O0", "--no-relax", "--no-check-sections", "-z", "undefs",
+		"-e", "0", "-o", "linked"}
 	if target.LD[0] != "ld.lld" {
 		// Unlike ld.lld with -O0, GNU ld always merges strings.
 		plain := filepath.Join(dir, "plain.o")
-		elftest.Run(t, dir, target.Objcopy, "--set-section-flags=.debug_*str=contents,readonly,debug", object, plain)
+		elftest.Run(t, dir, target.Objcopy,
+			"--set-section-flags=.debug_*str=contents,readonly,debug", object, plain)
 		object = plain
 	}
 	target.Link(t, dir, append(flags, object)...)
 	return filepath.Join(dir, "linked")
 }
 
-// A cursor may begin anywhere, skip fields and look ahead in a copy.
+// A cursor may start anywhere, skip fields, and look ahead in a copy.
 func TestCursor(t *testing.T) {
 	img := open(t, elftest.Object(t, elftest.GCC, "ring.c", "-gdwarf-4"))
 	r, err := img.Relocate(img.Section(".debug_info"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !r.inline {
+	if !r.lazy {
 		t.Fatal("relocations were applied to a copy")
 	}
 	all := throughCursor(r)
@@ -142,7 +146,7 @@ func TestCursor(t *testing.T) {
 	}
 }
 
-// The symbol behind a field is known in all forms of relocation.
+// The symbol of a field is found in all forms of relocation.
 func TestSymbolOfField(t *testing.T) {
 	for _, target := range elftest.Targets {
 		t.Run(target.Name, func(t *testing.T) {
@@ -154,7 +158,8 @@ func TestSymbolOfField(t *testing.T) {
 			percpu := img.Section(".data..percpu")
 			found := 0
 			for off := range uint64(len(r.Data)) {
-				if s, addend, ok := r.Symbol(off); ok && int(s.Section) == percpu.Index && s.Value+uint64(addend) == 0 {
+				if s, addend, ok := r.Symbol(off); ok && int(s.Section) == percpu.Index &&
+					s.Value+uint64(addend) == 0 {
 					found++
 				}
 			}
@@ -165,7 +170,7 @@ func TestSymbolOfField(t *testing.T) {
 	}
 }
 
-// Relocations that are not sorted, or that nobody knows, or that are wrong.
+// Relocations that are unsorted, unknown, or wrong.
 func TestOddRelocations(t *testing.T) {
 	object := elftest.Read(t, elftest.Object(t, elftest.GCC, "ring.c", "-gdwarf-4"))
 	img, err := Parse("x.o", object)
@@ -200,15 +205,15 @@ func TestOddRelocations(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if r.inline || !bytes.Equal(r.Data, want) {
-			t.Error("other values than in order")
+		if r.lazy || !bytes.Equal(r.Data, want) {
+			t.Error("values differ from sequential reads")
 		}
 		c := r.Cursor(0)
 		if c.Value(6, 77) != 77 {
-			t.Error("a cursor changes what is relocated already")
+			t.Error("a cursor changes a value that is already relocated")
 		}
 	})
-	t.Run("symbol that does not exist", func(t *testing.T) {
+	t.Run("symbol out of range", func(t *testing.T) {
 		r, err := change(func(_, rela []byte) { binary.LittleEndian.PutUint32(rela[12:], 1<<30) })
 		if err != nil {
 			t.Fatal(err)
@@ -223,14 +228,19 @@ func TestOddRelocations(t *testing.T) {
 		}
 	})
 	t.Run("outside of the section", func(t *testing.T) {
-		_, err := change(func(_, rela []byte) { binary.LittleEndian.PutUint64(rela, info.Size-3) }) // the first: not sorted any more
-		if err == nil || !strings.Contains(err.Error(), "x.o: section .rela.debug_info: offset 0x") ||
+		// the first: no longer sorted
+		_, err := change(func(_, rela []byte) { binary.LittleEndian.PutUint64(rela, info.Size-3) })
+		if err == nil || !strings.Contains(err.Error(),
+			"x.o: section .rela.debug_info: offset 0x") ||
 			!strings.Contains(err.Error(), ": relocation outside the section of ") {
 			t.Errorf("got %v", err)
 		}
 	})
 	t.Run("machine", func(t *testing.T) {
-		_, err := change(func(data, _ []byte) { binary.LittleEndian.PutUint16(data[18:], uint16(elf.EM_68K)) })
+		_, err := change(func(data, _ []byte) {
+			binary.LittleEndian.PutUint16(data[18:],
+				uint16(elf.EM_68K))
+		})
 		if err == nil || err.Error() != "x.o: relocations of machine EM_68K are not known" {
 			t.Errorf("got %v", err)
 		}
@@ -242,23 +252,24 @@ func TestOddRelocations(t *testing.T) {
 		}
 		c := r.Cursor(3)
 		if c.Value(3, 9) != 9 {
-			t.Error("a value where nothing is")
+			t.Error("a value without a relocation")
 		}
 		if _, _, ok := r.Symbol(3); ok {
-			t.Error("a symbol where nothing is")
+			t.Error("a symbol without a relocation")
 		}
 	})
 }
 
-// The order of relocations is noticed wherever it breaks, also where two threads share the check.
+// Unsorted relocations are detected anywhere, also if two threads share the check.
 func TestSortedRela(t *testing.T) {
-	for _, n := range []int{0, 1, 2, largeRela/relaSize - 1, largeRela/relaSize + 1, largeRela/relaSize + 2} {
+	for _, n := range []int{0, 1, 2, largeRela/relaSize - 1, largeRela/relaSize + 1,
+		largeRela/relaSize + 2} {
 		raw := make([]byte, n*relaSize)
 		for i := range n {
 			binary.LittleEndian.PutUint64(raw[i*relaSize:], uint64(i+1))
 		}
 		if !sortedRela(raw) {
-			t.Errorf("%d entries in order are not", n)
+			t.Errorf("%d sorted entries reported as unsorted", n)
 		}
 		for _, at := range []int{1, n/2 - 1, n / 2, n/2 + 1, n - 1} {
 			if at < 1 || at >= n {
@@ -266,7 +277,7 @@ func TestSortedRela(t *testing.T) {
 			}
 			binary.LittleEndian.PutUint64(raw[at*relaSize:], 0)
 			if sortedRela(raw) {
-				t.Errorf("%d entries with number %d out of order are in order", n, at)
+				t.Errorf("%d entries, unsorted at %d, reported as sorted", n, at)
 			}
 			binary.LittleEndian.PutUint64(raw[at*relaSize:], uint64(at+1))
 		}

@@ -9,20 +9,24 @@ import (
 	"fmt"
 )
 
-// A module signature stands behind the ELF data (Documentation/admin-guide/module-signing.rst; include/linux/module_signature.h):
+// A module signature follows the ELF data (Documentation/admin-guide/module-signing.rst;
+// include/linux/module_signature.h):
 //
-//	the signature | struct module_signature, which ends with the signature's size, big endian | signatureMagic
+//	signature | struct module_signature | signatureMagic
+//
+// struct module_signature ends with the size of the signature in bytes, big endian.
 
 const (
 	signatureMagic = "~Module signature appended~\n"
-	signatureFrame = 12 + uint64(len(signatureMagic)) // what follows the signature, bytes
+	signatureFrame = 12 + uint64(len(signatureMagic)) // size of what follows the signature, bytes
 )
 
-// ErrSigned says that a file has a module signature, which a change would make void.
-var ErrSigned = errors.New("signed at its end: encode before signing, or have the signature removed (--strip_signature)")
+// errSigned is the error of a file with a module signature, which a change would invalidate.
+var errSigned = errors.New(
+	"signed: encode before signing, or remove the signature (--strip_signature)")
 
-// signatureEnd is where the module signature ends, in bytes; 0: there is none. Attaching that was killed may have left something behind
-// it, so that a kernel does not see it any more.
+// signatureEnd returns the end of the module signature in bytes, 0 if there is none. A killed
+// Attach may have left bytes after it, which hide it from a kernel.
 func (img *Image) signatureEnd() uint64 {
 	if bytes.HasSuffix(img.Data, []byte(signatureMagic)) {
 		return uint64(len(img.Data))
@@ -32,16 +36,17 @@ func (img *Image) signatureEnd() uint64 {
 	if i < 0 {
 		return 0
 	}
-	if end += uint64(i + len(signatureMagic)); !isLeftover(img.Data[end:], end) {
+	if end += uint64(i + len(signatureMagic)); !isPartialAttach(img.Data[end:], end) {
 		return 0
 	}
 	return end
 }
 
-// Signed tells whether the file has a module signature: then it must not be changed.
+// Signed reports whether the file has a module signature. Such a file must not be changed.
 func (img *Image) Signed() bool { return img.signatureEnd() > 0 }
 
-// DropSignature has Attach and Detach remove the module signature, if there is one, when they change the file.
+// DropSignature makes Attach and Detach remove the module signature, if there is one, when they
+// change the file.
 func (img *Image) DropSignature() error {
 	end := img.signatureEnd()
 	if end == 0 {
@@ -49,13 +54,15 @@ func (img *Image) DropSignature() error {
 	}
 	room := end - min(end, img.end())
 	if room < signatureFrame {
-		return fmt.Errorf("%s: says that a signature follows, but there is no room for one behind its sections: damaged, build it again", img.Path)
+		return fmt.Errorf("%s: no room for a signature between its sections and the signature "+
+			"marker: damaged: rebuild it", img.Path)
 	}
 	at := end - signatureFrame
 	size := uint64(binary.BigEndian.Uint32(img.Data[at+8:]))
 	if size > room-signatureFrame {
-		return fmt.Errorf("%s: signature of %d bytes at its end, where %d follow the sections: damaged, build it again", img.Path, size, room-signatureFrame)
+		return fmt.Errorf("%s: signature of %d bytes at its end, where %d follow the sections: "+
+			"damaged: rebuild it", img.Path, size, room-signatureFrame)
 	}
-	img.unsigned = at - size
+	img.unsignedSize = at - size
 	return nil
 }

@@ -7,7 +7,7 @@ import (
 	"fmt"
 )
 
-// Symbols is a symbol table read in place.
+// Symbols is a symbol table, read in place.
 type Symbols struct {
 	img     *Image
 	data    []byte
@@ -17,16 +17,17 @@ type Symbols struct {
 	n       int
 }
 
-// Symbol is one entry of a symbol table. In a relocatable file Value is an offset within the section.
+// Symbol is an entry of a symbol table. In a relocatable file Value is an offset within the
+// section, in bytes.
 type Symbol struct {
-	NameOff uint32
+	nameOff uint32
 	Value   uint64
 	Size    uint64
-	Section uint32 // index, already taken through SHT_SYMTAB_SHNDX; reserved indexes stay as they are
+	Section uint32 // index, resolved through SHT_SYMTAB_SHNDX; reserved indexes are unchanged
 	Info    byte
 }
 
-// Type of the symbol.
+// Type returns STT_* of the symbol.
 func (s *Symbol) Type() elf.SymType { return elf.SymType(s.Info & 0xf) }
 
 // Symbols opens the symbol table in section s (SHT_SYMTAB).
@@ -37,7 +38,8 @@ func (img *Image) Symbols(s *Section) (*Symbols, error) {
 		return nil, err
 	}
 	if uint64(s.Link) >= uint64(len(img.Sections)) {
-		return nil, fmt.Errorf("%s: section %s: its string table %d does not exist", img.Path, s.Name, s.Link)
+		return nil, fmt.Errorf("%s: section %s: string table %d does not exist",
+			img.Path, s.Name, s.Link)
 	}
 	if t.strings, err = img.Contents(&img.Sections[s.Link]); err != nil {
 		return nil, err
@@ -54,7 +56,7 @@ func (img *Image) Symbols(s *Section) (*Symbols, error) {
 	return t, nil
 }
 
-// SymbolTable opens .symtab; nil without an error if the file has none.
+// SymbolTable opens .symtab. It returns nil without an error if the file has none.
 func (img *Image) SymbolTable() (*Symbols, error) {
 	for i := range img.Sections {
 		if img.Sections[i].Type == elf.SHT_SYMTAB {
@@ -64,7 +66,7 @@ func (img *Image) SymbolTable() (*Symbols, error) {
 	return nil, nil
 }
 
-// Len is the number of entries, the null symbol included.
+// Len returns the number of entries, including the null symbol.
 func (t *Symbols) Len() int { return t.n }
 
 // At decodes entry i, 0 <= i < Len.
@@ -72,7 +74,7 @@ func (t *Symbols) At(i int) Symbol {
 	o := t.img.Order
 	e := t.data[uint64(i)*t.size:]
 	var s Symbol
-	s.NameOff = o.Uint32(e)
+	s.nameOff = o.Uint32(e)
 	if t.img.Class == elf.ELFCLASS64 {
 		s.Info = e[4]
 		s.Section = uint32(o.Uint16(e[6:]))
@@ -88,8 +90,8 @@ func (t *Symbols) At(i int) Symbol {
 	return s
 }
 
-// Name gives a symbol's name, empty if its offset lies outside the string table.
+// Name returns a symbol's name, empty if its offset is outside the string table.
 func (t *Symbols) Name(s *Symbol) []byte {
-	name, _ := CString(t.strings, uint64(s.NameOff))
+	name, _ := CString(t.strings, uint64(s.nameOff))
 	return name
 }

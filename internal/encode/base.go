@@ -6,38 +6,23 @@ import (
 	"fmt"
 
 	"github.com/kbtf/kbtf/internal/btf"
-	"github.com/kbtf/kbtf/internal/bzimage"
-	"github.com/kbtf/kbtf/internal/elfimage"
+	"github.com/kbtf/kbtf/internal/btffile"
 )
 
-// LoadBase maps and indexes the BTF to split against: vmlinux or any ELF file with .BTF, raw BTF such as /sys/kernel/btf/vmlinux, or
-// a base file, or a bootable x86 kernel. The index comes from a base file beside it or from the cache if it is there. Mappings stay for as long as the process
-// runs.
+// LoadBase indexes the BTF to split against, in any file that btffile opens. The index comes from a
+// base file, the one next to it or from the cache, if there is one. The mappings stay for the life of
+// the process.
 func LoadBase(path string, cache BaseCache) (*btf.Base, error) {
-	data, err := elfimage.MapFile(path)
+	file, err := btffile.OpenContents(path)
 	if err != nil {
-		return nil, fmt.Errorf("base %w", err)
+		return nil, btffile.BaseError(err)
 	}
-	if btf.IsBaseFile(data) {
-		return btf.OpenBaseFile(path, data)
+	if baseFile := file.BaseFile(); baseFile != nil {
+		return btf.OpenBaseFile(path, baseFile)
 	}
-	if bzimage.Is(data) {
-		if data, err = bzimage.Vmlinux(data); err != nil {
-			return nil, fmt.Errorf("base %s: %w", path, err)
-		}
-	}
-	if elfimage.IsELF(data) {
-		img, err := elfimage.Parse(path, data)
-		if err != nil {
-			return nil, fmt.Errorf("base %w", err)
-		}
-		s := img.Section(".BTF")
-		if s == nil || s.Size == 0 {
-			return nil, fmt.Errorf("base %s: no .BTF section: build vmlinux with CONFIG_DEBUG_INFO_BTF=y", path)
-		}
-		if data, err = img.Inflate(s); err != nil {
-			return nil, fmt.Errorf("base %w", err)
-		}
+	data, err := file.BTF()
+	if err != nil {
+		return nil, btffile.BaseError(err)
 	}
 	blob, err := btf.ParseBlob(data)
 	if err != nil {
@@ -49,9 +34,9 @@ func LoadBase(path string, cache BaseCache) (*btf.Base, error) {
 	return btf.NewBase(path, blob)
 }
 
-// NoBase is for encoding vmlinux, or a module on its own.
+// NoBase returns an empty base, to encode vmlinux or a module on its own.
 func NoBase() *btf.Base {
-	base, _ := btf.NewBase("none", &btf.Blob{}) // nothing can be wrong with nothing
+	base, _ := btf.NewBase("none", &btf.Blob{}) // cannot fail: no contents
 	base.Dialect = btf.Modern
 	return base
 }

@@ -12,10 +12,11 @@ import (
 	"github.com/kbtf/kbtf/internal/elfimage"
 )
 
-// Benchmarks read Debian's 6.1 debug kernel where scripts/fetch has put it: run `scripts/fetch linux-6.1-dbg` first.
+// Benchmarks read Debian's 6.1 debug kernel: run `scripts/fetch linux-6.1-dbg` first.
 //
-// There is one for each phase of encoding, and Module for all of them, over the same workloads and on one thread. MB/s is always of
-// .debug_info, so that phases compare with each other, and with the bare Walk, which is a part of Build. To compare two states:
+// There is one benchmark for each phase of encoding, and Module for all of them, with the same
+// workloads on one thread. MB/s is always of .debug_info, so that phases compare with each other,
+// and with the bare Walk, which is a part of Build. To compare two versions:
 //
 //	go test ./internal/encode -run '^$' -bench /xfs -count 10 >old    # and the same into new
 //	go run golang.org/x/perf/cmd/benchstat@latest old new
@@ -29,17 +30,17 @@ var workloads = []struct{ name, file string }{
 
 const vmlinux = "boot/vmlinux-*"
 
-// A workload is a file, opened as far as the phase that is measured needs.
+// A workload is a file, opened as far as the measured phase needs.
 type workload struct {
 	path   string
 	img    *elfimage.Image
 	base   *btf.Base
 	opt    Options
 	d      *dwarf.Data
-	groups [][]dwarf.Unit // each a unit alone
+	groups [][]dwarf.Unit // one unit each
 }
 
-// eachWorkload runs a benchmark over all workloads.
+// eachWorkload runs a benchmark for all workloads.
 func eachWorkload(b *testing.B, run func(b *testing.B, w *workload)) {
 	for _, file := range workloads {
 		b.Run(file.name, func(b *testing.B) {
@@ -138,7 +139,8 @@ func BenchmarkMap(b *testing.B) {
 	})
 }
 
-// BenchmarkRelocate opens the debugging sections with their relocations; those are followed while walking.
+// BenchmarkRelocate opens the debugging sections with their relocations, which are followed while
+// walking.
 func BenchmarkRelocate(b *testing.B) {
 	eachWorkload(b, func(b *testing.B, w *workload) {
 		for b.Loop() {
@@ -148,7 +150,7 @@ func BenchmarkRelocate(b *testing.B) {
 	})
 }
 
-// BenchmarkWalk goes over the DIEs, reads the attributes that BTF needs, and does nothing with them.
+// BenchmarkWalk visits the DIEs and reads the attributes that BTF needs.
 func BenchmarkWalk(b *testing.B) {
 	eachWorkload(b, func(b *testing.B, w *workload) {
 		var r dwarf.Reader
@@ -163,7 +165,7 @@ func BenchmarkWalk(b *testing.B) {
 	})
 }
 
-// BenchmarkBuild walks and makes types, functions and variables of the DIEs, with a hash of each type.
+// BenchmarkBuild converts the DIEs to types, functions and variables, and hashes each type.
 func BenchmarkBuild(b *testing.B) {
 	eachWorkload(b, func(b *testing.B, w *workload) {
 		_, r := w.begin(b)
@@ -176,7 +178,7 @@ func BenchmarkBuild(b *testing.B) {
 	})
 }
 
-// BenchmarkDedup adds units to a module, which keeps each content once.
+// BenchmarkDedup adds units to a module.
 func BenchmarkDedup(b *testing.B) {
 	eachWorkload(b, func(b *testing.B, w *workload) {
 		for b.Loop() {
@@ -194,7 +196,8 @@ func BenchmarkDedup(b *testing.B) {
 	})
 }
 
-// BenchmarkWrite adds the functions to a module, looks for what the base has, and writes the rest.
+// BenchmarkWrite adds the functions to a module, resolves the types against the base, and writes
+// the rest.
 func BenchmarkWrite(b *testing.B) {
 	eachWorkload(b, func(b *testing.B, w *workload) {
 		for b.Loop() {
@@ -213,7 +216,7 @@ func BenchmarkWrite(b *testing.B) {
 	})
 }
 
-// begin prepares reading the units.
+// begin prepares to read the units.
 func (w *workload) begin(b *testing.B) (*functionTable, *unitReader) {
 	table, err := readFunctionTable(w.img, &w.opt)
 	check(b, err)

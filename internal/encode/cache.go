@@ -14,20 +14,22 @@ import (
 	"github.com/kbtf/kbtf/internal/replace"
 )
 
-// A build runs one process per module, each with the same base. The first one leaves the base's index in a cache folder, as a base
-// file named by the base's contents, and the others map it. Whatever goes wrong with the cache only costs its benefit.
+// A build runs one process per module, all with the same base. The first process stores the index
+// of the base in a cache folder, as a base file named after the contents of the base, and the
+// others map it. If the cache fails, encoding works without it.
 
 // BaseCache is a folder of base files. The zero value is no cache.
 type BaseCache struct{ Dir string }
 
 const (
-	// minCachedTypes is below the size of any kernel's base: the index of a smaller one is made in no time.
+	// minCachedTypes is smaller than any kernel's base. Smaller bases are indexed faster than a
+	// file is opened.
 	minCachedTypes = 10000
-	// maxCachedBases bounds the folder: 10 MB each. The oldest go first.
+	// maxCachedBases limits the folder, at about 10 MB each. The oldest are removed first.
 	maxCachedBases = 8
 )
 
-// DefaultBaseCache is the user's cache folder; no cache if there is none.
+// DefaultBaseCache returns the user's cache folder, or no cache if there is none.
 func DefaultBaseCache() BaseCache {
 	dir, err := os.UserCacheDir()
 	if err != nil {
@@ -36,16 +38,17 @@ func DefaultBaseCache() BaseCache {
 	return BaseCache{filepath.Join(dir, "kbtf", "bases")}
 }
 
-// file names the base file of a base. Files of another version of the format have other names, so that two versions of btf-ko side by
-// side do not replace each other's.
+// file returns the path of the base file for a base. Versions of the format have different names,
+// so that two versions of btf-ko do not replace each other's files.
 func (c BaseCache) file(b *btf.Blob) string {
 	return filepath.Join(c.Dir, fmt.Sprintf("%s.v%d.btfbase", b.Fingerprint(), btf.BaseFileVersion))
 }
 
-// BesideBase is the name of the base file of a file with BTF, where it is kept beside it.
-func BesideBase(path string) string { return path + ".btfbase" }
+// BaseFilePath returns the path of the base file next to a file with BTF.
+func BaseFilePath(path string) string { return path + ".btfbase" }
 
-// open gives the base with its index from the base file beside it, or from the cache; nil if there is none.
+// open returns the base with the index from the base file next to it, or from the cache; nil if
+// there is none.
 func (c BaseCache) open(path string, b *btf.Blob) *btf.Base {
 	if c.Dir == "" {
 		return nil
@@ -62,14 +65,14 @@ func (c BaseCache) open(path string, b *btf.Blob) *btf.Base {
 		}
 		return base
 	}
-	if base := try(BesideBase(path)); base != nil {
+	if base := try(BaseFilePath(path)); base != nil {
 		return base
 	}
 	return try(c.file(b))
 }
 
-// WriteBaseFile writes a base file, unless the file has these contents already: make takes a file that is written for one that has
-// changed. It is replaced in one go, whoever else writes or reads it.
+// WriteBaseFile writes a base file. It leaves a file with the same contents alone, because make
+// compares time stamps. The file is replaced atomically.
 func WriteBaseFile(path string, base *btf.Base) (written bool, err error) {
 	data, err := base.File()
 	if err != nil {
@@ -81,7 +84,7 @@ func WriteBaseFile(path string, base *btf.Base) (written bool, err error) {
 	return true, replace.File(path, data)
 }
 
-// Save puts the base's index into the cache, if it is not there: atomically, so that processes side by side do not meet.
+// Save writes the base's index to the cache, atomically, unless the index came from a base file.
 func (c BaseCache) Save(base *btf.Base) error {
 	if c.Dir == "" || base.Indexed || base.NumTypes() < minCachedTypes {
 		return nil
@@ -113,7 +116,7 @@ func (c BaseCache) prune() error {
 	}
 	slices.SortFunc(files, func(a, b string) int { return cmp.Compare(age[a], age[b]) })
 	for _, f := range files[:len(files)-maxCachedBases] {
-		_ = os.Remove(f) // another process may have been first
+		_ = os.Remove(f) // another process may have removed it
 	}
 	return nil
 }

@@ -59,10 +59,10 @@ func TestBaseCache(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, got := load(cache, true); !bytes.Equal(got, want) {
-		t.Error("other output with an index from the cache")
+		t.Error("output differs with an index from the cache")
 	}
 	if _, got := load(BaseCache{}, false); !bytes.Equal(got, want) {
-		t.Error("other output without a cache")
+		t.Error("output differs without a cache")
 	}
 
 	files, err := filepath.Glob(filepath.Join(cache.Dir, "*"))
@@ -84,12 +84,12 @@ func TestBaseCache(t *testing.T) {
 			t.Fatal(err)
 		}
 		if !bytes.Equal(encodeSplit(t, img, base), want) {
-			t.Errorf("byte %d damaged: other output", at)
+			t.Errorf("byte %d damaged: output differs", at)
 		}
 	}
 }
 
-func TestBaseCacheKeepsFew(t *testing.T) {
+func TestBaseCachePrune(t *testing.T) {
 	cache := BaseCache{t.TempDir()}
 	for n := range maxCachedBases + 3 {
 		base, err := LoadBase(largeBase(t, minCachedTypes+n), cache)
@@ -106,7 +106,7 @@ func TestBaseCacheKeepsFew(t *testing.T) {
 	}
 }
 
-func TestSmallBasesAreNotCached(t *testing.T) {
+func TestBaseCacheSmallBase(t *testing.T) {
 	cache := BaseCache{t.TempDir()}
 	base, err := LoadBase(largeBase(t, 10), cache)
 	if err != nil {

@@ -14,13 +14,14 @@ import (
 	"github.com/kbtf/kbtf/internal/elfimage/elftest"
 )
 
-// Link-time optimisation lets units refer to each other.
-func TestLinkTimeOptimisation(t *testing.T) {
+// Link-time optimization lets units refer to each other.
+func TestLinkTimeOptimization(t *testing.T) {
 	clang := with(clang, "-O2", "-gdwarf-5")
 	want := encodeAndList(t, clang.build(t, twoUnits...).Path, Options{Dialect: btf.Modern})
 	clang.flags = append(clang.flags, "-flto")
 	path := clang.build(t, twoUnits...).Path
-	if out := elftest.Run(t, "", "readelf", "--debug-dump=abbrev", path); !strings.Contains(out, "DW_FORM_ref_addr") {
+	out := elftest.Run(t, "", "readelf", "--debug-dump=abbrev", path)
+	if !strings.Contains(out, "DW_FORM_ref_addr") {
 		t.Fatal("no unit refers to another one")
 	}
 	if diff := cmp.Diff(want, encodeAndList(t, path, Options{Dialect: btf.Modern})); diff != "" {
@@ -28,12 +29,14 @@ func TestLinkTimeOptimisation(t *testing.T) {
 	}
 }
 
-// C++ in a module is left out, with one note.
+// C++ units are left out, with one note.
 func TestCPlusPlus(t *testing.T) {
 	cc := gcc.build(t, "struct in_c { int a; }; int c(struct in_c *p) { return p->a; }").Path
 	plus := with(clang, "-x", "c++", "-O2").build(t,
-		`class in_plus { public: int a; int &r; }; extern "C" int plus(in_plus &p) { return p.a + p.r; }`).Path
-	more := with(clang, "-x", "c++", "-O2").build(t, `template<class T> struct pair { T a, b; }; pair<long> p;`).Path
+		`class in_plus { public: int a; int &r; }; extern "C" int plus(in_plus &p) { `+
+			`return p.a + p.r; }`).Path
+	more := with(clang, "-x", "c++",
+		"-O2").build(t, `template<class T> struct pair { T a, b; }; pair<long> p;`).Path
 	checkWithoutCPlusPlus(t, link(t, cc, plus, more))
 }
 
@@ -43,7 +46,8 @@ func TestAnnotations(t *testing.T) {
 	img := clang.build(t, `
 		#define decl(x) __attribute__((btf_decl_tag(x)))
 		#define type(x) __attribute__((btf_type_tag(x)))
-		struct s { int a decl("member"); int type("user") *p; int type("near") type("far") *q; } decl("whole");
+		struct s { int a decl("member"); int type("user") *p; int type("near") type("far") *q; }
+		decl("whole");
 		typedef int number decl("typedef");
 		struct s v; number n;
 		__attribute__((section(".data..percpu"))) int counter decl("variable") decl("twice") decl("twice");
@@ -58,7 +62,9 @@ func TestAnnotations(t *testing.T) {
 		"var counter int global tags=variable,twice", "datasec .data..percpu size=4 counter@0+4",
 		"func f int(struct s/24* arg, int x) tags=function param0 tags=param",
 	}
-	if diff := cmp.Diff(sorted(want), sorted(without(list(t, raw, nil), "int", "ptr", "proto", "type_tag", "decl_tag"))); diff != "" {
+	if diff := cmp.Diff(sorted(want),
+		sorted(without(list(t, raw, nil), "int", "ptr", "proto", "type_tag",
+			"decl_tag"))); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}
 	off := btf.Modern
@@ -73,5 +79,5 @@ func TestAnnotations(t *testing.T) {
 	}
 }
 
-// clang is the native one of the targets.
+// clang returns the native clang of the targets.
 var clang = elftest.Native[1]

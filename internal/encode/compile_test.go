@@ -22,7 +22,7 @@ import (
 // modules.
 type compiler struct {
 	elftest.Target
-	flags []string // besides the target's and -c -g
+	flags []string // in addition to the target's and -c -g
 }
 
 // with returns a target's compiler with these flags.
@@ -40,7 +40,9 @@ func (c compiler) build(t *testing.T, sources ...string) *elfimage.Image {
 		if err := os.WriteFile(filepath.Join(dir, name+".c"), []byte(s), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		elftest.Run(t, dir, c.CC, slices.Concat(c.Flags, c.flags, []string{"-ffreestanding", "-g", "-c", "-o", name + ".o", name + ".c"})...)
+		elftest.Run(t, dir, c.CC,
+			slices.Concat(c.Flags, c.flags, []string{"-ffreestanding", "-g", "-c", "-o",
+				name + ".o", name + ".c"})...)
 		objects = append(objects, name+".o")
 	}
 	out := objects[0]
@@ -56,7 +58,7 @@ func (c compiler) build(t *testing.T, sources ...string) *elfimage.Image {
 	return img
 }
 
-// encodeBase encodes a file on its own and makes a base of the result.
+// encodeBase encodes a file without a base and returns the result as a base.
 func encodeBase(t *testing.T, img *elfimage.Image, d btf.Dialect) (*btf.Base, []byte) {
 	t.Helper()
 	raw, err := File(img, NoBase(), Options{Dialect: d})
@@ -83,7 +85,8 @@ func encodeSplit(t *testing.T, img *elfimage.Image, base *btf.Base) []byte {
 	return raw
 }
 
-// list gives one line for each type of a BTF, in order, as an independent reader sees it; split BTF if rawBase is given.
+// list returns one line for each type of a BTF, in order, as read by an independent reader; split
+// BTF if rawBase is given.
 func list(t *testing.T, raw, rawBase []byte) []string {
 	t.Helper()
 	var spec *cilium.Spec
@@ -120,7 +123,7 @@ func count(s *cilium.Spec) int {
 	}
 }
 
-// line describes a type on one level: names of what it refers to stand for it.
+// line describes a type without following references: types referred to are named.
 func line(typ cilium.Type) string {
 	switch v := typ.(type) {
 	case *cilium.Int:
@@ -144,7 +147,8 @@ func line(typ cilium.Type) string {
 	case *cilium.Fwd:
 		return fmt.Sprintf("fwd %v %s", v.Kind, v.Name)
 	case *cilium.Struct:
-		return fmt.Sprintf("struct %s size=%d%s%s", v.Name, v.Size, members(v.Members), tags(v.Tags))
+		return fmt.Sprintf("struct %s size=%d%s%s", v.Name, v.Size, members(v.Members),
+			tags(v.Tags))
 	case *cilium.Union:
 		return fmt.Sprintf("union %s size=%d%s%s", v.Name, v.Size, members(v.Members), tags(v.Tags))
 	case *cilium.Enum:
@@ -172,7 +176,8 @@ func line(typ cilium.Type) string {
 		}
 		return s
 	}
-	if fmt.Sprintf("%T", typ) == "*btf.declTag" { // private: this reader puts them where they belong
+	// unexported by this reader
+	if fmt.Sprintf("%T", typ) == "*btf.declTag" {
 		return "decl_tag"
 	}
 	return fmt.Sprintf("%T", typ)
@@ -236,9 +241,10 @@ func name(typ cilium.Type) string {
 	return typ.TypeName()
 }
 
-// without drops the lines with these beginnings: for what a test is not about.
+// without drops the lines with these prefixes.
 func without(lines []string, beginnings ...string) []string {
 	return slices.DeleteFunc(slices.Clone(lines), func(s string) bool {
-		return slices.ContainsFunc(beginnings, func(b string) bool { return strings.HasPrefix(s, b) })
+		return slices.ContainsFunc(beginnings,
+			func(b string) bool { return strings.HasPrefix(s, b) })
 	})
 }

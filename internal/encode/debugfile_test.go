@@ -13,8 +13,9 @@ import (
 	"github.com/kbtf/kbtf/internal/elfimage/elftest"
 )
 
-// A stripped module and its debug file give what the module gave before it was split in two. In the debug file sections have other
-// numbers and no contents, so the flags of kfuncs are the module's; strip leaves out symbols, so these are the debug file's.
+// A stripped module with its debug file encodes like the original module. In the debug file
+// sections have other numbers and no contents, so the flags of kfuncs come from the module; strip
+// removes symbols, so these come from the debug file.
 func TestDebugFile(t *testing.T) {
 	const source = `
 		struct arg { int a; long b; };
@@ -34,7 +35,7 @@ func TestDebugFile(t *testing.T) {
 		name string
 		cc   compiler
 		link []string
-		keep []string // more flags of objcopy for the debug file
+		keep []string // additional flags of objcopy for the debug file
 	}
 	tests := []test{
 		{"gcc, zlib", gcc, []string{"-r"}, []string{"--compress-debug-sections=zlib"}},
@@ -42,7 +43,8 @@ func TestDebugFile(t *testing.T) {
 	}
 	for _, target := range elftest.Targets {
 		if target.LD != nil {
-			tests = append(tests, test{target.Name, with(target, "-O2", "-fcommon", "-gdwarf-5"), []string{"-r"}, nil})
+			tests = append(tests, test{target.Name, with(target, "-O2", "-fcommon", "-gdwarf-5"),
+				[]string{"-r"}, nil})
 		}
 	}
 	for _, tt := range tests {
@@ -50,7 +52,8 @@ func TestDebugFile(t *testing.T) {
 			object := tt.cc.build(t, source).Path
 			dir := filepath.Dir(object)
 			tt.cc.Link(t, dir, append(tt.link, "-o", "whole", object)...)
-			elftest.Run(t, dir, tt.cc.Objcopy, append(tt.keep, "--only-keep-debug", "whole", "debug")...)
+			elftest.Run(t, dir, tt.cc.Objcopy,
+				append(tt.keep, "--only-keep-debug", "whole", "debug")...)
 			elftest.Run(t, dir, tt.cc.Objcopy, "--strip-unneeded", "whole", "stripped")
 			open := func(name string) *elfimage.Image {
 				img, err := elfimage.Open(filepath.Join(dir, name))
@@ -73,9 +76,10 @@ func TestDebugFile(t *testing.T) {
 					t.Fatal(err)
 				}
 				if !bytes.Equal(got, want) {
-					t.Errorf("variables %d: other than of the whole module", variables)
+					t.Errorf("variables %d: differs from the original module", variables)
 				}
-				if all := strings.Join(list(t, got, nil), "\n"); !strings.Contains(all, "* a) tags=bpf_kfunc,bpf_fastcall\n") {
+				all := strings.Join(list(t, got, nil), "\n")
+				if !strings.Contains(all, "* a) tags=bpf_kfunc,bpf_fastcall\n") {
 					t.Errorf("no kfunc, or no flags:\n%s", all)
 				}
 			}

@@ -13,21 +13,24 @@ import (
 	"github.com/kbtf/kbtf/internal/elfimage/elftest"
 )
 
-// A module that refers to its base in every way that there is.
+// A module with every kind of reference to its base.
 func TestDistil(t *testing.T) {
 	const common = `
 		enum state { OFF, ON = 5 };
 		enum wide { WIDE = 1ULL << 40 };
 		struct inner { long a; };
-		struct device { struct inner inner; const char *name; struct device *next; enum state state; enum wide wide;
-			union { int i; double d; } u; struct opaque *o; int (*open)(struct device *, const char *); };
+		struct device { struct inner inner; const char *name; struct device *next;
+		enum state state; enum wide wide;
+			union { int i; double d; } u; struct opaque *o;
+			int (*open)(struct device *, const char *); };
 		union number { long i; double d; };
 		typedef const struct device *handle;
 		typedef struct { int x; struct inner in; } plain;`
 	const kernel = common + `
 		struct device *devices; union number number; handle h; plain p; int list[7];`
 	const module = common + `
-		struct mine { struct device dev; handle h; plain p; union number *n; enum state s; enum wide w; struct opaque *o; int list[7];
+		struct mine { struct device dev; handle h; plain p; union number *n; enum state s;
+		enum wide w; struct opaque *o; int list[7];
 			int (*open)(struct device *, const char *); double d; };
 		int f(struct mine *m) { return m->s; }`
 	for _, cc := range []compiler{gcc, with(elftest.S390X, "-O2", "-gdwarf-5")} {
@@ -41,7 +44,8 @@ func TestDistil(t *testing.T) {
 			t.Errorf("%s: not in the module's byte order", cc.Name)
 		}
 		wantBase := []string{
-			"enum state size=4", "enum wide size=8", "float double size=8", "fwd struct opaque", "int char size=1 %s", "int int size=4 signed",
+			"enum state size=4", "enum wide size=8", "float double size=8", "fwd struct opaque",
+			"int char size=1 %s", "int int size=4 signed",
 			"struct device size=%d", "struct inner size=8", "union number size=8",
 		}
 		gotBase := list(t, small, nil)
@@ -55,10 +59,11 @@ func TestDistil(t *testing.T) {
 				}
 			}
 			if !found {
-				t.Errorf("%s: the small base lacks %q:\n%s", cc.Name, want, strings.Join(gotBase, "\n"))
+				t.Errorf("%s: the small base lacks %q:\n%s",
+					cc.Name, want, strings.Join(gotBase, "\n"))
 			}
 		}
-		// What has no name of its own has moved to the split, behind what was there; the split says what it said.
+		// Types without a name move to the end of the split BTF, which is otherwise unchanged.
 		var own, moved []string
 		for _, s := range list(t, split, small) {
 			if strings.HasPrefix(s, "struct mine") || strings.HasPrefix(s, "func f") {
@@ -72,7 +77,8 @@ func TestDistil(t *testing.T) {
 			t.Errorf("%s: the module's own types: %v", cc.Name, own)
 		}
 		wantMoved := []string{"struct  size=16 x@0=int in@64=struct inner/8",
-			"typedef handle const struct device/" + sizeOf(find(gotBase, "struct device")) + "*", "typedef plain struct /16"}
+			"typedef handle const struct device/" + sizeOf(find(gotBase, "struct device")) + "*",
+			"typedef plain struct /16"}
 		if diff := cmp.Diff(wantMoved, sorted(moved)); diff != "" {
 			t.Errorf("%s: typedefs: -want +got\n%s", cc.Name, diff)
 		}
@@ -94,7 +100,7 @@ func sizeOf(line string) string {
 	return size
 }
 
-// A split that cannot be read is an error.
+// Malformed split BTF is an error.
 func TestDistilDamaged(t *testing.T) {
 	base, _ := encodeBase(t, gcc.build(t, "int x;"), btf.Modern)
 	split := encodeSplit(t, gcc.build(t, "struct s { int x; } s;"), base)
@@ -104,13 +110,15 @@ func TestDistilDamaged(t *testing.T) {
 		}
 	}
 	wrong := append([]byte{}, split...)
-	binary.LittleEndian.PutUint32(wrong[24:], 1<<20) // the name of the first type
-	if _, _, err := btf.Distil(base, wrong); err == nil || !strings.Contains(err.Error(), "no string at offset") {
+	binary.LittleEndian.PutUint32(wrong[24:], 1<<20) // name of the first type
+	if _, _, err := btf.Distil(base, wrong); err == nil ||
+		!strings.Contains(err.Error(), "no string at offset") {
 		t.Errorf("a name out of bounds: %v", err)
 	}
 	wrong = append(wrong[:0], split...)
-	binary.LittleEndian.PutUint32(wrong[24+12+4:], 1<<20) // the type of its first member
-	if _, _, err := btf.Distil(base, wrong); err == nil || !strings.Contains(err.Error(), "there is no type 1048576") {
+	binary.LittleEndian.PutUint32(wrong[24+12+4:], 1<<20) // type of its first member
+	if _, _, err := btf.Distil(base, wrong); err == nil ||
+		!strings.Contains(err.Error(), "reference to type 1048576, which does not exist") {
 		t.Errorf("a reference out of bounds: %v", err)
 	}
 }

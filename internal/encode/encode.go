@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-// Package encode turns the DWARF of a module, or of vmlinux, into BTF.
+// Package encode converts the DWARF of a module, or of vmlinux, to BTF.
 //
-// Units are read on their own, by several threads (unit.go; types.go, functions.go and variables.go each take their DIEs), and
-// added to the module in the order of the file. When all are in, functions are added and the module is written without what the
-// base has. The output does not depend on the number of threads.
+// Several threads read the units independently (unit.go, with types.go, subprograms.go and
+// variables.go for the kinds of DIEs). Units are added to the module in the order of the file, then
+// the functions, and the types that the base does not have are written. The output does not depend
+// on the number of threads.
 package encode
 
 import (
@@ -20,35 +21,41 @@ import (
 	"github.com/kbtf/kbtf/internal/fault"
 )
 
-// Options say how to encode.
+// Options control the encoding.
 type Options struct {
 	Dialect btf.Dialect
 
 	Rules        Rules // for functions
-	Inconsistent bool  // keep functions on whose prototype units disagree
-	ExactNames   bool  // leave out functions that .symtab has only with a suffix (foo.isra.0); Rules130 only
+	Inconsistent bool  // keep functions with different prototypes in different units
+	// ExactNames leaves out functions that .symtab has only with a suffix (foo.isra.0). It is used
+	// with Rules130.
+	ExactNames bool
 
 	Variables Variables
 	Strict    bool // a variable that BTF cannot express is an error; else it is left out
 
-	Exclude    []Language // units to leave out
-	MergeUnits bool       // see all units as one, as if they referred to each other
+	Exclude    []Language // languages of units to leave out
+	MergeUnits bool       // treat all units as one, as if they referred to each other
 
-	// Loaded has the contents of the sections that a kernel loads, if the file with the DWARF does not (see elfimage.CheckDebugFile).
+	// Loaded provides the contents of the sections that a kernel loads, if the file with the DWARF
+	// does not have them (see elfimage.CheckDebugFile).
 	Loaded *elfimage.Image
 
-	Layout bool // describe the kinds' sizes behind the types, for readers that do not know all kinds
+	// Layout describes the sizes of kinds, for readers that do not know all kinds (see
+	// btf.Module.Marshal).
+	Layout bool
 
 	Threads int          // that read units; 0 counts as 1
-	Note    func(string) // is told, in a sentence, what was left out; may be nil
+	Note    func(string) // receives a sentence about units that were left out; may be nil
 }
 
-// File encodes an ELF file against a base: the contents of a .BTF section. The error of a file without DWARF is dwarf.ErrNoDWARF.
+// File encodes an ELF file against a base and returns the contents of its .BTF section. The error
+// for a file without DWARF wraps dwarf.ErrNoDWARF.
 func File(img *elfimage.Image, base *btf.Base, opt Options) (blob []byte, err error) {
-	fault.Catch()
+	fault.PanicOnFault()
 	defer func() {
 		if p := recover(); p != nil {
-			blob, err = nil, fmt.Errorf("%s: %w", img.Path, fault.Error(p))
+			blob, err = nil, fmt.Errorf("%s: %w", img.Path, fault.FromPanic(p))
 		}
 	}()
 	d, err := dwarf.Load(img, wantedIn(img, &opt))
@@ -59,13 +66,13 @@ func File(img *elfimage.Image, base *btf.Base, opt Options) (blob []byte, err er
 	if err != nil {
 		return nil, err
 	}
-	asOne := [][]dwarf.Unit{units}
+	merged := [][]dwarf.Unit{units}
 	groups := slices.Collect(slices.Chunk(units, 1))
 	if opt.MergeUnits && len(units) > 0 {
-		groups = asOne
+		groups = merged
 	}
-	if blob, err = encodeUnits(d, groups, base, &opt); errors.Is(err, errLinked) {
-		blob, err = encodeUnits(d, asOne, base, &opt)
+	if blob, err = encodeUnits(d, groups, base, &opt); errors.Is(err, errCrossUnit) {
+		blob, err = encodeUnits(d, merged, base, &opt)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", img.Path, err)
@@ -73,30 +80,31 @@ func File(img *elfimage.Image, base *btf.Base, opt Options) (blob []byte, err er
 	return blob, nil
 }
 
-// errLinked says that a unit refers to DIEs of another one, as link-time optimisation, dwz and type units make them: all units are to be
-// read as one.
-var errLinked = errors.New("a reference out of its unit")
+// errCrossUnit is the error of a unit that refers to DIEs of another one, as link-time
+// optimization, dwz and type units do: all units must be read as one.
+var errCrossUnit = errors.New("reference to another unit")
 
-// idleModules are between two files, as idleReaders are.
-var idleModules sync.Pool
+// modulePool keeps the memory of modules between files.
+var modulePool sync.Pool
 
-// encodeUnits encodes groups of units, each of which is seen as one unit.
-func encodeUnits(d *dwarf.Data, groups [][]dwarf.Unit, base *btf.Base, opt *Options) ([]byte, error) {
+// encodeUnits encodes groups of units. The units of a group are treated as one.
+func encodeUnits(d *dwarf.Data, groups [][]dwarf.Unit, base *btf.Base,
+	opt *Options) ([]byte, error) {
 	table, err := readFunctionTable(d.Image, opt)
 	if err != nil {
 		return nil, err
 	}
-	m, _ := idleModules.Get().(*btf.Module)
+	m, _ := modulePool.Get().(*btf.Module)
 	if m == nil {
 		m = btf.NewModule(base)
 	} else {
 		m.Reset(base)
 	}
 	defer func() {
-		m.Reset(nil) // of what refers to the file, which is unmapped
-		idleModules.Put(m)
+		m.Reset(nil) // the file is about to be unmapped
+		modulePool.Put(m)
 	}()
-	foreign := 0
+	cxxUnits := 0
 	var readers []*unitReader
 	defer func() {
 		for _, r := range readers {
@@ -110,18 +118,18 @@ func encodeUnits(d *dwarf.Data, groups [][]dwarf.Unit, base *btf.Base, opt *Opti
 		},
 		func(r *unitReader, i int) { r.read(groups[i]) },
 		func(r *unitReader) error {
-			foreign += r.foreign
+			cxxUnits += r.cxxUnits
 			return r.merge(m)
 		})
 	if err != nil {
 		return nil, err
 	}
-	if foreign > 0 && opt.Note != nil {
+	if cxxUnits > 0 && opt.Note != nil {
 		total := 0
 		for _, g := range groups {
 			total += len(g)
 		}
-		opt.Note(fmt.Sprintf("%d of %d units are C++: left out", foreign, total))
+		opt.Note(fmt.Sprintf("%d of %d units are C++: left out", cxxUnits, total))
 	}
 	if err := table.emit(m, opt); err != nil {
 		return nil, err
@@ -129,9 +137,10 @@ func encodeUnits(d *dwarf.Data, groups [][]dwarf.Unit, base *btf.Base, opt *Opti
 	return m.Marshal(d.Image.Order, opt.Layout)
 }
 
-// inOrder calls read for 0 to n-1, on several threads, and merge, on one, in that order. A few readers go around between the two;
-// they bound the memory.
-func inOrder[R any](n, threads int, makeReader func() R, read func(R, int), merge func(R) error) error {
+// inOrder calls read for 0 to n-1 on several threads, and merge on the calling one, in that order.
+// The number of readers, each of which holds one result, bounds the memory.
+func inOrder[R any](n, threads int, makeReader func() R, read func(R, int),
+	merge func(R) error) error {
 	threads = min(threads, n)
 	if threads <= 1 {
 		r := makeReader()
@@ -157,7 +166,8 @@ func inOrder[R any](n, threads int, makeReader func() R, read func(R, int), merg
 	for range threads {
 		wg.Go(func() {
 			for r := range free {
-				// The reader is taken before the number: whoever has the lowest number has a reader, so none waits forever.
+				// Get the reader before the number: the goroutine with the lowest number always has
+				// a reader, so that merge never waits forever.
 				i := int(next.Add(1)) - 1
 				if i >= n || stop.Load() {
 					return

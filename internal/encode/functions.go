@@ -14,30 +14,33 @@ import (
 	"github.com/kbtf/kbtf/internal/elfimage"
 )
 
-// A function becomes a FUNC if .symtab has it (STT_FUNC, also under a name with a suffix that the compiler added, as in foo.isra.0),
-// some unit has a DIE for it that is not a declaration and whose parameters all have names, and tracing it by its prototype is
-// safe. What is safe has changed with pahole's versions: see Rules.
+// A function gets a FUNC under three conditions. It is in .symtab (STT_FUNC, also with a suffix
+// that the compiler added, as in foo.isra.0). Some unit has a DIE for it that is not a declaration
+// and whose parameters have names. And it can be traced safely by its prototype, which has changed
+// between versions of pahole: see Rules.
 
-// Rules are those of an encoder's version for which functions are safe to trace.
+// Rules decide which functions are safe to trace, as a version of pahole does.
 type Rules uint8
 
 const (
-	// Rules132 are those of pahole 1.32, and nearly those of 1.31: all units agree on the prototype; parameters are in the order of
-	// the source and in the registers of the calling convention, where a struct may take two; none of a packed struct is on the
-	// stack; and the name has one address. What the compiler split off a function (foo.cold, foo.part.0) is not the function.
+	// Rules132 are the rules of pahole 1.32; 1.31 differs slightly. All units agree on the
+	// prototype. Parameters are in source order and in the registers of the calling convention,
+	// where a struct may use two. No parameter on the stack is a packed struct. The name has one
+	// address. Parts that the compiler split off (foo.cold, foo.part.0) do not count as the
+	// function.
 	Rules132 Rules = iota
-	// Rules130 are those of pahole 1.28 to 1.30: all units agree on the prototype, and no parameter arrives in a register other
-	// than that of its position.
+	// Rules130 are the rules of pahole 1.28 to 1.30: all units agree on the prototype, and no
+	// parameter is in a register other than that of its position.
 	Rules130
 )
 
-// functionTable is the functions of .symtab.
+// functionTable has the functions of .symtab.
 type functionTable struct {
 	names *btf.Names
-	funcs []function // by Name; the first one is none
+	funcs []function // by Name; funcs[0] is unused
 }
 
-// find gives the function that a name of a unit belongs to, nil if .symtab does not have it.
+// find returns the function for a name in a unit, nil if .symtab does not have it.
 func (t *functionTable) find(u *btf.Unit, n btf.Name) *function {
 	if id := u.FindName(t.names, n); id != 0 {
 		return &t.funcs[id]
@@ -45,7 +48,7 @@ func (t *functionTable) find(u *btf.Unit, n btf.Name) *function {
 	return nil
 }
 
-// function is one entry of the table: everything that has been seen of one name.
+// function collects what symbols and units say about one name.
 type function struct {
 	symbols []symbol // in the order of .symtab
 	kfunc   bool
@@ -55,27 +58,27 @@ type function struct {
 
 // symbol is a symbol of a function.
 type symbol struct {
-	addr   uint64 // st_value: an address in a linked file, an offset in its section in a relocatable one
+	addr   uint64 // st_value: an address, or an offset in a section of a relocatable file
 	suffix string // ".isra.0", or empty
 }
 
-// state is a function as one DIE of one unit describes it.
+// state is a function as described by a DIE of one unit.
 type state struct {
 	unit   int
-	addr   uint64 // DW_AT_low_pc; 0 if there is none or if it cannot be compared with a symbol's
+	addr   uint64 // DW_AT_low_pc; 0 if absent, or not comparable with symbols
 	ret    btf.Ref
 	params []btf.Param
 	tags   []funcTag
 	traits
 }
 
-// traits are what speaks against tracing a function.
+// traits are reasons against tracing a function.
 type traits struct {
-	unexpectedReg bool // a parameter arrives in a register of another one
-	optimized     bool // a parameter is not there
-	reordered     bool // parameters are not in the order of the source
-	uncertain     bool // where a parameter on the stack is depends on more than the prototype
-	changed       bool // the compiler says that the calling convention is not the usual one
+	unexpectedReg bool // a parameter is in another parameter's register
+	optimized     bool // a parameter is optimized out
+	reordered     bool // parameters are not in source order
+	uncertain     bool // a parameter's place on the stack does not follow from the prototype
+	nonstandardCC bool // the compiler marks the calling convention as nonstandard
 }
 
 // funcTag is a btf_decl_tag of a function, or of one of its parameters.
@@ -100,7 +103,8 @@ func readFunctionTable(img *elfimage.Image, opt *Options) (*functionTable, error
 		suffix := full[len(name):]
 		switch {
 		case len(name) == 0,
-			opt.Rules != Rules130 && (bytes.Contains(suffix, []byte(".cold")) || bytes.Contains(suffix, []byte(".part"))),
+			opt.Rules != Rules130 && (bytes.Contains(suffix, []byte(".cold")) ||
+				bytes.Contains(suffix, []byte(".part"))),
 			opt.Rules == Rules130 && opt.ExactNames && len(suffix) > 0:
 			continue
 		}
@@ -120,7 +124,7 @@ func readFunctionTable(img *elfimage.Image, opt *Options) (*functionTable, error
 	return t, err
 }
 
-// emit adds the functions that may be traced to the module, in the order of their names.
+// emit adds the functions that are safe to trace to the module, sorted by name.
 func (t *functionTable) emit(m *btf.Module, opt *Options) error {
 	order := make([]btf.Name, 0, len(t.funcs))
 	for i := range t.funcs {
@@ -128,7 +132,10 @@ func (t *functionTable) emit(m *btf.Module, opt *Options) error {
 			order = append(order, btf.Name(i))
 		}
 	}
-	slices.SortFunc(order, func(a, b btf.Name) int { return bytes.Compare(t.names.Bytes(a), t.names.Bytes(b)) })
+	slices.SortFunc(order, func(a, b btf.Name) int {
+		return bytes.Compare(t.names.Bytes(a),
+			t.names.Bytes(b))
+	})
 	for _, i := range order {
 		f := &t.funcs[i]
 		s := f.choose(opt.Rules)
@@ -138,7 +145,7 @@ func (t *functionTable) emit(m *btf.Module, opt *Options) error {
 		ret, params := s.ret, s.params
 		if f.kfunc && opt.Dialect.Attributes {
 			var err error
-			if ret, params, err = f.inArena(s, m); err != nil {
+			if ret, params, err = f.arenaPrototype(s, m); err != nil {
 				return fmt.Errorf("kfunc %s: %w", t.names.Bytes(i), err)
 			}
 		}
@@ -156,8 +163,9 @@ func (t *functionTable) emit(m *btf.Module, opt *Options) error {
 	return nil
 }
 
-// choose gives the state whose prototype, and names of parameters, stands for all: the first one, but for a linked file one that
-// describes what the symbol is at, which for a weak function and the one that overrides it need not be the first.
+// choose returns the state that provides the prototype and the parameter names. That is the first
+// one. In a linked file, the first one at the address of a symbol is preferred, since a weak
+// function and the one that overrides it have the same name.
 func (f *function) choose(rules Rules) *state {
 	best := &f.states[0]
 	if rules == Rules130 || len(f.states) == 1 {
@@ -166,7 +174,8 @@ func (f *function) choose(rules Rules) *state {
 	found := false
 	for i := range f.states {
 		s := &f.states[i]
-		if s.addr == 0 || !slices.ContainsFunc(f.symbols, func(x symbol) bool { return x.addr == s.addr }) {
+		if s.addr == 0 || !slices.ContainsFunc(f.symbols,
+			func(x symbol) bool { return x.addr == s.addr }) {
 			continue
 		}
 		if !f.dropsParameters(s) {
@@ -179,14 +188,17 @@ func (f *function) choose(rules Rules) *state {
 	return best
 }
 
-// dropsParameters tells whether the compiler left out parameters and made another calling convention of it.
+// dropsParameters reports whether the compiler removed parameters and changed the calling
+// convention.
 func (f *function) dropsParameters(s *state) bool {
-	return s.optimized && (s.changed || s.addr != 0 && slices.ContainsFunc(f.symbols, func(x symbol) bool {
-		return x.addr == s.addr && (strings.Contains(x.suffix, ".isra") || strings.Contains(x.suffix, ".constprop"))
-	}))
+	return s.optimized && (s.nonstandardCC ||
+		s.addr != 0 && slices.ContainsFunc(f.symbols, func(x symbol) bool {
+			return x.addr == s.addr && (strings.Contains(x.suffix, ".isra") ||
+				strings.Contains(x.suffix, ".constprop"))
+		}))
 }
 
-// safe tells whether a caller can rely on the prototype of the chosen state.
+// safe reports whether a tracer can rely on the prototype of the chosen state.
 func (f *function) safe(chosen *state, m *btf.Module, opt *Options) bool {
 	if opt.Rules == Rules130 && opt.Inconsistent {
 		return true
@@ -207,8 +219,8 @@ func (f *function) safe(chosen *state, m *btf.Module, opt *Options) bool {
 	return opt.Rules == Rules130 || !f.dropsParameters(chosen) && !f.ambiguous()
 }
 
-// ambiguous tells whether the name has several addresses. Symbols at 0 are not counted: a relocatable file has many that only say
-// that a function begins its section.
+// ambiguous reports whether the name has several addresses. Address 0 is ignored: in a relocatable
+// file it is the start of any section.
 func (f *function) ambiguous() bool {
 	var addr uint64
 	for _, s := range f.symbols {
@@ -221,6 +233,7 @@ func (f *function) ambiguous() bool {
 }
 
 func samePrototype(m *btf.Module, a, b *state) bool {
-	return len(a.params) == len(b.params) && m.Alike(a.ret, b.ret) &&
-		slices.EqualFunc(a.params, b.params, func(a, b btf.Param) bool { return m.Alike(a.Type, b.Type) })
+	return len(a.params) == len(b.params) && m.Compatible(a.ret, b.ret) &&
+		slices.EqualFunc(a.params, b.params,
+			func(a, b btf.Param) bool { return m.Compatible(a.Type, b.Type) })
 }

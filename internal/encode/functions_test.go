@@ -17,34 +17,50 @@ import (
 	"github.com/kbtf/kbtf/internal/elfimage/elftest"
 )
 
-// Which functions can be traced by a prototype, and by which.
+// Which functions are encoded, and with which prototype.
 func TestFunctions(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
 		units []string
 		want  []string
 	}{
-		{"global and static, in the order of their names",
-			[]string{"__attribute__((noinline, noclone)) static int b(int y) { return y * y; } int a(int x) { return b(x) + 1; }"},
+		{"global and static, sorted by name",
+			[]string{"__attribute__((noinline, noclone)) static int b(int y) { return y * y; } " +
+				"int a(int x) { return b(x) + 1; }"},
 			[]string{"func a int(int x)", "func b int(int y)"}},
-		{"declared only", []string{"int other(int); int a(int x) { return other(x); }"}, []string{"func a int(int x)"}},
-		{"inlined everywhere", []string{"static inline int gone(int y) { return y + 1; } int a(int x) { return gone(x); }"},
+		{"declared only", []string{"int other(int); int a(int x) { return other(x); }"},
 			[]string{"func a int(int x)"}},
-		{"inlined here, a function there", []string{"static inline int both(int y) { return y + 1; } int a(int x) { return both(x); }",
-			"int both(int z) { return z + 1; }"}, []string{"func a int(int x)", "func both int(int y)"}},
-		{"further parameters", []string{"int print(const char *format, ...) { return *format; }"},
+		{"inlined everywhere",
+			[]string{"static inline int gone(int y) { return y + 1; } int a(int x) " +
+				"{ return gone(x); }"},
+			[]string{"func a int(int x)"}},
+		{"inlined in one unit only",
+			[]string{"static inline int both(int y) { return y + 1; } int a(int x) " +
+				"{ return both(x); }",
+				"int both(int z) { return z + 1; }"}, []string{"func a int(int x)",
+				"func both int(int y)"}},
+		{"variable arguments", []string{"int print(const char *format, ...) { return *format; }"},
 			[]string{"func print int(const char* format, ...)"}},
 		{"a parameter without a name", []string{"int f(int) { return 1; }"}, nil},
-		{"one name, two prototypes", []string{"__attribute__((used)) static int init(int x) { return x; }",
-			"__attribute__((used)) static int init(char *x) { return *x; }"}, nil},
-		{"one name, one prototype", []string{"__attribute__((used)) static int init(int x) { return x; }",
-			"__attribute__((used)) static int init(int y) { return y; }"}, []string{"func init int(int x)"}},
-		{"one name, other numbers of parameters", []string{"__attribute__((used)) static int init(int x) { return x; }",
-			"__attribute__((used)) static int init(void) { return 1; }"}, nil},
-		{"const on one side only", []string{"__attribute__((used)) static int init(const char *x) { return *x; }",
-			"__attribute__((used)) static int init(char *y) { return *y; }"}, []string{"func init int(const char* x)"}},
-		{"structs count by name", []string{"struct s { int x; }; __attribute__((used)) static int init(struct s *s) { return s->x; }",
-			"struct s { long x; }; __attribute__((used)) static int init(struct s *s) { return s->x; }"},
+		{"one name, two prototypes",
+			[]string{"__attribute__((used)) static int init(int x) { return x; }",
+				"__attribute__((used)) static int init(char *x) { return *x; }"}, nil},
+		{"one name, one prototype",
+			[]string{"__attribute__((used)) static int init(int x) { return x; }",
+				"__attribute__((used)) static int init(int y) { return y; }"},
+			[]string{"func init int(int x)"}},
+		{"one name, different numbers of parameters",
+			[]string{"__attribute__((used)) static int init(int x) { return x; }",
+				"__attribute__((used)) static int init(void) { return 1; }"}, nil},
+		{"const on one side only",
+			[]string{"__attribute__((used)) static int init(const char *x) { return *x; }",
+				"__attribute__((used)) static int init(char *y) { return *y; }"},
+			[]string{"func init int(const char* x)"}},
+		{"structs compare by name",
+			[]string{"struct s { int x; }; __attribute__((used)) static int init(struct s " +
+				"*s) { return s->x; }",
+				"struct s { long x; }; __attribute__((used)) static int init(struct s " +
+					"*s) { return s->x; }"},
 			[]string{"func init int(struct s/4* s)"}},
 		{"a symbol with a suffix", []string{`
 			int ext(int, int);
@@ -76,23 +92,29 @@ func TestFunctions(t *testing.T) {
 	}
 }
 
-// What pahole 1.32 leaves out, or keeps, other than 1.30.
+// Functions that pahole 1.32 treats differently from 1.30.
 func TestRules(t *testing.T) {
-	const ext = "extern int ext(int); int ext2(int, int);\n#define alone __attribute__((noinline)) static\n"
+	const ext = "extern int ext(int); int ext2(int, int);\n#define alone " +
+		"__attribute__((noinline)) static\n"
 	for _, tt := range []struct {
 		name            string
 		source          string
 		rules130, rules []string
 	}{
-		{"a union in two registers", `union u { long a[2]; int b; }; int f(int x, union u u, int y) { return x + u.b + y; }`,
+		{"a union in two registers",
+			`union u { long a[2]; int b; }; int f(int x, union u u, int y) { return x + u.b + y; }`,
 			[]string{}, []string{"func f int(int x, u u, int y)"}},
-		{"a number of two registers", `int f(__int128 x, int y) { return x + y; }`, nil, []string{"func f int(__int128 x, int y)"}},
-		{"a struct on the stack before others", `struct s { long a[3]; }; int f(struct s s, int y) { return s.a[1] + y; }`,
-			[]string{"func f int(struct s/24 s, int y)"}, []string{"func f int(struct s/24 s, int y)"}},
+		{"an integer of two registers", `int f(__int128 x, int y) { return x + y; }`,
+			nil, []string{"func f int(__int128 x, int y)"}},
+		{"a struct on the stack before others",
+			`struct s { long a[3]; }; int f(struct s s, int y) { return s.a[1] + y; }`,
+			[]string{"func f int(struct s/24 s, int y)"},
+			[]string{"func f int(struct s/24 s, int y)"}},
 		{"a packed struct on the stack", `struct s { char c; int i; } __attribute__((packed));
 			int f(int a, int b, int c, int d, int e, int f, struct s s) { return a + s.i; }`,
 			[]string{"func f int(int a, int b, int c, int d, int e, int f, struct s/5 s)"}, nil},
-		{"a packed struct with nothing out of place on the stack", `struct s { int i; char c[4]; } __attribute__((packed));
+		{"a packed struct with natural alignment on the stack", `struct s { int i; char c[4];
+		} __attribute__((packed));
 			int f(int a, int b, int c, int d, int e, int f, struct s s) { return a + s.i; }`,
 			[]string{"func f int(int a, int b, int c, int d, int e, int f, struct s/8 s)"},
 			[]string{"func f int(int a, int b, int c, int d, int e, int f, struct s/8 s)"}},
@@ -100,16 +122,18 @@ func TestRules(t *testing.T) {
 			int f(int a, int b, int c, int d, int e, int f, struct s s) { return a + s.i; }`,
 			[]string{"func f int(int a, int b, int c, int d, int e, int f, struct s/12 s)"},
 			[]string{"func f int(int a, int b, int c, int d, int e, int f, struct s/12 s)"}},
-		{"two addresses", ext + `int before(void) { return 1; } alone int twice(int a, int b) { return ext(a) + b; }
+		{"two addresses", ext + `int before(void) { return 1; }
+		alone int twice(int a, int b) { return ext(a) + b; }
 			int (*p)(int, int) = twice;
 			asm("nop\n.type twice.constprop.0, @function\ntwice.constprop.0: ret");
 			int g(int x) { return twice(x, x); }`,
-			[]string{"func before int()", "func g int(int x)", "func twice int(int a, int b)"}, []string{"func before int()", "func g int(int x)"}},
-		{"a part only", `static inline int f(int x) { return x; } int g(int x) { return f(x); }
+			[]string{"func before int()", "func g int(int x)", "func twice int(int a, int b)"},
+			[]string{"func before int()", "func g int(int x)"}},
+		{"a split-off part only", `static inline int f(int x) { return x; } int g(int x) { return f(x); }
 			asm(".type f.part.0, @function\nf.part.0: ret\n.type g.cold, @function\ng.cold: ret");`,
 			[]string{"func f int(int x)", "func g int(int x)"}, []string{"func g int(int x)"}},
 	} {
-		for _, dwarf := range []string{"-gdwarf-4", "-gdwarf-5"} { // location lists of both
+		for _, dwarf := range []string{"-gdwarf-4", "-gdwarf-5"} { // different location lists
 			img := with(elftest.GCC, "-O2", dwarf).build(t, tt.source)
 			for _, rules := range []Rules{Rules130, Rules132} {
 				want := tt.rules
@@ -134,31 +158,36 @@ func TestRules(t *testing.T) {
 	}
 }
 
-// In a linked file addresses tell which of several descriptions is that of the function.
+// In a linked file, addresses decide which of several DIEs describes the function.
 func TestWeakFunction(t *testing.T) {
-	weak := "struct a { int x; }; __attribute__((weak)) int hook(struct a *weak) { return weak->x; }"
+	weak := "struct a { int x; }; __attribute__((weak)) int hook(struct a *weak) " +
+		"{ return weak->x; }"
 	strong := "struct a { int x; }; int hook(struct a *strong) { return strong->x + 1; }"
 	for _, tt := range []struct {
 		rules Rules
 		want  string
-	}{{Rules130, "func hook int(struct a/4* weak)"}, {Rules132, "func hook int(struct a/4* strong)"}} {
+	}{{Rules130, "func hook int(struct a/4* weak)"},
+		{Rules132, "func hook int(struct a/4* strong)"}} {
 		img := gcc.build(t, weak, strong)
 		linked := filepath.Join(t.TempDir(), "linked")
 		elftest.Run(t, "", "ld", "-e", "0", "-o", linked, img.Path)
-		if got := encodeAndList(t, linked, Options{Dialect: btf.Modern, Rules: tt.rules}); !slices.Contains(got, tt.want) {
+		if got := encodeAndList(t, linked,
+			Options{Dialect: btf.Modern, Rules: tt.rules}); !slices.Contains(got, tt.want) {
 			t.Errorf("rules %d: no %q in\n%s", tt.rules, tt.want, strings.Join(got, "\n"))
 		}
 	}
 }
 
-// Prototypes that take two of another one each, in two units that differ by a const at the bottom: there are 2^60 ways to it.
-func TestPrototypesThatNest(t *testing.T) {
+// Prototypes with two parameters of the previous prototype each, in two units that differ by a
+// const at the bottom: there are 2^60 paths to it.
+func TestNestedPrototypes(t *testing.T) {
 	unit := func(bottom string) string {
 		source := "extern void (*p0)(" + bottom + ");"
 		for i := range 60 {
 			source += fmt.Sprintf("extern void (*p%d)(typeof(p%d), typeof(p%[2]d));", i+1, i)
 		}
-		return source + "static __attribute__((noinline, used)) void f(typeof(p60) p) { asm volatile(\"\" :: \"r\"(p)); }"
+		return source + "static __attribute__((noinline, used)) void f(typeof(p60) p) { asm " +
+			"volatile(\"\" :: \"r\"(p)); }"
 	}
 	img := gcc.build(t, unit("int *"), unit("const int *"))
 	raw, err := File(img, NoBase(), Options{Dialect: btf.Modern, Rules: Rules130})
@@ -170,8 +199,8 @@ func TestPrototypesThatNest(t *testing.T) {
 	}
 }
 
-// Sets of kfuncs that overlap: a member belongs to any that goes as far.
-func TestKfuncSetsOverlap(t *testing.T) {
+// Overlapping sets of kfuncs: a symbol is a member if any of them contains it.
+func TestOverlappingKfuncSets(t *testing.T) {
 	img := gcc.build(t, `
 		int first(int a) { return a; }
 		int second(int a) { return a; }
@@ -196,7 +225,8 @@ func TestKfuncSetsOverlap(t *testing.T) {
 	}
 }
 
-// A set of kfuncs as the kernel's macros lay it out: count and flags, then an id and flags for each member.
+// A set of kfuncs as the kernel's macros lay it out: count and flags, then an id and flags for each
+// member.
 func TestKfuncs(t *testing.T) {
 	img := gcc.build(t, `
 		int plain(int a) { return a; }
@@ -216,9 +246,11 @@ func TestKfuncs(t *testing.T) {
 		tags bool
 		want []string
 	}{
-		{true, []string{"func kfunc int(int a) tags=bpf_kfunc", "func listed int(int a)", "func plain int(int a)",
+		{true, []string{"func kfunc int(int a) tags=bpf_kfunc", "func listed int(int a)",
+			"func plain int(int a)",
 			"func quick int(int a) tags=bpf_kfunc,bpf_fastcall"}},
-		{false, []string{"func kfunc int(int a)", "func listed int(int a)", "func plain int(int a)", "func quick int(int a)"}},
+		{false, []string{"func kfunc int(int a)", "func listed int(int a)", "func plain int(int a)",
+			"func quick int(int a)"}},
 	} {
 		d := btf.Modern
 		d.KfuncTags = tt.tags
@@ -226,13 +258,14 @@ func TestKfuncs(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(tt.want, without(list(t, raw, nil), "int", "proto", "decl_tag")); diff != "" {
+		if diff := cmp.Diff(tt.want, without(list(t, raw, nil), "int", "proto",
+			"decl_tag")); diff != "" {
 			t.Errorf("tags %v: -want +got\n%s", tt.tags, diff)
 		}
 	}
 }
 
-// Kfuncs that return a pointer into an arena, or take one.
+// Kfuncs with pointers into an arena as return type or parameter.
 func TestArenaKfuncs(t *testing.T) {
 	source := func(param string) string {
 		return `void *get(int a, void *b, ` + param + `) { return b; }
@@ -247,7 +280,8 @@ func TestArenaKfuncs(t *testing.T) {
 		attributes bool
 		want       string
 	}{
-		{true, "func get [address_space(1)]void*(int a, [address_space(1)]void* b, void* c) tags=bpf_kfunc"},
+		{true, "func get [address_space(1)]void*(int a, [address_space(1)]void* b, " +
+			"void* c) tags=bpf_kfunc"},
 		{false, "func get void*(int a, void* b, void* c) tags=bpf_kfunc"},
 	} {
 		d := btf.Modern
@@ -268,8 +302,10 @@ func TestArenaKfuncs(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if base.Dialect.Attributes != tt.attributes { // kind_flag, which the reader above does not show
-			t.Errorf("attributes %v: as a base it says %v", tt.attributes, base.Dialect.Attributes)
+		// kind_flag, which the independent reader does not show
+		if base.Dialect.Attributes != tt.attributes {
+			t.Errorf("attributes %v: dialect of the result as a base: %v",
+				tt.attributes, base.Dialect.Attributes)
 		}
 	}
 	d := btf.Modern
@@ -277,8 +313,9 @@ func TestArenaKfuncs(t *testing.T) {
 	wrong := strings.Replace(source("int c"), "void *b", "long b", 1)
 	wrong = strings.Replace(wrong, "return b", "return (void *)b", 1)
 	if _, err := File(gcc.build(t, wrong), NoBase(), Options{Dialect: d}); err == nil ||
-		!strings.HasSuffix(err.Error(), ": kfunc get: parameter 2 is marked as a pointer into an arena, but is no pointer") {
-		t.Errorf("a number marked as a pointer: %v", err)
+		!strings.HasSuffix(err.Error(),
+			": kfunc get: parameter 2 is marked as a pointer into an arena, but is not a pointer") {
+		t.Errorf("an integer marked as a pointer: %v", err)
 	}
 }
 
@@ -312,7 +349,8 @@ func TestVariables(t *testing.T) {
 			got = append(got, s)
 		}
 	}
-	// Where the compiler put them the symbol table says; entries come by offset and the section ends with the last of them.
+	// The offsets are those of the symbol table. Entries are sorted by offset, and the section ends
+	// with the last one.
 	type entry struct {
 		name string
 		size uint64
@@ -324,24 +362,30 @@ func TestVariables(t *testing.T) {
 	for _, v := range vars {
 		section += fmt.Sprintf(" %s@%d+%d", v.name, at[v.name], v.size)
 	}
-	want := []string{"var first int global", "var name char[3] global", "var stats struct stats/16 static", section}
+	want := []string{"var first int global", "var name char[3] global",
+		"var stats struct stats/16 static", section}
 	if diff := cmp.Diff(sorted(want), sorted(got)); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}
 }
 
-// The DWARF of `int __attribute__((btf_type_tag("user"))) *p __attribute__((btf_decl_tag("pointer")))` as
-// clang writes it, with DW_TAG_LLVM_annotation (0x6000) and DW_AT_name, DW_AT_const_value.
+// The DWARF of `int __attribute__((btf_type_tag("user"))) *p
+// __attribute__((btf_decl_tag("pointer")))` as clang emits it, with DW_TAG_LLVM_annotation (0x6000)
+// and DW_AT_name, DW_AT_const_value.
 func TestAnnotationDIEs(t *testing.T) {
 	source := filepath.Join(t.TempDir(), "x.S")
 	if err := os.WriteFile(source, []byte(`
 		.section .debug_abbrev
 		.uleb128 1; .uleb128 0x11; .byte 1; .uleb128 0x13; .uleb128 0x05; .uleb128 0; .uleb128 0
-		.uleb128 2; .uleb128 0x24; .byte 0; .uleb128 0x03; .uleb128 0x08; .uleb128 0x3e; .uleb128 0x0b; .uleb128 0x0b; .uleb128 0x0b; .uleb128 0; .uleb128 0
+		.uleb128 2; .uleb128 0x24; .byte 0; .uleb128 0x03; .uleb128 0x08; .uleb128 0x3e;
+		.uleb128 0x0b; .uleb128 0x0b; .uleb128 0x0b; .uleb128 0; .uleb128 0
 		.uleb128 3; .uleb128 0x0f; .byte 1; .uleb128 0x49; .uleb128 0x13; .uleb128 0; .uleb128 0
-		.uleb128 4; .uleb128 0x13; .byte 1; .uleb128 0x03; .uleb128 0x08; .uleb128 0x0b; .uleb128 0x0b; .uleb128 0; .uleb128 0
-		.uleb128 5; .uleb128 0x0d; .byte 1; .uleb128 0x03; .uleb128 0x08; .uleb128 0x49; .uleb128 0x13; .uleb128 0x38; .uleb128 0x0b; .uleb128 0; .uleb128 0
-		.uleb128 6; .uleb128 0x6000; .byte 0; .uleb128 0x03; .uleb128 0x08; .uleb128 0x1c; .uleb128 0x08; .uleb128 0; .uleb128 0
+		.uleb128 4; .uleb128 0x13; .byte 1; .uleb128 0x03; .uleb128 0x08; .uleb128 0x0b;
+		.uleb128 0x0b; .uleb128 0; .uleb128 0
+		.uleb128 5; .uleb128 0x0d; .byte 1; .uleb128 0x03; .uleb128 0x08; .uleb128 0x49;
+		.uleb128 0x13; .uleb128 0x38; .uleb128 0x0b; .uleb128 0; .uleb128 0
+		.uleb128 6; .uleb128 0x6000; .byte 0; .uleb128 0x03; .uleb128 0x08; .uleb128 0x1c;
+		.uleb128 0x08; .uleb128 0; .uleb128 0
 		.byte 0
 		.section .debug_info
 	0:	.4byte 9f-1f
@@ -363,7 +407,9 @@ func TestAnnotationDIEs(t *testing.T) {
 	object := strings.TrimSuffix(source, "S") + "o"
 	elftest.Run(t, "", "gcc", "-c", "-o", object, source)
 	want := []string{"struct s size=8 p@0=[user]int* tags=pointer tags=whole"}
-	if diff := cmp.Diff(want, without(encodeAndList(t, object, Options{Dialect: btf.Modern}), "int", "ptr", "type_tag", "decl_tag")); diff != "" {
+	got := without(encodeAndList(t, object, Options{Dialect: btf.Modern}),
+		"int", "ptr", "type_tag", "decl_tag")
+	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}
 }

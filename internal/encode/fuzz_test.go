@@ -18,7 +18,7 @@ import (
 	"github.com/kbtf/kbtf/internal/elfimage/elftest"
 )
 
-// A judge has a base, and says whether what is encoded against it is what a kernel takes.
+// A judge checks with a base whether a kernel would accept what is encoded against it.
 type judge struct {
 	kernel *btfverify.Kernel
 	base   *btf.Base
@@ -26,7 +26,7 @@ type judge struct {
 	raw    []byte         // the same
 }
 
-// newJudge takes the BTF of a file for the base.
+// newJudge uses the BTF of a file as the base.
 func newJudge(f *testing.F, path string) *judge {
 	f.Helper()
 	kernel, err := btfverify.KernelOf("")
@@ -44,7 +44,7 @@ func newJudge(f *testing.F, path string) *judge {
 	return j
 }
 
-// judgeOf takes BTF for the base. whole is nil if that makes no sense.
+// judgeOf uses raw BTF as the base. whole is nil if it is malformed.
 func judgeOf(raw []byte, kernel *btfverify.Kernel) (*judge, error) {
 	blob, err := btf.ParseBlob(raw)
 	if err != nil {
@@ -69,8 +69,8 @@ func openImage(f *testing.F, path string) *elfimage.Image {
 	return img
 }
 
-// encode encodes a file that may be damaged: an error in one line, or BTF that a kernel takes, which does not depend on the number of
-// threads.
+// encode encodes a file that may be damaged. It checks that the result is an error in one line, or
+// valid BTF that does not depend on the number of threads.
 func (j *judge) encode(t *testing.T, file []byte, base *btf.Base, opt Options) []byte {
 	t.Helper()
 	img, err := elfimage.Parse("x.ko", file)
@@ -85,23 +85,25 @@ func (j *judge) encode(t *testing.T, file []byte, base *btf.Base, opt Options) [
 	}
 	opt.Threads = 3
 	if again, err := File(img, base, opt); err != nil || !bytes.Equal(again, raw) {
-		t.Errorf("with more threads: other bytes (%v)", err)
+		t.Errorf("output depends on the number of threads (%v)", err)
 	}
 	var whole *btfverify.BTF
 	if base == j.base {
-		if whole = j.whole; whole == nil || img.Order != base.Order { // a base that makes no sense, or is of another machine
+		// a malformed base, or one of another machine
+		if whole = j.whole; whole == nil || img.Order != base.Order {
 			return nil
 		}
-	} else if blob, err := btf.ParseBlob(raw); err == nil && len(blob.Types) == 0 { // says nothing, which only a split may
+		// without types, which only split BTF may be
+	} else if blob, err := btf.ParseBlob(raw); err == nil && len(blob.Types) == 0 {
 		return nil
 	}
 	if _, problems := btfverify.Verify(raw, whole, j.kernel); len(problems) > 0 {
-		t.Errorf("encoded, but a kernel does not take it: %v", problems[0])
+		t.Errorf("encoded, but a kernel would refuse it: %v", problems[0])
 	}
 	return raw
 }
 
-// refused checks an error: it is not what was left to a panic.
+// refused checks that an error does not come from a panic.
 func refused(t *testing.T, err error) {
 	t.Helper()
 	if text := err.Error(); strings.Contains(text, "internal error") {
@@ -109,12 +111,13 @@ func refused(t *testing.T, err error) {
 	}
 }
 
-// fuzzOptions makes options of the bits of a number.
+// fuzzOptions derives options from the bits of a number.
 func fuzzOptions(d btf.Dialect, bits uint16) Options {
 	bit := func(n int) bool { return bits>>n&1 != 0 }
 	d.NestedArrays = d.NestedArrays != bit(0)
 	d.Attributes = d.Attributes != bit(1)
-	opt := Options{Dialect: d, Inconsistent: bit(2), ExactNames: bit(3), Strict: bit(4), MergeUnits: bit(5), Layout: bit(6), Threads: 1}
+	opt := Options{Dialect: d, Inconsistent: bit(2), ExactNames: bit(3), Strict: bit(4),
+		MergeUnits: bit(5), Layout: bit(6), Threads: 1}
 	if bit(7) {
 		opt.Rules = Rules130
 	}
@@ -124,7 +127,7 @@ func fuzzOptions(d btf.Dialect, bits uint16) Options {
 	return opt
 }
 
-// kfuncSource has kfuncs, with a pointer into an arena.
+// kfuncSource has kfuncs, one with a pointer into an arena.
 const kfuncSource = `
 	int plain(int a) { return a; }
 	int kfunc(int a) { return a; }
@@ -140,7 +143,7 @@ const kfuncSource = `
 		".size __BTF_ID__set8__other, .-__BTF_ID__set8__other\n"
 		".popsection");`
 
-// FuzzModule encodes whatever bytes, with and without a base.
+// FuzzModule encodes arbitrary bytes, with and without a base.
 func FuzzModule(f *testing.F) {
 	j := newJudge(f, elftest.Object(f, elftest.GCC, "vmlinux.c"))
 	for _, target := range elftest.Targets {
@@ -151,9 +154,11 @@ func FuzzModule(f *testing.F) {
 		f.Add(elftest.Read(f, elftest.Object(f, gcc, source, "-gdwarf-4")), uint16(1)<<i)
 	}
 	f.Add(elftest.Read(f, elftest.Object(f, gcc, "ring.c", "-gz=zlib")), uint16(0x100))
-	f.Add(elftest.Read(f, elftest.Object(f, gcc, "ring.c", "-gdwarf-5", "-fdebug-types-section")), uint16(0x20))
+	f.Add(elftest.Read(f, elftest.Object(f, gcc, "ring.c", "-gdwarf-5", "-fdebug-types-section")),
+		uint16(0x20))
 	f.Add(elftest.Read(f, kfuncObject(f)), uint16(2))
-	f.Add(elftest.Read(f, linked(f, elftest.Object(f, gcc, "ring.c"), elftest.Object(f, gcc, "echo.c"))), uint16(0x110))
+	f.Add(elftest.Read(f, linked(f, elftest.Object(f, gcc, "ring.c"),
+		elftest.Object(f, gcc, "echo.c"))), uint16(0x110))
 	f.Fuzz(func(t *testing.T, file []byte, bits uint16) {
 		j.encode(t, file, j.base, fuzzOptions(j.base.Dialect, bits))
 		j.encode(t, file, NoBase(), fuzzOptions(btf.Modern, bits))
@@ -168,7 +173,8 @@ func linked(f *testing.F, objects ...string) string {
 	return filepath.Join(dir, "x.ko")
 }
 
-// FuzzEncodeAgainst encodes a module against whatever base: an error, or BTF that a kernel takes if it takes the base.
+// FuzzEncodeAgainst encodes a module against an arbitrary base: an error, or valid BTF if the base
+// is valid.
 func FuzzEncodeAgainst(f *testing.F) {
 	gcc := elftest.GCC
 	file := elftest.Read(f, elftest.Object(f, gcc, "ring.c"))
@@ -211,15 +217,18 @@ func kfuncObject(f *testing.F) string {
 	if err := os.WriteFile(filepath.Join(dir, "kfuncs.c"), []byte(kfuncSource), 0o644); err != nil {
 		f.Fatal(err)
 	}
-	elftest.Run(f, dir, "gcc", "-c", "-g", "-O2", "-ffreestanding", "-fno-asynchronous-unwind-tables", "-o", "x.o", "kfuncs.c")
+	elftest.Run(f, dir, "gcc", "-c", "-g", "-O2", "-ffreestanding",
+		"-fno-asynchronous-unwind-tables", "-o", "x.o", "kfuncs.c")
 	return filepath.Join(dir, "x.o")
 }
 
-// FuzzKfuncs reads whatever sets of kfuncs: each kfunc that is found is one that a symbol names, and has its tag.
+// FuzzKfuncs reads arbitrary sets of kfuncs: each kfunc found is named by a symbol, and has its
+// tag.
 func FuzzKfuncs(f *testing.F) {
 	j := newJudge(f, elftest.Object(f, elftest.GCC, "vmlinux.c"))
 	file := elftest.Read(f, kfuncObject(f))
-	parts := [][]byte{contentsOf(f, file, ".BTF_ids"), contentsOf(f, file, ".symtab"), contentsOf(f, file, ".strtab")}
+	parts := [][]byte{contentsOf(f, file, ".BTF_ids"), contentsOf(f, file, ".symtab"),
+		contentsOf(f, file, ".strtab")}
 	f.Add(bytes.Clone(parts[0]), bytes.Clone(parts[1]), bytes.Clone(parts[2]))
 	f.Fuzz(func(t *testing.T, ids, symbols, names []byte) {
 		for i, damaged := range [][]byte{ids, symbols, names} {
@@ -236,7 +245,7 @@ func FuzzKfuncs(f *testing.F) {
 		}
 		for name := range kfuncs {
 			if !bytes.Contains(parts[2], []byte(kfuncMemberPrefix+name+"__")) {
-				t.Errorf("kfunc %q, which no symbol names", name)
+				t.Errorf("kfunc %q without a symbol", name)
 			}
 		}
 		opt := Options{Dialect: btf.Modern, Threads: 1}
@@ -249,7 +258,7 @@ func FuzzKfuncs(f *testing.F) {
 			functions := tagged(t, raw, "bpf_kfunc")
 			for _, name := range functions {
 				if _, ok := kfuncs[name]; !ok {
-					t.Errorf("function %s has the tag, and is no kfunc", name)
+					t.Errorf("function %s has the tag, but is not a kfunc", name)
 				}
 			}
 			if len(functions) > len(kfuncs) {
@@ -259,7 +268,7 @@ func FuzzKfuncs(f *testing.F) {
 	})
 }
 
-// contentsOf gives a section of a file, in place.
+// contentsOf returns a section of a file, in place.
 func contentsOf(f *testing.F, file []byte, section string) []byte {
 	f.Helper()
 	img, err := elfimage.Parse("x.ko", file)
@@ -273,7 +282,7 @@ func contentsOf(f *testing.F, file []byte, section string) []byte {
 	return data
 }
 
-// tagged lists the functions that have a DECL_TAG, or all for "", as an independent reader sees them.
+// tagged returns the functions with a DECL_TAG, or all for "", as read by an independent reader.
 func tagged(t *testing.T, raw []byte, tag string) (names []string) {
 	t.Helper()
 	spec, err := cilium.LoadSpecFromReader(bytes.NewReader(raw))

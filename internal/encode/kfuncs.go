@@ -13,36 +13,40 @@ import (
 	"github.com/kbtf/kbtf/internal/elfimage"
 )
 
-// Kfuncs are functions that BPF programs may call. The kernel's macros list them in sets in .BTF_ids (include/linux/btf_ids.h): a
-// set is the words count and flags, then pairs of an id and the function's flags. Symbols name the sets and their members.
+// Kfuncs are functions that BPF programs may call. The kernel's macros list them in sets in
+// .BTF_ids (include/linux/btf_ids.h). A set is a count and flags, followed by pairs of an id and
+// the function's flags, all words of 32 bits. Sets and members have symbols.
 
 const (
 	idSets            = ".BTF_ids"
 	kfuncSetPrefix    = "__BTF_ID__set8__"
 	kfuncMemberPrefix = "__BTF_ID__func__"
 
-	setOfKfuncs   = 1 << 0  // BTF_SET8_KFUNCS, in a set's flags
-	kfuncFastcall = 1 << 12 // in a member's flags: KF_FASTCALL,
-	kfuncArenaRet = 1 << 13 // KF_ARENA_RET: it returns a pointer into an arena,
-	kfuncArenaArg = 1 << 14 // KF_ARENA_ARG1: its first parameter is one; the next bit is KF_ARENA_ARG2
+	setOfKfuncs   = 1 << 0  // BTF_SET8_KFUNCS, in the flags of a set
+	kfuncFastcall = 1 << 12 // KF_FASTCALL, in the flags of a member (include/linux/btf.h)
+	kfuncArenaRet = 1 << 13 // KF_ARENA_RET: it returns a pointer into an arena
+	// KF_ARENA_ARG1: its first parameter is one; the next bit is KF_ARENA_ARG2
+	kfuncArenaArg = 1 << 14
 )
 
-// arenaAttribute is what clang writes for pointers into an arena in BPF programs.
+// arenaAttribute is clang's attribute of pointers into an arena in BPF programs.
 const arenaAttribute = "address_space(1)"
 
-// inArena gives the prototype of a kfunc with those pointers marked that lead into an arena.
-func (f *function) inArena(s *state, m *btf.Module) (ret btf.Ref, params []btf.Param, err error) {
+// arenaPrototype returns the prototype of a kfunc with arenaAttribute on its pointers into an
+// arena.
+func (f *function) arenaPrototype(s *state,
+	m *btf.Module) (ret btf.Ref, params []btf.Param, err error) {
 	mark := func(ref btf.Ref, what string) btf.Ref {
 		to, ok := m.Pointee(ref)
 		if !ok {
-			err = fmt.Errorf("%s is marked as a pointer into an arena, but is no pointer", what)
+			err = fmt.Errorf("%s is marked as a pointer into an arena, but is not a pointer", what)
 			return ref
 		}
 		return m.AddPtr(s.unit, m.AddAttribute(s.unit, m.Names.Intern([]byte(arenaAttribute)), to))
 	}
 	ret, params = s.ret, slices.Clone(s.params)
 	if f.flags&kfuncArenaRet != 0 {
-		ret = mark(ret, "what it returns")
+		ret = mark(ret, "return type")
 	}
 	for i := range min(len(params), 2) {
 		if f.flags&(kfuncArenaArg<<i) != 0 {
@@ -52,7 +56,8 @@ func (f *function) inArena(s *state, m *btf.Module) (ret btf.Ref, params []btf.P
 	return ret, params, err
 }
 
-// readKfuncs gives the flags of each kfunc of a file, by name. loaded has the contents of its sections.
+// readKfuncs returns the flags of the kfuncs of a file, by name. loaded has the contents of its
+// sections.
 func readKfuncs(img, loaded *elfimage.Image) (map[string]uint32, error) {
 	section, sets := img.Section(idSets), loaded.Section(idSets)
 	if section == nil || sets == nil {
@@ -77,7 +82,8 @@ func readKfuncs(img, loaded *elfimage.Image) (map[string]uint32, error) {
 	var spans []span
 	for i := range syms.Len() {
 		s := syms.At(i)
-		if int(s.Section) != section.Index || !bytes.HasPrefix(syms.Name(&s), []byte(kfuncSetPrefix)) {
+		if int(s.Section) != section.Index ||
+			!bytes.HasPrefix(syms.Name(&s), []byte(kfuncSetPrefix)) {
 			continue
 		}
 		if flags, ok := word(s.Value - base + 4); ok && flags&setOfKfuncs != 0 {
@@ -87,7 +93,8 @@ func readKfuncs(img, loaded *elfimage.Image) (map[string]uint32, error) {
 	if len(spans) == 0 {
 		return nil, nil
 	}
-	// In order, and each as far as those before it go, the last set that begins before a place tells whether some has it.
+	// Sort the sets, and extend each to the maximum end so far: then the last set that starts
+	// before an offset decides whether any set contains it.
 	slices.SortFunc(spans, func(a, b span) int { return cmp.Compare(a.from, b.from) })
 	for i := range spans[1:] {
 		spans[1+i].to = max(spans[1+i].to, spans[i].to)

@@ -11,10 +11,11 @@ import (
 // Language is DW_LANG_* (DWARF 5, table 7.17, and later registrations).
 type Language uint16
 
-// Rust is left out of a kernel's BTF by its build files: BTF has no words for much of it.
+// Rust units are left out by the kernel's build files, because BTF cannot express much of Rust.
 const Rust Language = 0x1c
 
-// languageNames are the names that --lang_exclude takes; each stands for all versions of a language.
+// languageNames are the names that --lang_exclude accepts. Each stands for all versions of a
+// language.
 var languageNames = map[string][]Language{
 	"asm":     {0x8001}, // DW_LANG_Mips_Assembler, which all assemblers use
 	"c":       {0x02},
@@ -30,10 +31,11 @@ var languageNames = map[string][]Language{
 	"zig":     {0x27},
 }
 
-// cPlusPlus is always left out: C++ in a module is a vendor's own code behind an interface in C.
+// cPlusPlus units are always left out: C++ in a module is a vendor's internal code behind a C
+// interface.
 var cPlusPlus = []Language{0x04, 0x1a, 0x21, 0x2b, 0x3a}
 
-// ParseLanguages reads a list as in "rust,asm".
+// ParseLanguages parses a comma-separated list, as in "rust,asm". Case is ignored.
 func ParseLanguages(list string) ([]Language, error) {
 	var languages []Language
 	for name := range strings.SplitSeq(list, ",") {
@@ -47,7 +49,8 @@ func ParseLanguages(list string) ([]Language, error) {
 				known = append(known, name)
 			}
 			slices.Sort(known)
-			return nil, fmt.Errorf("language %q is not known; known are %s", name, strings.Join(known, ", "))
+			return nil, fmt.Errorf("unknown language %q: known are %s",
+				name, strings.Join(known, ", "))
 		}
 		languages = append(languages, l...)
 	}

@@ -9,24 +9,25 @@ import (
 	"github.com/kbtf/kbtf/internal/dwarf"
 )
 
-// A tracer finds parameters by the calling convention. The compiler may have had other ideas for a function that it knows all
-// callers of; where DWARF says that a parameter is tells.
+// A tracer finds parameters by the calling convention. The compiler may use other registers for a
+// function if it knows all its callers. This file compares the parameters' locations in DWARF with
+// the calling convention.
 
-// place is where a parameter of a function arrives.
-type place struct {
-	known bool // DW_AT_location is there
+// paramReg is the register in which a parameter is passed.
+type paramReg struct {
+	known bool // DW_AT_location is present
 	reg   int  // DWARF register number, or dwarf.NoRegister
 }
 
-// registers is what a calling convention passes parameters in.
+// registers are the parameter registers of a calling convention.
 type registers struct {
-	list []int // DWARF register numbers, anyRegister where they are not told
-	pair bool  // a struct of two registers' size is passed in two
+	list []int // DWARF register numbers, or anyRegister if unknown
+	pair bool  // a struct that fits two registers is passed in two
 }
 
 const anyRegister = -1
 
-// parameterRegisters gives the registers that pass the first integer parameters.
+// parameterRegisters returns the registers of the first integer parameters.
 func parameterRegisters(m elf.Machine) registers {
 	unknown := func(n int) []int {
 		regs := make([]int, n)
@@ -37,7 +38,8 @@ func parameterRegisters(m elf.Machine) registers {
 	}
 	switch m {
 	case elf.EM_X86_64:
-		return registers{[]int{5, 4, 1, 2, 8, 9}, true} // rdi, rsi, rdx, rcx, r8, r9: System V ABI, figure 3.4 and table 3.36
+		// System V ABI, figure 3.4 and table 3.36: rdi, rsi, rdx, rcx, r8, r9.
+		return registers{[]int{5, 4, 1, 2, 8, 9}, true}
 	case elf.EM_S390:
 		return registers{[]int{2, 3, 4, 5, 6}, false}
 	case elf.EM_AARCH64, elf.EM_ARM:
@@ -48,33 +50,36 @@ func parameterRegisters(m elf.Machine) registers {
 	return registers{nil, true}
 }
 
-// lookAtParameters applies Rules130: a parameter is expected in the register of its position.
-func (f *unitFunctions) lookAtParameters(t *unitTypes) {
+// checkParameters130 applies Rules130: each parameter must be in the register of its position.
+func (f *unitFunctions) checkParameters130(t *unitTypes) {
 	for i := range f.list {
 		s := &f.list[i]
 		s.reordered = false
 		structByValue := false
 		for j, p := range f.paramsOf(s) {
-			if p.at.known && j < len(f.regs.list) && f.regs.list[j] != anyRegister {
+			if p.passed.known && j < len(f.regs.list) && f.regs.list[j] != anyRegister {
 				reg := t.d.ParameterRegister(s.unit, p.loc)
-				s.unexpectedReg = s.unexpectedReg || reg != dwarf.NoRegister && reg != f.regs.list[j]
+				s.unexpectedReg = s.unexpectedReg || reg != dwarf.NoRegister &&
+					reg != f.regs.list[j]
 			}
 			structByValue = structByValue || t.isStruct(p.typ)
 		}
-		// Where a struct arrives is not looked at, and so not where the parameters after it do.
+		// pahole 1.30 does not track where structs are passed, nor the parameters after them.
 		s.unexpectedReg = s.unexpectedReg && !structByValue
 	}
 }
 
-// lookCloserAtParameters applies Rules132: a parameter takes as many registers as its size asks for, also one that is not there. What
-// the out-of-line copies of an inline function say holds for its abstract instance too.
-func (f *unitFunctions) lookCloserAtParameters(t *unitTypes, clang bool) {
+// checkParameters132 applies Rules132: a parameter uses as many registers as its size requires,
+// even if it is optimized out. Locations in out-of-line copies of an inline function also count for
+// its abstract instance.
+func (f *unitFunctions) checkParameters132(t *unitTypes, clang bool) {
 	for i := range f.list {
 		s := &f.list[i]
 		for j := range f.paramsOf(s) {
 			p := &f.params[s.first+j]
-			if p.at.known {
-				p.at.reg = t.d.ParameterRegisters(s.unit, p.loc, f.regs.pair && t.slots(p.typ) > 1)
+			if p.passed.known {
+				p.passed.reg = t.d.ParameterRegisterOrPiece(s.unit, p.loc,
+					f.regs.pair && t.registersFor(p.typ) > 1)
 			}
 		}
 	}
@@ -85,65 +90,66 @@ func (f *unitFunctions) lookCloserAtParameters(t *unitTypes, clang bool) {
 		}
 		for _, p := range f.paramsOf(s) {
 			if o, ok := f.parameterAt(p.origin); ok && p.origin != 0 {
-				to := &f.params[o].at
-				to.known = to.known || p.at.known
-				if p.at.reg != dwarf.NoRegister {
-					to.reg = p.at.reg
+				to := &f.params[o].passed
+				to.known = to.known || p.passed.known
+				if p.passed.reg != dwarf.NoRegister {
+					to.reg = p.passed.reg
 				}
 			}
 		}
 	}
 	for i := range f.list {
 		s := &f.list[i]
-		s.changed = clang && s.nocall && !s.inline
-		f.walk(s, t, clang)
+		s.nonstandardCC = clang && s.nocall && !s.inline
+		f.checkRegisters(s, t, clang)
 	}
 }
 
-// walk goes along the parameters of one function and the registers that they should be in.
-func (f *unitFunctions) walk(s *subprogram, t *unitTypes, clang bool) {
+// checkRegisters compares the parameters of a function with the registers of the calling
+// convention.
+func (f *unitFunctions) checkRegisters(s *subprogram, t *unitTypes, clang bool) {
 	regs := f.regs.list
-	next := 0 // the register that the next parameter should be in
+	next := 0 // index of the next parameter's register
 	structByValue := false
 	for j, p := range f.paramsOf(s) {
-		slots := t.slots(p.typ)
+		slots := t.registersFor(p.typ)
 		if !f.regs.pair {
 			slots = 1
 		}
 		structByValue = structByValue || t.isStruct(p.typ)
-		s.optimized = s.optimized || !p.at.known
+		s.optimized = s.optimized || !p.passed.known
 		s.uncertain = s.uncertain || j >= len(regs) && t.isPacked(p.typ)
-		takes := slots
-		if takes > 2 {
-			takes = 1
+		used := slots
+		if used > 2 {
+			used = 1
 		}
-		if clang && !s.changed {
+		if clang && !s.nonstandardCC {
 			if slots > 2 {
 				continue
 			}
-			found := p.at.reg == dwarf.NoRegister
+			found := p.passed.reg == dwarf.NoRegister
 			for k := next; k < min(next+slots, len(regs)); k++ {
-				found = found || regs[k] == anyRegister || regs[k] == p.at.reg
+				found = found || regs[k] == anyRegister || regs[k] == p.passed.reg
 			}
 			s.unexpectedReg = s.unexpectedReg || !found && next < len(regs)
-			next += takes
+			next += used
 			continue
 		}
 		switch {
-		case p.at.known && next >= len(regs), !p.at.known && clang:
+		case p.passed.known && next >= len(regs), !p.passed.known && clang:
 			continue
-		case p.at.reg == dwarf.NoRegister:
+		case p.passed.reg == dwarf.NoRegister:
 			s.optimized = true
-		case regs[next] != anyRegister && regs[next] != p.at.reg:
+		case regs[next] != anyRegister && regs[next] != p.passed.reg:
 			s.unexpectedReg = true
 		}
-		next += takes
+		next += used
 	}
 	s.unexpectedReg = s.unexpectedReg && !structByValue
 }
 
-// slots is the number of registers that a value of a type would fill.
-func (t *unitTypes) slots(ref btf.Ref) int {
+// registersFor returns the number of registers that a value of a type fills.
+func (t *unitTypes) registersFor(ref btf.Ref) int {
 	size, ok := t.size(ref)
 	if !ok || size <= t.addrSize {
 		return 1
@@ -151,7 +157,7 @@ func (t *unitTypes) slots(ref btf.Ref) int {
 	return int(min((size+t.addrSize-1)/t.addrSize, 1<<16))
 }
 
-// isStruct tells whether a type is a struct, seen through typedefs and const.
+// isStruct reports whether a type is a struct, looking through typedefs and const.
 func (t *unitTypes) isStruct(ref btf.Ref) bool {
 	for range maxNesting {
 		if ref == 0 {
@@ -167,8 +173,9 @@ func (t *unitTypes) isStruct(ref btf.Ref) bool {
 	return false
 }
 
-// isPacked tells whether a type is a struct with a tag whose layout is tighter than natural alignment allows: on the stack, nobody
-// knows how it is aligned. DWARF does not say "packed"; a member, or the end, out of alignment does.
+// isPacked reports whether a type is a struct with a tag whose layout violates natural alignment.
+// Its alignment on the stack is unknown. DWARF does not record the packed attribute, but a
+// misaligned member or end implies it.
 func (t *unitTypes) isPacked(ref btf.Ref) bool {
 	if ref == 0 {
 		return false
@@ -192,15 +199,15 @@ func (t *unitTypes) isPacked(ref btf.Ref) bool {
 			packed = packed || offset%(8*align) != 0
 		}
 		if offset > end {
-			return false // a hole: a packed struct has none
+			return false // a packed struct has no holes
 		}
 		end = max(end, offset+width)
 	}
-	size := uint64(s.Number)
+	size := uint64(s.Size)
 	return end >= 8*size && (packed || size%largest != 0)
 }
 
-// alignment is the natural alignment of a type in bytes.
+// alignment returns the natural alignment of a type in bytes.
 func (t *unitTypes) alignment(ref btf.Ref) uint64 {
 	if ref == 0 {
 		return 1
@@ -209,7 +216,7 @@ func (t *unitTypes) alignment(ref btf.Ref) uint64 {
 	case btf.KindPtr:
 		return t.addrSize
 	case btf.KindInt, btf.KindFloat, btf.KindEnum, btf.KindEnum64:
-		return max(uint64(typ.Number), 1)
+		return max(uint64(typ.Size), 1)
 	}
 	if align, known := t.alignments[ref]; known {
 		return align
@@ -217,14 +224,15 @@ func (t *unitTypes) alignment(ref btf.Ref) uint64 {
 	if t.alignments == nil {
 		t.alignments = map[btf.Ref]uint64{}
 	}
-	t.alignments[ref] = 1 // also what a damaged file has inside of itself
+	t.alignments[ref] = 1 // also ends recursion in a damaged file
 	align := uint64(1)
 	switch typ := &t.unit.Types[ref-1]; typ.Kind {
 	case btf.KindStruct, btf.KindUnion:
 		for _, m := range t.unit.Members[typ.First : typ.First+typ.N] {
 			align = max(align, t.alignment(m.Type))
 		}
-	case btf.KindArray, btf.KindTypedef, btf.KindConst, btf.KindVolatile, btf.KindRestrict, btf.KindTypeTag:
+	case btf.KindArray, btf.KindTypedef, btf.KindConst, btf.KindVolatile, btf.KindRestrict,
+		btf.KindTypeTag:
 		align = t.alignment(typ.To)
 	}
 	t.alignments[ref] = align

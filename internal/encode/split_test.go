@@ -21,7 +21,8 @@ func sorted(lines []string) []string {
 	return lines
 }
 
-// What a module says beyond its base, and that it says it once. Variables make the types appear; they are not encoded.
+// The types that a module adds to its base, each once. Variables keep the types in the DWARF; they
+// are not encoded.
 func TestSplit(t *testing.T) {
 	const base = `
 		struct inner { int i; };
@@ -34,43 +35,57 @@ func TestSplit(t *testing.T) {
 		int f(u32 flags) { return flags; }`
 	for _, tt := range []struct {
 		name   string
-		module []string // its units
+		module []string // one source per unit
 		want   []string
 	}{
-		{"what the base has is not repeated", []string{base}, nil},
+		{"types of the base only", []string{base}, nil},
 		{"a new type", []string{"typedef unsigned int u32; struct fresh { u32 n; } v;"}, []string{
 			"struct fresh size=4 n@0=u32"}},
-		{"a function that the base has too", []string{"typedef unsigned int u32; int f(u32 flags) { return 0; }"}, nil},
-		{"names of parameters count", []string{"typedef unsigned int u32; int f(u32 other) { return 0; }"}, []string{
-			"proto int(u32 other)", "func f int(u32 other)"}},
-		{"a tag with another definition: what leads to it is another type too",
+		{"a function of the base",
+			[]string{"typedef unsigned int u32; int f(u32 flags) { return 0; }"}, nil},
+		{"parameter names differ",
+			[]string{"typedef unsigned int u32; int f(u32 other) { return 0; }"}, []string{
+				"proto int(u32 other)", "func f int(u32 other)"}},
+		{"types that reach a tag with another definition",
 			[]string{"struct inner { long i; }; struct holder { struct inner *in; } v;"}, []string{
-				"int long int size=8 signed", "struct inner size=8 i@0=long int", "ptr struct inner/8", "struct holder size=8 in@0=struct inner/8*"}},
-		{"a declaration here agrees with the base's definition", []string{"struct inner; struct holder { struct inner *in; } v;"}, nil},
-		{"a definition here agrees with the base's declaration",
-			[]string{"struct opaque { int x; }; struct user { struct opaque *o; } v; struct opaque w;"}, []string{
+				"int long int size=8 signed", "struct inner size=8 i@0=long int",
+				"ptr struct inner/8", "struct holder size=8 in@0=struct inner/8*"}},
+		{"declared in the module, defined in the base",
+			[]string{"struct inner; struct holder { struct inner *in; } v;"}, nil},
+		{"defined in the module, declared in the base",
+			[]string{"struct opaque { int x; }; struct user { struct opaque *o; } " +
+				"v; struct opaque w;"}, []string{
 				"struct opaque size=4 x@0=int"}},
-		{"a declaration is completed by another unit", []string{"struct late; struct late *p;", "struct late { int x; } v;"}, []string{
-			"ptr struct late/4", "struct late size=4 x@0=int"}},
-		{"a declaration that nobody completes", []string{"struct never; struct never *p;"}, []string{"fwd struct never", "ptr never"}},
-		{"units say the same once", []string{"struct one { int x; } a;", "struct one { int x; } b;", "struct one { int x; } c;"}, []string{
-			"struct one size=4 x@0=int"}},
-		{"units that mean different things by a tag", []string{
+		{"a declaration is completed by another unit",
+			[]string{"struct late; struct late *p;", "struct late { int x; } v;"}, []string{
+				"ptr struct late/4", "struct late size=4 x@0=int"}},
+		{"a declaration without a definition", []string{"struct never; struct never *p;"},
+			[]string{"fwd struct never", "ptr never"}},
+		{"equal types in several units",
+			[]string{"struct one { int x; } a;", "struct one { int x; } b;",
+				"struct one { int x; } c;"}, []string{
+				"struct one size=4 x@0=int"}},
+		{"definitions of a tag differ between units", []string{
 			"struct p { int x; }; struct q { struct p *p; } a;",
 			"struct p { short x; }; struct q { struct p *p; } a;",
 			"struct p { int x; }; struct q { struct p *p; } b;"}, []string{
-			"ptr struct p/2", "ptr struct p/4", "int short int size=2 signed", "struct p size=2 x@0=short int", "struct p size=4 x@0=int",
+			"ptr struct p/2", "ptr struct p/4", "int short int size=2 signed",
+			"struct p size=2 x@0=short int", "struct p size=4 x@0=int",
 			"struct q size=8 p@0=struct p/2*", "struct q size=8 p@0=struct p/4*"}},
-		{"one unit means different things by a tag", []string{
-			"int f(void) { struct p { int x; } *v = 0; return v->x; } int g(void) { struct p { short x; } *v = 0; return v->x; }"}, []string{
-			"func f int()", "func g int()", "proto int()", "ptr struct p/2", "ptr struct p/4", "int short int size=2 signed",
+		{"definitions of a tag differ within a unit", []string{
+			"int f(void) { struct p { int x; } *v = 0; return v->x; } int g(void) { struct p { " +
+				"short x; } *v = 0; return v->x; }"}, []string{
+			"func f int()", "func g int()", "proto int()", "ptr struct p/2", "ptr struct p/4",
+			"int short int size=2 signed",
 			"struct p size=2 x@0=short int", "struct p size=4 x@0=int"}},
-		{"units that agree with the base and units that do not", []string{
+		{"some units agree with the base", []string{
 			"struct inner { int i; }; struct holder { struct inner *in; } v;",
 			"struct inner { long i; }; struct holder { struct inner *in; } v;"}, []string{
-			"int long int size=8 signed", "struct inner size=8 i@0=long int", "ptr struct inner/8", "struct holder size=8 in@0=struct inner/8*"}},
-		{"a struct is not a union of the same name", []string{"union inner { int i; } v; union inner *p;"}, []string{
-			"ptr inner", "union inner size=4 i@0=int"}},
+			"int long int size=8 signed", "struct inner size=8 i@0=long int", "ptr struct inner/8",
+			"struct holder size=8 in@0=struct inner/8*"}},
+		{"a struct is not a union of the same name",
+			[]string{"union inner { int i; } v; union inner *p;"}, []string{
+				"ptr inner", "union inner size=4 i@0=int"}},
 		{"an enum with other values", []string{"enum mode { OFF, ON, AUTO } v;"}, []string{
 			"enum mode size=4 signed=false OFF=0x0 ON=0x1 AUTO=0x2"}},
 	} {
@@ -84,25 +99,27 @@ func TestSplit(t *testing.T) {
 	}
 }
 
-// The order of a base that is split against must not matter, nor that the module's types were the base's own.
-func TestEverythingIsFoundInABaseOfItself(t *testing.T) {
+// A module split against its own BTF adds nothing, in whatever order the base has its types.
+func TestSplitAgainstItself(t *testing.T) {
 	img := gcc.build(t, `
 		struct node { struct node *next, *prev; union { int i; float f; struct { char c:3, d:5; }; }; };
 		enum e { A = -1, B }; enum big { C = 1ull << 40 };
 		typedef int (*callback)(struct node *, const void *, ...);
-		struct ops { callback call; struct node nodes[4]; struct opaque *o; volatile _Bool on; double weight; };
+		struct ops { callback call; struct node nodes[4]; struct opaque *o; volatile _Bool on;
+		double weight; };
 		struct ops ops; enum e e; enum big big;
 		int entry(struct ops *ops, enum e how) { return ops->on + how; }`)
 	base, raw := encodeBase(t, img, btf.Modern)
 	if got := list(t, encodeSplit(t, img, base), raw); len(got) != 0 {
-		t.Errorf("said again: %q", got)
+		t.Errorf("duplicate types: %q", got)
 	}
 }
 
-func TestThreadsDoNotMatter(t *testing.T) {
+func TestThreads(t *testing.T) {
 	var units []string
 	for i := range 20 {
-		units = append(units, "struct common { int x; } c; struct own"+string(rune('a'+i))+" { struct common c; } v; int f"+
+		units = append(units, "struct common { int x; } c; struct own"+string(rune('a'+i))+
+			" { struct common c; } v; int f"+
 			string(rune('a'+i))+"(struct common *c) { return c->x; }")
 	}
 	img := gcc.build(t, units...)
@@ -116,20 +133,24 @@ func TestThreadsDoNotMatter(t *testing.T) {
 			t.Fatal(err)
 		}
 		if !bytes.Equal(got, want) {
-			t.Errorf("%d threads give other bytes than one", threads)
+			t.Errorf("the output of %d threads differs from that of one", threads)
 		}
 	}
 }
 
-// Memory goes from file to file, also from one that could not be encoded: what an earlier file said must not show.
-func TestEarlierFilesDoNotMatter(t *testing.T) {
+// Memory is reused between files, also after an error. The result must not depend on earlier files.
+func TestReuse(t *testing.T) {
 	opt := Options{Dialect: btf.Modern, Variables: AllVariables}
-	base, _ := encodeBase(t, gcc.build(t, "struct common { int x; } c; struct shared { struct common c; } s;"), btf.Modern)
+	base, _ := encodeBase(t, gcc.build(t,
+		"struct common { int x; } c; struct shared { struct common c; } s;"), btf.Modern)
 	var files []*elfimage.Image
 	for _, units := range [][]string{
-		{"struct common { int x; } c = { 1 }; enum how { yes, no } h = no; int entry(struct common *c, enum how how) { return c->x; }"},
-		{"union common { long other; } c; struct how { int no; struct opaque *o; } h; enum entry { yes = 4 } e;",
-			"struct common { char x; } c; struct shared { struct common c; } s; int how(struct shared *s, ...) { return 0; }"},
+		{"struct common { int x; } c = { 1 }; enum how { yes, no } h = no; int entry(struct " +
+			"common *c, enum how how) { return c->x; }"},
+		{"union common { long other; } c; struct how { int no; struct opaque *o; } h; enum " +
+			"entry { yes = 4 } e;",
+			"struct common { char x; } c; struct shared { struct common c; } s; int how(struct " +
+				"shared *s, ...) { return 0; }"},
 		twoUnits,
 		{"int alone = 1;"},
 	} {
@@ -146,7 +167,7 @@ func TestEarlierFilesDoNotMatter(t *testing.T) {
 
 	alone := map[*elfimage.Image][]byte{}
 	for _, img := range files {
-		idleReaders, idleModules = sync.Pool{}, sync.Pool{}
+		readerPool, modulePool = sync.Pool{}, sync.Pool{}
 		if alone[img], err = File(img, base, opt); err != nil {
 			t.Fatal(err)
 		}
@@ -158,18 +179,22 @@ func TestEarlierFilesDoNotMatter(t *testing.T) {
 				if (err != nil) != (first == damaged) {
 					t.Fatalf("damaged: %v, error: %v", first == damaged, err)
 				}
-				if after, err := File(img, base, opt); err != nil || !bytes.Equal(after, alone[img]) {
-					t.Errorf("after other files other bytes, or an error: %v", err)
+				if after, err := File(img, base, opt); err != nil ||
+					!bytes.Equal(after, alone[img]) {
+					t.Errorf("output depends on earlier files (%v)", err)
 				}
 			}
 		}
 	}
 }
 
-// A base of a big-endian kernel is read and written as one; what it says is what the little-endian one says.
+// A base of a big-endian kernel is read and written in that order, and has the same types as a
+// little-endian one.
 func TestByteOrderAndWordSize(t *testing.T) {
-	const base = "struct s { short a:3; short b:6; int c; } s; enum big { C = 1ull << 40 } b; struct s *p;"
-	const module = "struct s { short a:3; short b:6; int c; }; struct m { struct s s; int x:5, y:9; } m;"
+	const base = "struct s { short a:3; short b:6; int c; } s; enum big { C = 1ull << " +
+		"40 } b; struct s *p;"
+	const module = "struct s { short a:3; short b:6; int c; }; struct m { struct s s; " +
+		"int x:5, y:9; } m;"
 	for _, target := range elftest.Targets {
 		for _, version := range []string{"-gdwarf-4", "-gdwarf-5"} {
 			t.Run(target.Name+version, func(t *testing.T) {
@@ -181,7 +206,8 @@ func TestByteOrderAndWordSize(t *testing.T) {
 					t.Errorf("magic %#x in the target's byte order", got)
 				}
 				want := []string{"struct m size=12 s@0=struct s/8 x@64:5=int y@69:9=int"}
-				if diff := cmp.Diff(want, without(list(t, split, raw), "int int", "ptr")); diff != "" {
+				if diff := cmp.Diff(want, without(list(t, split, raw), "int int",
+					"ptr")); diff != "" {
 					t.Errorf("-want +got\n%s", diff)
 				}
 			})

@@ -15,28 +15,28 @@ type unitFunctions struct {
 	table  *functionTable
 	rules  Rules
 	regs   registers
-	linked bool // addresses of DIEs and of symbols can be compared
+	linked bool // a linked file: addresses in DWARF and symbols are comparable
 
-	list    []subprogram // by offset of the DIE
-	params  []parameter  // by offset of the DIE
-	open    int          // depth of the subprogram that parameters belong to, -1: none
-	inParam bool         // its last child is a parameter
+	list    []subprogram // sorted by offset of the DIE
+	params  []parameter  // sorted by offset of the DIE
+	open    int          // depth of the current subprogram, -1: none
+	inParam bool         // the last child of it is a parameter
 }
 
 type subprogram struct {
 	unit     *dwarf.Unit
-	die      btf.Ref // offset of the DIE, as unitTypes counts
+	die      btf.Ref // offset of the DIE, encoded as in unitTypes
 	origin   btf.Ref // DW_AT_abstract_origin or DW_AT_specification, 0: none
-	abstract bool    // origin is an abstract origin: what is missing here is taken from there
+	abstract bool    // origin is an abstract origin, which provides absent attributes
 	declared bool
-	inline   bool // an abstract instance: DW_AT_inline
+	inline   bool // has DW_AT_inline: an abstract instance
 	nocall   bool // DW_AT_calling_convention is DW_CC_nocall
 	variadic bool
 	resolved bool
 	addr     uint64 // DW_AT_low_pc
 	name     btf.Name
 	ret      btf.Ref
-	first, n int // parameters
+	first, n int // range in params
 	tags     []funcTag
 	traits
 }
@@ -46,24 +46,25 @@ type parameter struct {
 	name        btf.Name
 	typ         btf.Ref
 	hasType     bool
-	at          place
+	passed      paramReg
 	loc         dwarf.Location
 }
 
-// begin prepares for the units of a file.
-func (f *unitFunctions) begin(table *functionTable, rules Rules, regs registers, linked bool) {
+// setFile prepares for the units of a file.
+func (f *unitFunctions) setFile(table *functionTable, rules Rules, regs registers, linked bool) {
 	f.table, f.rules, f.regs, f.linked = table, rules, regs, linked
-	clear(f.list[:cap(f.list)]) // which refers to units
+	clear(f.list[:cap(f.list)]) // drop references to the units of the previous file
 }
 
 func (f *unitFunctions) reset() {
 	f.list, f.params, f.open = f.list[:0], f.params[:0], -1
 }
 
-// ccNocall is DW_CC_nocall (DWARF 5, table 7.18): clang's word for a function that does not follow the calling convention.
+// ccNocall is DW_CC_nocall (DWARF 5, table 7.18). clang marks functions with it that do not follow
+// the calling convention.
 const ccNocall = 3
 
-// visit takes a DIE that is no type. t gives references and names.
+// visit handles a DIE that unitTypes does not.
 func (f *unitFunctions) visit(r *dwarf.Reader, t *unitTypes) error {
 	switch r.Tag {
 	case dwarf.TagSubprogram:
@@ -72,8 +73,10 @@ func (f *unitFunctions) visit(r *dwarf.Reader, t *unitTypes) error {
 		if err != nil {
 			return err
 		}
-		s := subprogram{unit: r.Unit(), die: t.here(r), origin: t.refAttr(r, dwarf.AttrAbstractOrigin), abstract: true,
-			declared: r.Has(dwarf.AttrDeclaration), inline: r.Has(dwarf.AttrInline), name: n, ret: t.ref(r), first: len(f.params)}
+		s := subprogram{unit: r.Unit(), die: t.selfRef(r),
+			origin: t.refAttr(r, dwarf.AttrAbstractOrigin), abstract: true,
+			declared: r.Has(dwarf.AttrDeclaration), inline: r.Has(dwarf.AttrInline), name: n,
+			ret: t.ref(r), first: len(f.params)}
 		if s.origin == 0 {
 			s.origin, s.abstract = t.refAttr(r, dwarf.AttrSpecification), false
 		}
@@ -98,10 +101,11 @@ func (f *unitFunctions) visit(r *dwarf.Reader, t *unitTypes) error {
 		if err != nil {
 			return err
 		}
-		p := parameter{die: t.here(r), origin: t.refAttr(r, dwarf.AttrAbstractOrigin), name: n, typ: t.ref(r), hasType: r.Has(dwarf.AttrType),
-			at: place{reg: dwarf.NoRegister}}
+		p := parameter{die: t.selfRef(r), origin: t.refAttr(r, dwarf.AttrAbstractOrigin), name: n,
+			typ: t.ref(r), hasType: r.Has(dwarf.AttrType),
+			passed: paramReg{reg: dwarf.NoRegister}}
 		if r.Has(dwarf.AttrLocation) {
-			p.at.known, p.loc = true, r.Location()
+			p.passed.known, p.loc = true, r.Location()
 		}
 		f.list[len(f.list)-1].n++
 		f.inParam = true
@@ -116,7 +120,7 @@ func (f *unitFunctions) visit(r *dwarf.Reader, t *unitTypes) error {
 	return nil
 }
 
-// annotation takes a btf_decl_tag.
+// annotation handles a btf_decl_tag.
 func (f *unitFunctions) annotation(r *dwarf.Reader, t *unitTypes) error {
 	if f.open < 0 || !t.dialect.DeclTags {
 		return nil
@@ -141,10 +145,11 @@ func (f *unitFunctions) annotation(r *dwarf.Reader, t *unitTypes) error {
 	return err
 }
 
-// isParent tells whether the open subprogram is the parent of the DIE at the reader. A damaged unit may begin with a parameter.
+// isParent reports whether the current subprogram is the parent of the DIE at the reader. In a
+// damaged unit a parameter may have no parent.
 func (f *unitFunctions) isParent(r *dwarf.Reader) bool { return f.open >= 0 && f.open == r.Depth-1 }
 
-// closeTo forgets the open subprogram when the DIE at depth is not its child.
+// closeTo ends the current subprogram if the DIE at depth is not its child.
 func (f *unitFunctions) closeTo(depth int) {
 	if f.open >= depth {
 		f.open = -1
@@ -155,21 +160,26 @@ func (f *unitFunctions) closeTo(depth int) {
 }
 
 func (f *unitFunctions) subprogramAt(die btf.Ref) *subprogram {
-	i, ok := slices.BinarySearchFunc(f.list, die, func(s subprogram, die btf.Ref) int { return cmp.Compare(s.die, die) })
+	i, ok := slices.BinarySearchFunc(f.list, die,
+		func(s subprogram, die btf.Ref) int { return cmp.Compare(s.die, die) })
 	if !ok {
 		return nil
 	}
 	return &f.list[i]
 }
 
-// parameterAt gives the number of a parameter of the unit.
+// parameterAt returns the index of a parameter in params.
 func (f *unitFunctions) parameterAt(die btf.Ref) (n int, ok bool) {
-	return slices.BinarySearchFunc(f.params, die, func(p parameter, die btf.Ref) int { return cmp.Compare(p.die, die) })
+	return slices.BinarySearchFunc(f.params, die,
+		func(p parameter, die btf.Ref) int { return cmp.Compare(p.die, die) })
 }
 
-func (f *unitFunctions) paramsOf(s *subprogram) []parameter { return f.params[s.first : s.first+s.n] }
+func (f *unitFunctions) paramsOf(s *subprogram) []parameter {
+	return f.params[s.first : s.first+s.n]
+}
 
-// inherit completes a subprogram from its origin (DWARF 5, sections 3.3.8.2 and 2.13.2). depth bounds chains of origins.
+// inherit adds the attributes of a subprogram's origin (DWARF 5, sections 3.3.8.2 and 2.13.2).
+// depth limits chains of origins.
 func (f *unitFunctions) inherit(s *subprogram, depth int) {
 	if s.resolved {
 		return
@@ -209,7 +219,7 @@ func (f *unitFunctions) inherit(s *subprogram, depth int) {
 	}
 }
 
-// finish completes the subprograms. t has finished.
+// finish completes the subprograms, after t has finished.
 func (f *unitFunctions) finish(t *unitTypes, clang bool) {
 	for i := range f.list {
 		f.inherit(&f.list[i], 0)
@@ -221,13 +231,13 @@ func (f *unitFunctions) finish(t *unitTypes, clang bool) {
 		f.params[i].typ = t.resolve(f.params[i].typ)
 	}
 	if f.rules == Rules130 {
-		f.lookAtParameters(t)
+		f.checkParameters130(t)
 	} else {
-		f.lookCloserAtParameters(t, clang)
+		f.checkParameters132(t, clang)
 	}
 }
 
-// merge gives the states of a unit to the table. refs are the unit's types in the module.
+// merge adds the states of a unit to the table. refs are the unit's types in the module.
 func (f *unitFunctions) merge(m *btf.Module, t *unitTypes, refs []btf.Ref, unit int) {
 	ref := func(n btf.Ref) btf.Ref {
 		if n == 0 {
@@ -253,7 +263,8 @@ func (f *unitFunctions) merge(m *btf.Module, t *unitTypes, refs []btf.Ref, unit 
 			st.params = make([]btf.Param, 0, s.n+1)
 		}
 		for _, p := range params {
-			st.params = append(st.params, btf.Param{Name: m.Intern(&t.unit, p.name), Type: ref(p.typ)})
+			st.params = append(st.params,
+				btf.Param{Name: m.Intern(&t.unit, p.name), Type: ref(p.typ)})
 		}
 		if s.variadic {
 			st.params = append(st.params, btf.Param{})

@@ -14,52 +14,52 @@ import (
 	"github.com/kbtf/kbtf/internal/fault"
 )
 
-// unitReader reads units and keeps what one says until it is merged.
+// unitReader reads units one after the other, and holds the contents of one until it is merged.
 type unitReader struct {
-	d       *dwarf.Data
-	r       dwarf.Reader
-	exclude []Language
-	types   unitTypes
-	funcs   unitFunctions
-	vars    unitVariables
-	clang   bool // made the unit
-	foreign int  // units of C++, which are left out
-	err     error
+	d        *dwarf.Data
+	r        dwarf.Reader
+	exclude  []Language
+	types    unitTypes
+	funcs    unitFunctions
+	vars     unitVariables
+	clang    bool // compiled by clang
+	cxxUnits int  // C++ units left out
+	err      error
 }
 
-// idleReaders are between two files: their memory is worth keeping.
-var idleReaders sync.Pool
+// readerPool keeps the memory of readers between files.
+var readerPool sync.Pool
 
-// newUnitReader gives a reader of a file's units. release it when the file is done.
+// newUnitReader returns a reader for the units of a file. Call release when the file is done.
 func newUnitReader(d *dwarf.Data, table *functionTable, opt *Options) *unitReader {
-	u, _ := idleReaders.Get().(*unitReader)
+	u, _ := readerPool.Get().(*unitReader)
 	if u == nil {
 		u = &unitReader{}
 	}
 	img := d.Image
 	u.d, u.exclude = d, opt.Exclude
-	u.types.begin(d, opt.Dialect)
-	u.funcs.begin(table, opt.Rules, parameterRegisters(img.Machine), img.Type != elf.ET_REL)
+	u.types.setFile(d, opt.Dialect)
+	u.funcs.setFile(table, opt.Rules, parameterRegisters(img.Machine), img.Type != elf.ET_REL)
 	u.vars = newUnitVariables(img, opt)
 	return u
 }
 
 func (u *unitReader) release() {
 	u.d, u.vars = nil, unitVariables{}
-	u.r.Forget()
-	u.types.begin(nil, btf.Dialect{})
-	u.funcs.begin(nil, 0, registers{}, false)
-	idleReaders.Put(u)
+	u.r.Release()
+	u.types.setFile(nil, btf.Dialect{})
+	u.funcs.setFile(nil, 0, registers{}, false)
+	readerPool.Put(u)
 }
 
-// read reads units that are to be seen as one.
+// read reads units that are treated as one.
 func (u *unitReader) read(units []dwarf.Unit) {
-	u.clang, u.foreign, u.err = false, 0, nil
-	fault.Catch()
+	u.clang, u.cxxUnits, u.err = false, 0, nil
+	fault.PanicOnFault()
 	defer func() {
-		// A file that breaks a rule nobody checks must not take down the thread, and with it the other modules.
+		// A panic on a damaged file must not end the process, which may be encoding other modules.
 		if p := recover(); p != nil {
-			u.err = fault.Error(p)
+			u.err = fault.FromPanic(p)
 		}
 	}()
 	base, end := units[0].Off, units[len(units)-1].End
@@ -75,8 +75,8 @@ func (u *unitReader) read(units []dwarf.Unit) {
 			return
 		}
 	}
-	if u.types.linked && len(units) == 1 {
-		u.err = errLinked
+	if u.types.crossUnit && len(units) == 1 {
+		u.err = errCrossUnit
 		return
 	}
 	if u.err = u.types.finish(); u.err != nil {
@@ -92,7 +92,7 @@ func (u *unitReader) read(units []dwarf.Unit) {
 	}
 }
 
-// merge adds what was read to the module.
+// merge adds the unit that was read to the module.
 func (u *unitReader) merge(m *btf.Module) error {
 	if u.err != nil {
 		return u.err
@@ -105,8 +105,8 @@ func (u *unitReader) merge(m *btf.Module) error {
 	return u.vars.merge(m, &u.types, refs, unit)
 }
 
-// walk goes over the DIEs of a unit, the first of those that are seen as one or a further one. A partial unit (dwz) or a type unit
-// has the parts that others share: it says nothing on its own.
+// walk visits the DIEs of a unit. first is set for the first of units that are merged. Partial
+// units (dwz) and type units are only read when merged with the units that use them.
 func (u *unitReader) walk(unit *dwarf.Unit, first, merged bool) error {
 	r := &u.r
 	r.Reset(u.d, unit)
@@ -114,9 +114,11 @@ func (u *unitReader) walk(unit *dwarf.Unit, first, merged bool) error {
 		switch r.Tag {
 		case dwarf.TagCompileUnit, dwarf.TagSkeletonUnit, dwarf.TagPartialUnit, dwarf.TagTypeUnit:
 			if r.Has(dwarf.AttrDwoName) || r.Tag == dwarf.TagSkeletonUnit {
-				return dieError(r, "split DWARF, whose types are in .dwo files: build with CONFIG_DEBUG_INFO_SPLIT=n")
+				return dieError(r,
+					"split DWARF, whose types are in .dwo files: build with "+
+						"CONFIG_DEBUG_INFO_SPLIT=n")
 			}
-			if left, err := u.leaveOut(r, first); left || err != nil {
+			if skip, err := u.isExcluded(r, first); skip || err != nil {
 				return err
 			}
 			if r.Tag == dwarf.TagPartialUnit && !merged {
@@ -127,8 +129,8 @@ func (u *unitReader) walk(unit *dwarf.Unit, first, merged bool) error {
 		u.types.closeTo(r.Depth)
 		u.funcs.closeTo(r.Depth)
 		u.vars.closeTo(r.Depth)
-		taken, err := u.types.visit(r)
-		if err == nil && !taken {
+		visited, err := u.types.visit(r)
+		if err == nil && !visited {
 			if err = u.funcs.visit(r, &u.types); err == nil {
 				err = u.vars.visit(r, &u.types)
 			}
@@ -141,8 +143,9 @@ func (u *unitReader) walk(unit *dwarf.Unit, first, merged bool) error {
 	return r.Err()
 }
 
-// leaveOut tells whether a unit is of a language that BTF is not made of. The unit's own DIE is at the reader.
-func (u *unitReader) leaveOut(r *dwarf.Reader, first bool) (bool, error) {
+// isExcluded reports whether a unit is left out because of its language. The unit's own DIE is at
+// the reader.
+func (u *unitReader) isExcluded(r *dwarf.Reader, first bool) (bool, error) {
 	producer, err := r.StringAttr(dwarf.AttrProducer)
 	if err != nil {
 		return false, err
@@ -157,7 +160,7 @@ func (u *unitReader) leaveOut(r *dwarf.Reader, first bool) (bool, error) {
 		return true, nil
 	}
 	if slices.Contains(cPlusPlus, language) {
-		u.foreign++
+		u.cxxUnits++
 		return true, nil
 	}
 	return false, nil

@@ -18,7 +18,7 @@ import (
 	"github.com/kbtf/kbtf/internal/elfimage/elftest"
 )
 
-// Two units with a type in common, and functions of one that the other may take in.
+// Two units with common types, and functions of one that may be inlined in the other.
 var twoUnits = []string{`
 	struct common { int a; struct common *next; enum { low, high = 7 } level; };
 	struct one { struct common c; unsigned bits : 3; };
@@ -29,7 +29,7 @@ var twoUnits = []string{`
 	int shared(struct common *c);
 	int second(struct two *t) { return shared(t->c[1]); }`}
 
-// open encodes a file and lists what it has, sorted, without the types that references pass through.
+// open encodes a file and returns its types, sorted, without modifiers.
 func encodeAndList(t *testing.T, path string, opt Options) []string {
 	t.Helper()
 	img, err := elfimage.Open(path)
@@ -44,12 +44,13 @@ func encodeAndList(t *testing.T, path string, opt Options) []string {
 	return sorted(list(t, raw, nil))
 }
 
-// Type units, by which the compiler lets the linker drop copies: in DWARF 4 they have a section of their own, and ld -r leaves each
-// in its own section.
+// Type units let the linker drop duplicates. In DWARF 4 they have a section of their own, and ld -r
+// keeps them in separate sections.
 func TestTypeUnits(t *testing.T) {
 	for _, version := range []string{"-gdwarf-4", "-gdwarf-5"} {
 		build := func(flags ...string) string {
-			return with(elftest.GCC, append([]string{"-O2", version}, flags...)...).build(t, twoUnits...).Path
+			return with(elftest.GCC, append([]string{"-O2", version}, flags...)...).build(t,
+				twoUnits...).Path
 		}
 		want := encodeAndList(t, build(), Options{Dialect: btf.Modern})
 		got := encodeAndList(t, build("-fdebug-types-section"), Options{Dialect: btf.Modern})
@@ -59,18 +60,19 @@ func TestTypeUnits(t *testing.T) {
 	}
 }
 
-// withoutForwards drops the declarations that stand beside references by signature.
+// withoutForwards drops the declarations next to references by signature.
 func withoutForwards(list []string) []string {
 	return slices.DeleteFunc(list, func(s string) bool { return strings.HasPrefix(s, "fwd ") })
 }
 
-// dwz moves what units share into partial units, of one file or of several.
+// dwz moves common types of units into partial units, of one file or of several.
 func TestPartialUnits(t *testing.T) {
 	dir := t.TempDir()
 	plain := filepath.Join(dir, "plain")
-	var shared strings.Builder // so much that sharing it pays
+	var shared strings.Builder // enough that sharing pays off
 	for i := range 40 {
-		fmt.Fprintf(&shared, "struct shared%d { struct shared%d *next; long member_of_%d[%d]; };\n", i, i+1, i, i+2)
+		fmt.Fprintf(&shared, "struct shared%d { struct shared%d *next; long member_of_%d[%d]; };\n",
+			i, i+1, i, i+2)
 	}
 	var units []string
 	for _, u := range twoUnits {
@@ -80,10 +82,12 @@ func TestPartialUnits(t *testing.T) {
 		with(elftest.GCC, "-O2", "-fcommon", "-gdwarf-5", "-fno-pic").build(t, units...).Path)
 	want := encodeAndList(t, plain, Options{Dialect: btf.Modern})
 	elftest.Run(t, dir, "dwz", "-o", "small", "plain")
-	if out := elftest.Run(t, dir, "readelf", "--debug-dump=info", "small"); !strings.Contains(out, "DW_TAG_partial_unit") {
+	if out := elftest.Run(t, dir, "readelf", "--debug-dump=info", "small"); !strings.Contains(out,
+		"DW_TAG_partial_unit") {
 		t.Fatal("dwz made no partial unit")
 	}
-	if diff := cmp.Diff(want, encodeAndList(t, filepath.Join(dir, "small"), Options{Dialect: btf.Modern})); diff != "" {
+	if diff := cmp.Diff(want, encodeAndList(t, filepath.Join(dir, "small"),
+		Options{Dialect: btf.Modern})); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}
 
@@ -96,15 +100,16 @@ func TestPartialUnits(t *testing.T) {
 	defer img.Close()
 	_, err = File(img, NoBase(), Options{Dialect: btf.Modern})
 	if err == nil || !strings.Contains(err.Error(), "supplementary file") {
-		t.Errorf("a file whose types are in another one: error %v", err)
+		t.Errorf("supplementary file: error %v", err)
 	}
 }
 
-// All units seen as one say the same.
+// Merged units encode like separate ones.
 func TestMergeUnits(t *testing.T) {
 	path := gcc.build(t, twoUnits...).Path
 	want := encodeAndList(t, path, Options{Dialect: btf.Modern})
-	if diff := cmp.Diff(want, encodeAndList(t, path, Options{Dialect: btf.Modern, MergeUnits: true})); diff != "" {
+	if diff := cmp.Diff(want, encodeAndList(t, path,
+		Options{Dialect: btf.Modern, MergeUnits: true})); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}
 }
@@ -122,10 +127,11 @@ func link(t *testing.T, objects ...string) *elfimage.Image {
 	return img
 }
 
-// An assembler's functions have neither parameters nor types.
+// Functions of assembler units have neither parameters nor types.
 func TestAssembler(t *testing.T) {
 	source := filepath.Join(t.TempDir(), "x.S")
-	if err := os.WriteFile(source, []byte(".globl f\n.type f, @function\nf: ret\n.size f, .-f\n"), 0o644); err != nil {
+	if err := os.WriteFile(source, []byte(".globl f\n.type f, @function\nf: ret\n.size f, .-f\n"),
+		0o644); err != nil {
 		t.Fatal(err)
 	}
 	object := strings.TrimSuffix(source, "S") + "o"
@@ -153,15 +159,18 @@ func TestAssembler(t *testing.T) {
 	}
 }
 
-// Rust orders members as it likes, and DWARF has them in the order of the source; BTF wants them by offset.
+// Rust reorders members; DWARF has them in source order, BTF by offset.
 func TestRust(t *testing.T) {
 	source := filepath.Join(t.TempDir(), "x.S")
 	if err := os.WriteFile(source, []byte(`
 		.section .debug_abbrev
 		.uleb128 1; .uleb128 0x11; .byte 1; .uleb128 0x13; .uleb128 0x05; .uleb128 0; .uleb128 0
-		.uleb128 2; .uleb128 0x24; .byte 0; .uleb128 0x03; .uleb128 0x08; .uleb128 0x3e; .uleb128 0x0b; .uleb128 0x0b; .uleb128 0x0b; .uleb128 0; .uleb128 0
-		.uleb128 3; .uleb128 0x13; .byte 1; .uleb128 0x03; .uleb128 0x08; .uleb128 0x0b; .uleb128 0x0b; .uleb128 0; .uleb128 0
-		.uleb128 4; .uleb128 0x0d; .byte 0; .uleb128 0x03; .uleb128 0x08; .uleb128 0x49; .uleb128 0x13; .uleb128 0x38; .uleb128 0x0b; .uleb128 0; .uleb128 0
+		.uleb128 2; .uleb128 0x24; .byte 0; .uleb128 0x03; .uleb128 0x08; .uleb128 0x3e;
+		.uleb128 0x0b; .uleb128 0x0b; .uleb128 0x0b; .uleb128 0; .uleb128 0
+		.uleb128 3; .uleb128 0x13; .byte 1; .uleb128 0x03; .uleb128 0x08; .uleb128 0x0b;
+		.uleb128 0x0b; .uleb128 0; .uleb128 0
+		.uleb128 4; .uleb128 0x0d; .byte 0; .uleb128 0x03; .uleb128 0x08; .uleb128 0x49;
+		.uleb128 0x13; .uleb128 0x38; .uleb128 0x0b; .uleb128 0; .uleb128 0
 		.byte 0
 		.section .debug_info
 	0:	.4byte 9f-1f
@@ -178,16 +187,18 @@ func TestRust(t *testing.T) {
 	}
 	object := strings.TrimSuffix(source, "S") + "o"
 	elftest.Run(t, "", "gcc", "-c", "-o", object, source)
-	want := []string{"int u32 size=4 unsigned", "struct ordered size=12 first@0=u32 middle@32=u32 last@64=u32"}
+	want := []string{"int u32 size=4 unsigned",
+		"struct ordered size=12 first@0=u32 middle@32=u32 last@64=u32"}
 	if diff := cmp.Diff(want, encodeAndList(t, object, Options{Dialect: btf.Modern})); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}
-	if got := encodeAndList(t, object, Options{Dialect: btf.Modern, Exclude: []Language{Rust}}); len(got) > 0 {
-		t.Errorf("left out, but: %v", got)
+	if got := encodeAndList(t, object,
+		Options{Dialect: btf.Modern, Exclude: []Language{Rust}}); len(got) > 0 {
+		t.Errorf("left out, but emitted: %v", got)
 	}
 }
 
-// A unit whose first DIE is a parameter, as in a damaged file, has nothing that the parameter could belong to.
+// A unit whose first DIE is a parameter, as in a damaged file.
 func TestParameterWithoutFunction(t *testing.T) {
 	source := filepath.Join(t.TempDir(), "x.S")
 	if err := os.WriteFile(source, []byte(`
@@ -211,10 +222,10 @@ func TestParameterWithoutFunction(t *testing.T) {
 	}
 }
 
-// A damaged file may have a struct that contains itself, more than once: looking for how it is aligned has to end.
-func TestStructInsideOfItself(t *testing.T) {
+// A damaged file may have a struct that contains itself: computing its alignment must terminate.
+func TestRecursiveStruct(t *testing.T) {
 	var s unitTypes
-	s.unit.Types = []btf.Type{{Kind: btf.KindStruct, Name: 1, Number: 8, N: 2}}
+	s.unit.Types = []btf.Type{{Kind: btf.KindStruct, Name: 1, Size: 8, N: 2}}
 	s.unit.Members = []btf.Member{{Type: 1}, {Type: 1, Offset: 32}}
 	if got := s.alignment(1); got != 1 {
 		t.Errorf("aligned to %d bytes", got)
@@ -224,19 +235,23 @@ func TestStructInsideOfItself(t *testing.T) {
 	}
 }
 
-// C++ in a module is left out, with one note. GCC's DWARF of C, with another DW_AT_language, stands in for it.
+// C++ units are left out, with one note. GCC's DWARF of C with another DW_AT_language stands in for
+// C++.
 func TestCPlusPlusUnits(t *testing.T) {
 	cc := gcc.build(t, "struct in_c { int a; }; int c(struct in_c *p) { return p->a; }").Path
 	dir := t.TempDir()
 	objects := []string{cc}
-	for i, source := range []string{"struct in_plus { int a; } v;", "struct pair { long a, b; } p;"} {
+	for i, source := range []string{"struct in_plus { int a; } v;",
+		"struct pair { long a, b; } p;"} {
 		name := fmt.Sprint("unit", i)
 		if err := os.WriteFile(filepath.Join(dir, name+".c"), []byte(source), 0o644); err != nil {
 			t.Fatal(err)
 		}
 		elftest.Run(t, dir, "gcc", "-gdwarf-5", "-dA", "-S", name+".c")
 		assembly := string(elftest.Read(t, filepath.Join(dir, name+".s")))
-		changed := regexp.MustCompile(`(?m)^\t\.byte\t0x[0-9a-f]+(\t# DW_AT_language)$`).ReplaceAllString(assembly, "\t.byte\t0x21$1")
+		changed := regexp.MustCompile(
+			`(?m)^\t\.byte\t0x[0-9a-f]+(\t# DW_AT_language)$`).ReplaceAllString(assembly,
+			"\t.byte\t0x21$1")
 		if changed == assembly {
 			t.Fatal("no DW_AT_language")
 		}
@@ -249,16 +264,18 @@ func TestCPlusPlusUnits(t *testing.T) {
 	checkWithoutCPlusPlus(t, link(t, objects...))
 }
 
-// checkWithoutCPlusPlus encodes a module of one unit in C and two in C++.
+// checkWithoutCPlusPlus encodes a module with one unit in C and two in C++.
 func checkWithoutCPlusPlus(t *testing.T, img *elfimage.Image) {
 	t.Helper()
 	var notes []string
-	raw, err := File(img, NoBase(), Options{Dialect: btf.Modern, Note: func(n string) { notes = append(notes, n) }})
+	raw, err := File(img, NoBase(),
+		Options{Dialect: btf.Modern, Note: func(n string) { notes = append(notes, n) }})
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := []string{"struct in_c size=4 a@0=int", "func c int(struct in_c/4* p)"}
-	if diff := cmp.Diff(sorted(want), sorted(without(list(t, raw, nil), "int", "ptr", "proto"))); diff != "" {
+	if diff := cmp.Diff(sorted(want),
+		sorted(without(list(t, raw, nil), "int", "ptr", "proto"))); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}
 	if diff := cmp.Diff([]string{"2 of 3 units are C++: left out"}, notes); diff != "" {

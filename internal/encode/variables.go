@@ -13,43 +13,45 @@ import (
 	"github.com/kbtf/kbtf/internal/elfimage"
 )
 
-// perCPU is the section whose variables become VARs: a BPF program that wants its CPU's copy has to know where they are.
+// perCPU is the section whose variables become VARs by default: BPF programs need their offsets to
+// find the copy of a CPU.
 const perCPU = ".data..percpu"
 
-// notForBTF are prefixes of names that macros of the kernel make up for variables that nobody looks for.
-var notForBTF = [][]byte{
-	[]byte("__UNIQUE_ID"), []byte("__tpstrtab_"), []byte("__exitcall_"), []byte("__gendwarfksyms_ptr_"),
+// ignoredPrefixes are prefixes of names that kernel macros generate.
+var ignoredPrefixes = [][]byte{
+	[]byte("__UNIQUE_ID"), []byte("__tpstrtab_"), []byte("__exitcall_"),
+	[]byte("__gendwarfksyms_ptr_"),
 	[]byte("__func_stack_frame_non_standard_"),
 }
 
-// maxVarName is the longest name of a VAR that kernels before KSYM_NAME_LEN 512 take, in bytes.
+// maxVarName is the longest name of a VAR that kernels before KSYM_NAME_LEN 512 accept, in bytes.
 const maxVarName = 128
 
-// Variables says which variables become VARs.
+// Variables selects the variables that become VARs.
 type Variables uint8
 
 const (
-	PerCPU       Variables = iota // of the section .data..percpu
+	PerCPU       Variables = iota // in the section .data..percpu
 	NoVariables                   // none
-	AllVariables                  // of all sections
+	AllVariables                  // in all sections
 )
 
-// unitVariables collects the variables of a unit that lie in certain sections.
+// unitVariables collects the variables of a unit that are in the selected sections.
 type unitVariables struct {
 	img      *elfimage.Image
-	sections []bool // by index: is wanted; nil: none is
+	sections []bool // by index: selected; nil: none is
 	strict   bool
 
-	declared map[uint64]variable // by offset of the DIE: declarations that a definition may complete
-	list     []variable
-	last     subject // whose annotations follow; typ is its number on the list
-	of       uint64  // or the DIE of a declaration
+	declared   map[uint64]variable // by offset of the DIE: declarations
+	list       []variable
+	target     annotationTarget // the last variable, for its annotations; typ is its index in list
+	targetDecl uint64           // or the DIE of a declaration, if not 0
 
-	objects map[objectSymbol]bool // made when needed
+	objects map[objectSymbol]bool // built on first use
 }
 
 type variable struct {
-	spec    uint64 // the DIE of its declaration, 0: none
+	spec    uint64 // DIE of its declaration, 0: none
 	section int
 	off     uint64 // in the section, bytes
 	name    btf.Name
@@ -67,10 +69,11 @@ func newUnitVariables(img *elfimage.Image, opt *Options) unitVariables {
 	return unitVariables{img: img, sections: variableSections(img, opt), strict: opt.Strict}
 }
 
-// variableSections tells for each section whether its variables are wanted; nil: none are.
+// variableSections returns, by section, whether its variables are selected; nil if none is.
 func variableSections(img *elfimage.Image, opt *Options) (sections []bool) {
 	for i := range img.Sections {
-		if opt.Variables == AllVariables || opt.Variables == PerCPU && img.Sections[i].Name == perCPU {
+		if opt.Variables == AllVariables || opt.Variables == PerCPU &&
+			img.Sections[i].Name == perCPU {
 			if sections == nil {
 				sections = make([]bool, len(img.Sections))
 			}
@@ -82,18 +85,18 @@ func variableSections(img *elfimage.Image, opt *Options) (sections []bool) {
 
 func (v *unitVariables) reset() {
 	v.list = v.list[:0]
-	v.last.depth = -1
+	v.target.depth = -1
 	clear(v.declared)
 }
 
-// closeTo forgets the last variable when the DIE at depth is not its child.
+// closeTo ends the last variable if the DIE at depth is not its child.
 func (v *unitVariables) closeTo(depth int) {
-	if v.last.depth >= depth {
-		v.last.depth = -1
+	if v.target.depth >= depth {
+		v.target.depth = -1
 	}
 }
 
-// visit takes a DIE that is no type and no function's.
+// visit handles a DIE that neither unitTypes nor unitFunctions does.
 func (v *unitVariables) visit(r *dwarf.Reader, t *unitTypes) error {
 	switch {
 	case v.sections == nil:
@@ -106,8 +109,8 @@ func (v *unitVariables) visit(r *dwarf.Reader, t *unitTypes) error {
 	x := variable{spec: r.Ref(dwarf.AttrSpecification), linkage: btf.VarStatic}
 	declares := r.Has(dwarf.AttrDeclaration) && x.spec == 0
 	if !declares {
-		place, ok := r.VariablePlace()
-		if !ok || r.Depth != 1 || r.Has(dwarf.AttrArtificial) || !v.find(place, &x) {
+		place, ok := r.VarAddr()
+		if !ok || r.Depth != 1 || r.Has(dwarf.AttrArtificial) || !v.locate(place, &x) {
 			return nil
 		}
 	}
@@ -119,47 +122,48 @@ func (v *unitVariables) visit(r *dwarf.Reader, t *unitTypes) error {
 	if r.Has(dwarf.AttrExternal) {
 		x.linkage = btf.VarGlobal
 	}
-	v.last = subject{depth: r.Depth, typ: uint32(len(v.list))}
+	v.target = annotationTarget{depth: r.Depth, typ: uint32(len(v.list))}
 	if declares {
 		if v.declared == nil {
 			v.declared = map[uint64]variable{}
 		}
-		v.declared[r.Off], v.of = x, r.Off
+		v.declared[r.Off], v.targetDecl = x, r.Off
 		return nil
 	}
-	v.list, v.of = append(v.list, x), 0
+	v.list, v.targetDecl = append(v.list, x), 0
 	return nil
 }
 
-// annotation takes a btf_decl_tag of the last variable.
+// annotation handles a btf_decl_tag of the last variable.
 func (v *unitVariables) annotation(r *dwarf.Reader, t *unitTypes) error {
-	if v.last.depth < 0 || v.last.depth != r.Depth-1 || !t.dialect.DeclTags {
+	if v.target.depth < 0 || v.target.depth != r.Depth-1 || !t.dialect.DeclTags {
 		return nil
 	}
 	value, err := t.declTag(r)
 	if err != nil || value == 0 {
 		return err
 	}
-	if v.of == 0 {
-		x := &v.list[v.last.typ]
+	if v.targetDecl == 0 {
+		x := &v.list[v.target.typ]
 		x.tags = append(x.tags, value)
 		return nil
 	}
-	x := v.declared[v.of]
+	x := v.declared[v.targetDecl]
 	x.tags = append(x.tags, value)
-	v.declared[v.of] = x
+	v.declared[v.targetDecl] = x
 	return nil
 }
 
-// find tells whether a place lies in a wanted section, and where in it.
-func (v *unitVariables) find(p dwarf.Place, x *variable) bool {
+// locate sets the section and offset of a variable. It reports whether the section is selected.
+func (v *unitVariables) locate(p dwarf.VarAddr, x *variable) bool {
 	if p.Section != 0 {
 		x.section, x.off = int(p.Section), p.Addr
 		return x.section < len(v.sections) && v.sections[x.section]
 	}
 	for i := range v.img.Sections {
 		s := &v.img.Sections[i]
-		loaded := s.Flags&elf.SHF_ALLOC != 0 && (s.Type == elf.SHT_PROGBITS || s.Type == elf.SHT_NOBITS)
+		loaded := s.Flags&elf.SHF_ALLOC != 0 &&
+			(s.Type == elf.SHT_PROGBITS || s.Type == elf.SHT_NOBITS)
 		if loaded && p.Addr >= s.Addr && p.Addr-s.Addr < s.Size {
 			x.section, x.off = i, p.Addr-s.Addr
 			return v.sections[i]
@@ -168,7 +172,8 @@ func (v *unitVariables) find(p dwarf.Place, x *variable) bool {
 	return false
 }
 
-// merge adds the variables of a unit to the module. t has finished, refs are its types in the module.
+// merge adds the variables of a unit to the module. t has finished; refs are its types in the
+// module.
 func (v *unitVariables) merge(m *btf.Module, t *unitTypes, refs []btf.Ref, unit int) error {
 	for _, x := range v.list {
 		if x.spec != 0 {
@@ -177,11 +182,12 @@ func (v *unitVariables) merge(m *btf.Module, t *unitTypes, refs []btf.Ref, unit 
 		}
 		name := t.unit.Text(x.name)
 		typ := t.resolve(x.typ)
-		if len(name) == 0 || isMadeUp(name) {
+		if len(name) == 0 || isIgnored(name) {
 			continue
 		}
 		if x.off == 0 {
-			// The start of a section is also where leftovers of discarded variables seem to be: believe the symbol table.
+			// Discarded variables also appear at the start of a section. Only trust those with a
+			// symbol.
 			found, err := v.hasSymbol(x.section, name)
 			if err != nil {
 				return err
@@ -192,7 +198,8 @@ func (v *unitVariables) merge(m *btf.Module, t *unitTypes, refs []btf.Ref, unit 
 		}
 		if !validVarName(name) || typ == 0 {
 			if v.strict {
-				return fmt.Errorf("variable %q: BTF has no word for its name, or it is void: give --btf_encode_force, or the feature encode_force, to leave it out", name)
+				return fmt.Errorf("variable %q: BTF cannot express its name, or it is void: "+
+					"pass --btf_encode_force, or the feature encode_force, to leave it out", name)
 			}
 			continue
 		}
@@ -200,8 +207,10 @@ func (v *unitVariables) merge(m *btf.Module, t *unitTypes, refs []btf.Ref, unit 
 		if !ok || size == 0 || size > 1<<32-1 || x.off > 1<<32-1 {
 			continue
 		}
-		y := btf.Variable{Unit: unit, SectionIndex: x.section, Section: m.Names.Intern([]byte(v.img.Sections[x.section].Name)),
-			Name: m.Intern(&t.unit, x.name), Type: refs[typ-1], Linkage: x.linkage, Off: uint32(x.off), Size: uint32(size)}
+		y := btf.Variable{Unit: unit, SectionIndex: x.section,
+			Section: m.Names.Intern([]byte(v.img.Sections[x.section].Name)),
+			Name:    m.Intern(&t.unit, x.name), Type: refs[typ-1], Linkage: x.linkage,
+			Off: uint32(x.off), Size: uint32(size)}
 		for _, tag := range x.tags {
 			y.Tags = append(y.Tags, m.Intern(&t.unit, tag))
 		}
@@ -228,8 +237,9 @@ func (v *unitVariables) hasSymbol(section int, name []byte) (bool, error) {
 	return v.objects[objectSymbol{section, string(name)}], nil
 }
 
-func isMadeUp(name []byte) bool {
-	return slices.ContainsFunc(notForBTF, func(p []byte) bool { return bytes.HasPrefix(name, p) })
+func isIgnored(name []byte) bool {
+	return slices.ContainsFunc(ignoredPrefixes,
+		func(p []byte) bool { return bytes.HasPrefix(name, p) })
 }
 
 func validVarName(name []byte) bool {

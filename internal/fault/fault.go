@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-// Package fault makes errors of panics: no file, however damaged, and nobody who changes one while it is being read, may end the process
-// without a word, or take other modules with it.
+// Package fault converts panics and memory faults into errors. A damaged file, or a file that
+// changes while it is mapped, must not end the process without a message, nor affect other modules.
 package fault
 
 import (
@@ -13,35 +13,39 @@ import (
 	"strings"
 )
 
-// ErrCutShort is what a mapped file leads to that became shorter, or whose disk failed (SIGBUS).
-var ErrCutShort = errors.New("a file was cut short while it was being read: try again when nobody writes it")
+// ErrTruncated is the error for a mapped file that became shorter, or whose disk failed (SIGBUS).
+var ErrTruncated = errors.New("a file was truncated while it was being read: try again when it " +
+	"is not being written")
 
-// Catch makes memory faults of this goroutine panics. Each that reads mapped files calls it first: else a fault ends the process.
-func Catch() { debug.SetPanicOnFault(true) }
+// PanicOnFault turns memory faults of this goroutine into panics. Every goroutine that reads mapped
+// files must call it, because a fault otherwise ends the process.
+func PanicOnFault() { debug.SetPanicOnFault(true) }
 
-// Error makes an error of what recover gave, in the deferred function that called it.
-func Error(p any) error {
+// FromPanic returns the error for a result of recover. The deferred function that recovers must
+// call it directly.
+func FromPanic(p any) error {
 	if _, isFault := p.(interface{ Addr() uintptr }); isFault {
-		return ErrCutShort
+		return ErrTruncated
 	}
 	pc := make([]uintptr, 8)
 	frames := runtime.CallersFrames(pc[:runtime.Callers(3, pc)])
 	for f, more := frames.Next(); ; f, more = frames.Next() {
 		if !strings.HasPrefix(f.Function, "runtime.") || !more {
-			return fmt.Errorf("internal error at %s:%d: %v (please report it, with the file)", filepath.Base(f.File), f.Line, p)
+			return fmt.Errorf("internal error at %s:%d: %v (please report it, with the file)",
+				filepath.Base(f.File), f.Line, p)
 		}
 	}
 }
 
-// Beside calls do in another goroutine. wait gives what it returns, and panics where it did.
-func Beside[T any](do func() T) (wait func() T) {
+// Go calls do in another goroutine. wait returns its result, or panics if it panicked.
+func Go[T any](do func() T) (wait func() T) {
 	type outcome struct {
 		value T
 		panic any
 	}
 	done := make(chan outcome, 1)
 	go func() {
-		Catch()
+		PanicOnFault()
 		var o outcome
 		defer func() {
 			o.panic = recover()
@@ -58,12 +62,12 @@ func Beside[T any](do func() T) (wait func() T) {
 	}
 }
 
-// Survive calls do and makes an error of its panic.
-func Survive(do func() error) (err error) {
-	Catch()
+// Recover calls do, and returns its panic as an error.
+func Recover(do func() error) (err error) {
+	PanicOnFault()
 	defer func() {
 		if p := recover(); p != nil {
-			err = Error(p)
+			err = FromPanic(p)
 		}
 	}()
 	return do()

@@ -11,7 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/kbtf/kbtf/internal/elfimage"
+	"github.com/kbtf/kbtf/internal/btffile"
 )
 
 // liveBTF is the BTF of the running kernel, which need not be the one that a module is built for.
@@ -48,11 +48,15 @@ func ThisHost() Host {
 
 // FindBase returns the path of a file with the BTF of the kernel that a module is built for.
 func (h Host) FindBase(module string) (string, error) {
-	img, err := elfimage.Open(module)
+	file, err := btffile.OpenContents(module)
 	if err != nil {
 		return "", err
 	}
-	defer img.Close()
+	defer file.Close()
+	img, err := file.ELF()
+	if err != nil {
+		return "", err
+	}
 	release, err := ModuleRelease(img)
 	if err != nil {
 		return "", err

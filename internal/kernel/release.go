@@ -10,7 +10,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/kbtf/kbtf/internal/bzimage"
+	"github.com/kbtf/kbtf/internal/btffile"
 	"github.com/kbtf/kbtf/internal/elfimage"
 )
 
@@ -19,15 +19,15 @@ func (h Host) BaseRelease(path string) string {
 	if target, err := filepath.EvalSymlinks(path); err == nil && target == filepath.Join(h.Root, liveBTF) {
 		return h.Release
 	}
-	data, err := elfimage.MapFile(path)
+	file, err := btffile.OpenContents(path)
 	if err != nil {
 		return "" // loading the base reports it
 	}
-	defer elfimage.Unmap(data)
-	if !elfimage.IsELF(data) {
-		return bzimage.Release(data)
+	defer file.Close()
+	if file.Release != "" {
+		return file.Release
 	}
-	img, err := elfimage.Parse(path, data)
+	img, err := file.ELF()
 	if err != nil {
 		return ""
 	}
@@ -62,7 +62,7 @@ func banner(img *elfimage.Image) string {
 // ModuleRelease returns the kernel release that a module is built for, or "" without a vermagic.
 func ModuleRelease(img *elfimage.Image) (string, error) {
 	section := img.Section(".modinfo")
-	if section == nil {
+	if section == nil || section.Size == 0 {
 		return "", nil
 	}
 	info, err := img.Inflate(section)

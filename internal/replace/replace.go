@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-// Package replace writes files in one go: whoever reads one sees what was there before or all of what is there now.
+// Package replace writes files atomically: a reader sees the old contents or the new ones.
 package replace
 
 import (
@@ -15,17 +15,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// suffix is that of the file beside the target that is written first. The name is always the same, so that what a killed process left is
-// used by the next one, and does not stay.
+// suffix is that of the temporary file next to the target. Its name is fixed, so that the next
+// process reuses the file of a killed one.
 const suffix = ".kbtf-tmp"
 
-// File gives a file these contents; a symbolic link stays one. Processes that write the same file at the same time wait for each
-// other. After an error the file is as it was, and nothing is left beside it.
+// File replaces the contents of a file, or creates it with mode 0644; a symbolic link stays one.
+// Processes that write the same file wait for each other. On error the file is unchanged, and the
+// temporary file is removed.
 func File(path string, contents []byte) error {
 	return write(path, contents, func(f *os.File) error { return f.Chmod(0o644) })
 }
 
-// Same tells whether a regular file has these contents already, so that who leaves it alone does not make what depends on it out of date.
+// Same reports whether a regular file already has these contents. Leaving such a file alone keeps
+// what depends on it up to date.
 func Same(path string, contents []byte) bool {
 	st, err := os.Stat(path)
 	if err != nil || !st.Mode().IsRegular() || st.Size() != int64(len(contents)) {
@@ -35,14 +37,16 @@ func Same(path string, contents []byte) bool {
 	return err == nil && bytes.Equal(old, contents)
 }
 
-// Like is File for a file that keeps the mode and, where that is allowed, the owner and the extended attributes that it has. Other names of
-// it (hard links) go on meaning the old one: see Names.
+// Like is like File, but keeps the mode of the file and, if permitted, its owner and extended
+// attributes. was is the file's status. Hard links keep referring to the old contents: see
+// LinkCount.
 func Like(path string, contents []byte, was fs.FileInfo) error {
 	return write(path, contents, func(f *os.File) error {
 		if u, ok := was.Sys().(*syscall.Stat_t); ok {
 			_ = f.Chown(int(u.Uid), int(u.Gid))
 		}
-		if err := f.Chmod(was.Mode() & (fs.ModePerm | fs.ModeSetuid | fs.ModeSetgid | fs.ModeSticky)); err != nil {
+		if err := f.Chmod(was.Mode() & (fs.ModePerm | fs.ModeSetuid | fs.ModeSetgid |
+			fs.ModeSticky)); err != nil {
 			return err
 		}
 		copyAttributes(path, f)
@@ -50,15 +54,16 @@ func Like(path string, contents []byte, was fs.FileInfo) error {
 	})
 }
 
-// Names tells how many names a file has.
-func Names(st fs.FileInfo) int {
+// LinkCount returns the number of hard links of a file.
+func LinkCount(st fs.FileInfo) int {
 	if u, ok := st.Sys().(*syscall.Stat_t); ok {
 		return int(u.Nlink)
 	}
 	return 1
 }
 
-// copyAttributes copies the extended attributes of a file, as far as that is allowed: labels of SELinux, access lists, the user's own.
+// copyAttributes copies the extended attributes of a file as far as permitted: SELinux labels,
+// access control lists, user attributes.
 func copyAttributes(from string, to *os.File) {
 	names := attribute(func(b []byte) (int, error) { return unix.Listxattr(from, b) })
 	for name := range strings.SplitSeq(string(names), "\x00") {
@@ -70,7 +75,7 @@ func copyAttributes(from string, to *os.File) {
 	}
 }
 
-// attribute reads what has to be asked for its size first; nothing if it cannot be read.
+// attribute calls read for the size of a value and then for the value. It returns nil on error.
 func attribute(read func(b []byte) (int, error)) []byte {
 	n, err := read(nil)
 	if err != nil {
@@ -88,7 +93,7 @@ func write(path string, contents []byte, finish func(f *os.File) error) error {
 		path = target
 	}
 	name := filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+suffix)
-	f, err := lock(name)
+	f, err := createLocked(name)
 	if err != nil {
 		return err
 	}
@@ -109,14 +114,14 @@ func write(path string, contents []byte, finish func(f *os.File) error) error {
 	return err
 }
 
-// lock makes a file, or takes the one that is there, for this process alone.
-func lock(name string) (*os.File, error) {
+// createLocked creates a file, or opens an existing one, and locks it.
+func createLocked(name string) (*os.File, error) {
 	for {
 		f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|unix.O_NOFOLLOW, 0o644)
 		if err != nil {
 			return nil, err
 		}
-		ours, err := hold(f)
+		ours, err := lockCurrent(f)
 		if ours {
 			return f, nil
 		}
@@ -128,7 +133,7 @@ func lock(name string) (*os.File, error) {
 	}
 }
 
-// Lock waits until no other process has locked the file. A file system without locks has to do without.
+// Lock waits for an exclusive lock (flock). File systems without locks are ignored.
 func Lock(f *os.File) error {
 	for {
 		switch err := unix.Flock(int(f.Fd()), unix.LOCK_EX); err {
@@ -141,9 +146,9 @@ func Lock(f *os.File) error {
 	}
 }
 
-// hold waits until no other process holds a file. ours is false if the one that did has renamed or removed it: then this is not the file
-// of that name any more.
-func hold(f *os.File) (ours bool, err error) {
+// lockCurrent locks a file. ours is false if the previous owner of the lock has renamed or removed
+// the file, so that its name no longer refers to it.
+func lockCurrent(f *os.File) (ours bool, err error) {
 	if err := Lock(f); err != nil {
 		return false, err
 	}

@@ -24,7 +24,7 @@ func contentsOf(t *testing.T, path string) string {
 	return string(b)
 }
 
-// alone checks that nothing else is in a file's directory.
+// alone checks that the directory of a file has no other files.
 func alone(t *testing.T, path string) {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(filepath.Dir(path), "*"))
@@ -37,7 +37,8 @@ func alone(t *testing.T, path string) {
 func TestFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "file")
 	leftover := filepath.Join(filepath.Dir(path), ".file"+suffix)
-	if err := os.WriteFile(leftover, []byte("what a killed process left, longer than the rest"), 0o600); err != nil {
+	if err := os.WriteFile(leftover, []byte("left by a killed process, longer than the rest"),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
 	for _, contents := range []string{"first", "second"} {
@@ -60,17 +61,18 @@ func TestFile(t *testing.T) {
 	if err := File(link, []byte("third")); err != nil {
 		t.Fatal(err)
 	}
-	if st, err := os.Lstat(link); err != nil || st.Mode()&os.ModeSymlink == 0 || contentsOf(t, path) != "third" {
-		t.Errorf("the link is %v (%v), its target says %q", st.Mode(), err, contentsOf(t, path))
+	if st, err := os.Lstat(link); err != nil || st.Mode()&os.ModeSymlink == 0 ||
+		contentsOf(t, path) != "third" {
+		t.Errorf("the link is %v (%v), its target has %q", st.Mode(), err, contentsOf(t, path))
 	}
 	alone(t, link)
 }
 
-// Nobody follows a link that somebody else left under the name of the file that is written first.
+// A symbolic link with the name of the temporary file is not followed.
 func TestFileBesideLink(t *testing.T) {
 	dir := t.TempDir()
 	victim := filepath.Join(t.TempDir(), "victim")
-	if err := os.WriteFile(victim, []byte("as it was"), 0o644); err != nil {
+	if err := os.WriteFile(victim, []byte("untouched"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Symlink(victim, filepath.Join(dir, ".file"+suffix)); err != nil {
@@ -79,12 +81,12 @@ func TestFileBesideLink(t *testing.T) {
 	if err := File(filepath.Join(dir, "file"), []byte("x")); err == nil {
 		t.Error("no error")
 	}
-	if got := contentsOf(t, victim); got != "as it was" {
-		t.Errorf("the link's target says %q", got)
+	if got := contentsOf(t, victim); got != "untouched" {
+		t.Errorf("the link's target has %q", got)
 	}
 }
 
-// A directory of that name: an error, and nothing is left.
+// A directory of that name is an error, and no file is left.
 func TestFileOverDirectory(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "directory")
 	if err := os.Mkdir(path, 0o755); err != nil {
@@ -96,8 +98,8 @@ func TestFileOverDirectory(t *testing.T) {
 	alone(t, path)
 }
 
-// Many at a time: readers see one or the other, whole.
-func TestFileAtOnce(t *testing.T) {
+// Concurrent writers: readers see one contents or the other.
+func TestFileConcurrent(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "file")
 	var writers sync.WaitGroup
 	contents := func(i int) []byte { return []byte(strings.Repeat(string(rune('a'+i)), 100000+i)) }
@@ -118,14 +120,15 @@ func TestFileAtOnce(t *testing.T) {
 			open = false
 		default:
 		}
-		if got, err := os.ReadFile(path); err == nil && (len(got) == 0 || !bytes.Equal(got, contents(int(got[0]-'a')))) {
+		if got, err := os.ReadFile(path); err == nil &&
+			(len(got) == 0 || !bytes.Equal(got, contents(int(got[0]-'a')))) {
 			t.Fatalf("%d bytes, torn", len(got))
 		}
 	}
 	alone(t, path)
 }
 
-// Like keeps what the file is besides its contents.
+// Like keeps mode and attributes.
 func TestLike(t *testing.T) {
 	const attribute = "user.kbtf"
 	path := filepath.Join(t.TempDir(), "file")
@@ -156,13 +159,14 @@ func TestLike(t *testing.T) {
 		t.Errorf("mode %v, want %v (%v)", st.Mode(), want, err)
 	}
 	value := make([]byte, 100)
-	if n, err := unix.Getxattr(path, attribute, value); attributes && (err != nil || string(value[:n]) != "label") {
+	if n, err := unix.Getxattr(path, attribute, value); attributes &&
+		(err != nil || string(value[:n]) != "label") {
 		t.Errorf("attribute %q, %v", value[:max(n, 0)], err)
 	}
 	alone(t, path)
 }
 
-// A pipe is not read: that would wait for itself.
+// A pipe is not read, which would block.
 func TestSame(t *testing.T) {
 	dir := t.TempDir()
 	path, pipe := filepath.Join(dir, "file"), filepath.Join(dir, "pipe")
@@ -173,11 +177,12 @@ func TestSame(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !Same(path, []byte("contents")) {
-		t.Error("the same contents are not seen")
+		t.Error("equal contents reported as different")
 	}
-	for where, contents := range map[string]string{path: "contentz", pipe: "", filepath.Join(dir, "none"): ""} {
+	for where, contents := range map[string]string{path: "contentz", pipe: "",
+		filepath.Join(dir, "none"): ""} {
 		if Same(where, []byte(contents)) {
-			t.Errorf("%s: the same as %q", where, contents)
+			t.Errorf("%s: reported equal to %q", where, contents)
 		}
 	}
 }

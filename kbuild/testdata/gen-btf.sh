@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# In the shape of the kernel's: --btf_base BASE MODULE
+# Like the kernel's gen-btf.sh. Usage: gen-btf.sh --btf_base BASE MODULE
 set -e
 
 BTF_BASE=$2

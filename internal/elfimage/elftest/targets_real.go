@@ -12,7 +12,7 @@ func init() {
 		clang("aarch64-linux-gnu", 64),       //
 		clang("powerpc64le-linux-gnu", 64),   //
 		clang("riscv64-linux-gnu", 64),       // relocations that add and subtract
-		clang("mips64el-linux-gnuabi64", 64), // an r_info of its own
+		clang("mips64el-linux-gnuabi64", 64), // different r_info
 		withoutLD(clang("s390x-linux-gnu", 64)),
 		clang("i386-linux-gnu", 32),      // REL
 		clang("arm-linux-gnueabihf", 32), //
@@ -22,10 +22,11 @@ func init() {
 }
 
 func clang(triple string, bits int) Target {
-	return Target{"clang " + triple, "clang", []string{"--target=" + triple}, []string{"ld.lld"}, "llvm-objcopy", bits}
+	return Target{"clang " + triple, "clang", []string{"--target=" + triple}, []string{"ld.lld"},
+		"llvm-objcopy", bits}
 }
 
-// withoutLD is for machines that the oldest supported ld.lld cannot link for.
+// withoutLD removes the linker: the oldest supported ld.lld cannot link for this machine.
 func withoutLD(t Target) Target {
 	t.LD = nil
 	return t

@@ -2,7 +2,10 @@
 
 package main
 
-import "github.com/kbtf/kbtf/internal/btfdiff"
+import (
+	"github.com/kbtf/kbtf/internal/btfdiff"
+	"github.com/kbtf/kbtf/internal/btfraw"
+)
 
 // disputedTags is D3: if units define a tag differently, a declaration can refer to any of the
 // definitions. It explains types that differ only in the definition of such a tag, and declarations
@@ -12,7 +15,7 @@ func disputedTags(d *differences) error {
 	if err != nil || len(tags) == 0 {
 		return err
 	}
-	return d.removeApart(tags, func(class btfdiff.Class) bool { return class.Kind == btfdiff.Fwd && tags.Has(class) })
+	return d.removeApart(tags, func(class btfdiff.Class) bool { return class.Kind == btfraw.Fwd && tags.Has(class) })
 }
 
 // disputed returns the tags with several definitions on both sides, without a distilled base.

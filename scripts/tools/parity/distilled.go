@@ -44,13 +44,14 @@ func (c *comparison) compareDistilled(path string, out *outcome) error {
 			return err
 		}
 		small, problems := btfverify.VerifyDistilled(base, c.whole, c.kernel)
+		var own *btfverify.BTF
 		if len(problems) == 0 {
-			_, problems = btfverify.Verify(split, small, c.kernel)
+			own, problems = btfverify.Verify(split, small, c.kernel)
 		}
 		if len(problems) > 0 {
 			return fmt.Errorf("refused: %v", problems[0])
 		}
-		if joined[i], err = btfdiff.Join(base, split); err != nil {
+		if joined[i], err = own.Join(); err != nil {
 			return err
 		}
 		out.distilled[i] = btfdiff.Distilled{Base: base, Split: split}

@@ -9,6 +9,7 @@ import (
 	"github.com/Masterminds/semver/v3"
 
 	"github.com/kbtf/kbtf/internal/btfdiff"
+	"github.com/kbtf/kbtf/internal/btfraw"
 )
 
 // lastFunction is D2: since 1.31 pahole leaves out functions whose name has several addresses, but
@@ -33,7 +34,7 @@ func lastFunction(d *differences) error {
 	}
 	explained := make(map[uint32]bool)
 	for _, class := range d.onlyOracle {
-		if class.Kind != btfdiff.Func || class.Name != name {
+		if class.Kind != btfraw.Func || class.Name != name {
 			continue
 		}
 		explained[class.ID] = true

@@ -9,14 +9,15 @@ import (
 	"strconv"
 
 	"github.com/kbtf/kbtf/internal/btfdiff"
+	"github.com/kbtf/kbtf/internal/btfraw"
 )
 
 // A total is the sum of one side's modules.
 type total struct {
 	name                                string
 	types, redundant, incomplete, bytes int
-	only                                map[btfdiff.Kind]int // number of classes that only this side has
-	causes                              map[string]int       // by description, in how many modules
+	only                                map[btfraw.Kind]int // classes that only this side has
+	causes                              map[string]int      // by description, in how many modules
 }
 
 func (t *total) add(side btfdiff.Side, bytes int, only []btfdiff.Class) {
@@ -33,7 +34,7 @@ func (t *total) add(side btfdiff.Side, bytes int, only []btfdiff.Class) {
 }
 
 func newTotal(name string) *total {
-	return &total{name: name, only: make(map[btfdiff.Kind]int), causes: make(map[string]int)}
+	return &total{name: name, only: make(map[btfraw.Kind]int), causes: make(map[string]int)}
 }
 
 // report prints the results, and returns an error if they are not good enough.
@@ -76,7 +77,7 @@ func report(o options, oracleName, encoderName string, outcomes []outcome) error
 	}
 	if explained+different > 0 {
 		fmt.Printf("\nclasses only in  %12s %12s\n", oracle.name, encoder.name)
-		for kind := btfdiff.Int; kind <= btfdiff.Enum64; kind++ {
+		for kind := btfraw.Int; kind <= btfraw.Enum64; kind++ {
 			if oracle.only[kind]+encoder.only[kind] > 0 {
 				fmt.Printf("  %-14v %12s %12s\n", kind, thousands(oracle.only[kind]), thousands(encoder.only[kind]))
 			}

@@ -6,6 +6,7 @@ import (
 	"debug/elf"
 
 	"github.com/kbtf/kbtf/internal/btfdiff"
+	"github.com/kbtf/kbtf/internal/btfraw"
 )
 
 // shadowedVariables is D1: pahole looks up a variable's section by its address, and sections that
@@ -55,11 +56,11 @@ func shadowedVariables(d *differences) error {
 		}
 	}
 	datasec := func(class btfdiff.Class) bool {
-		return class.Kind == btfdiff.Datasec && explained[class.Name]
+		return class.Kind == btfraw.Datasec && explained[class.Name]
 	}
 	d.onlyOracle = without(d.onlyOracle, datasec)
 	d.onlyEncoder = without(d.onlyEncoder, func(class btfdiff.Class) bool {
-		return datasec(class) || class.Kind == btfdiff.Var && hidden[class.Name]
+		return datasec(class) || class.Kind == btfraw.Var && hidden[class.Name]
 	})
 	return nil
 }

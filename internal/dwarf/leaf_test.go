@@ -12,25 +12,28 @@ import (
 
 var partTags = []Tag{TagMember, TagEnumerator, TagFormalParameter}
 
-// partsAndMore wants what parts have, one attribute that a plain part does not, and other DIEs between them.
-var partsAndMore = Wanted{
-	TagMember: Attrs(AttrName, AttrType, AttrMemberLocation, AttrBitSize), TagEnumerator: Attrs(AttrName, AttrConstValue),
+// leavesAndMore wants the attributes of leaves, one that leaves do not have, and other DIEs between
+// them.
+var leavesAndMore = Wanted{
+	TagMember:          Attrs(AttrName, AttrType, AttrMemberLocation, AttrBitSize),
+	TagEnumerator:      Attrs(AttrName, AttrConstValue),
 	TagFormalParameter: Attrs(AttrName, AttrType, AttrLocation),
-	TagStructureType:   Attrs(AttrName), TagEnumerationType: 0, TagSubroutineType: 0, TagPointerType: 0, TagSubprogram: 0,
+	TagStructureType:   Attrs(AttrName), TagEnumerationType: 0, TagSubroutineType: 0,
+	TagPointerType: 0, TagSubprogram: 0,
 }
 
-// seen is a DIE as a walk shows it.
+// seen is a DIE as a walk reports it.
 type seen struct {
 	off         uint64
 	tag         Tag
 	depth       int
 	name        string
 	typ, number uint64
-	more        bool // it has an attribute that no plain part has
+	more        bool // it has an attribute that leaves do not have
 }
 
-// walkDIEs walks all units. parts: with NextPart and Leave where they can.
-func walkDIEs(t *testing.T, d *Data, parts bool) (dies []seen, plain int) {
+// walkDIEs walks all units. If leaves is set, it uses NextLeaf and EndChildren where they succeed.
+func walkDIEs(t *testing.T, d *Data, leaves bool) (dies []seen, plain int) {
 	t.Helper()
 	units, err := d.Units()
 	if err != nil {
@@ -40,13 +43,14 @@ func walkDIEs(t *testing.T, d *Data, parts bool) (dies []seen, plain int) {
 	for i := range units {
 		r.Reset(d, &units[i])
 		for {
-			if parts {
-				plain += nextParts(t, &r, d, &dies)
+			if leaves {
+				plain += nextLeaves(t, &r, d, &dies)
 			}
 			if !r.Next() {
 				break
 			}
-			s := seen{off: r.Off, tag: r.Tag, depth: r.Depth, typ: r.Ref(AttrType), more: r.Has(AttrBitSize) || r.Has(AttrLocation)}
+			s := seen{off: r.Off, tag: r.Tag, depth: r.Depth, typ: r.Ref(AttrType),
+				more: r.Has(AttrBitSize) || r.Has(AttrLocation)}
 			name, err := r.StringAttr(AttrName)
 			if err != nil {
 				t.Fatal(err)
@@ -66,12 +70,12 @@ func walkDIEs(t *testing.T, d *Data, parts bool) (dies []seen, plain int) {
 	return dies, plain
 }
 
-// nextParts takes all parts that come next, and ends of lists of children behind them.
-func nextParts(t *testing.T, r *Reader, d *Data, dies *[]seen) (n int) {
+// nextLeaves reads all leaves that come next, and ends of lists of children after them.
+func nextLeaves(t *testing.T, r *Reader, d *Data, dies *[]seen) (n int) {
 	t.Helper()
-	var p Part
+	var p Leaf
 	for _, tag := range partTags {
-		for r.NextPart(tag, &p) {
+		for r.NextLeaf(tag, &p) {
 			n++
 			s := seen{off: r.Off, tag: tag, typ: p.Type, number: p.Number}
 			if p.Name != NoName {
@@ -83,27 +87,27 @@ func nextParts(t *testing.T, r *Reader, d *Data, dies *[]seen) (n int) {
 			}
 			*dies = append(*dies, s)
 		}
-		for r.Leave() {
+		for r.EndChildren() {
 		}
 	}
 	return n
 }
 
-// Parts are what Next would have given, and Next goes on behind them as if it had.
-func TestNextPart(t *testing.T) {
+// NextLeaf returns the same DIEs as Next, and Next continues after them.
+func TestNextLeaf(t *testing.T) {
 	for _, target := range elftest.Targets {
 		for _, f := range flavours {
 			t.Run(target.Name+" "+f.name, func(t *testing.T) {
 				if f.only64 && target.Bits == 32 {
 					return
 				}
-				d := load(t, elftest.Object(t, target, "kinds.c", f.flags...), partsAndMore)
+				d := load(t, elftest.Object(t, target, "kinds.c", f.flags...), leavesAndMore)
 				want, _ := walkDIEs(t, d, false)
 				got, plain := walkDIEs(t, d, true)
 				for _, dies := range [][]seen{want, got} {
 					for i := range dies {
 						if slices.Contains(partTags, dies[i].tag) {
-							dies[i].depth = 0 // which NextPart does not tell
+							dies[i].depth = 0 // NextLeaf does not report it
 						}
 					}
 				}
@@ -115,28 +119,30 @@ func TestNextPart(t *testing.T) {
 						}
 					}
 				}
-				// GCC writes no other members; clang 5's names are indexes, and 64-bit DWARF is left to Next.
-				if gcc := target.CC == "gcc"; gcc && !f.only64 && f.name != "DWARF 2" && plain < 20 {
-					t.Errorf("only %d plain parts", plain)
+				// GCC emits only such members. In clang 5's output names are indexes; 64-bit DWARF
+				// is left to Next.
+				if gcc := target.CC == "gcc"; gcc && !f.only64 && f.name != "DWARF 2" &&
+					plain < 20 {
+					t.Errorf("only %d leaves", plain)
 				}
 			})
 		}
 	}
 }
 
-// What is below DIEs that are passed over is not seen, and all else is.
-func TestPassOver(t *testing.T) {
+// DIEs below skipped ones are not visited, and all others are.
+func TestSkipTree(t *testing.T) {
 	passed := []Tag{TagInlinedSubroutine, TagCallSite}
 	all := Wanted{TagFormalParameter: 0, TagSubprogram: 0, TagVariable: 0, TagCompileUnit: 0}
 	over := maps.Clone(all)
 	for _, tag := range passed {
-		all[tag], over[tag] = 0, PassOver
+		all[tag], over[tag] = 0, SkipTree
 	}
 	for _, source := range []string{"params.c", "kinds.c"} {
 		path := elftest.Object(t, elftest.GCC, source, "-gdwarf-5", "-O2")
 		dies, _ := walkDIEs(t, load(t, path, all), false)
 		var want []seen
-		depth := len(dies) // of the DIE that is passed over
+		depth := len(dies) // of the skipped DIE
 		for _, s := range dies {
 			if s.depth > depth {
 				continue
@@ -153,7 +159,7 @@ func TestPassOver(t *testing.T) {
 			t.Errorf("%s:\ngot:  %+v\nwant: %+v", source, got, want)
 		}
 		if !slices.ContainsFunc(dies, func(s seen) bool { return slices.Contains(passed, s.tag) }) {
-			t.Errorf("%s: nothing was there to be passed over", source)
+			t.Errorf("%s: no DIEs to skip", source)
 		}
 	}
 }

@@ -7,62 +7,65 @@ import (
 	"math/bits"
 )
 
-// Part is a DIE of those that make up most of a unit: a member, an enumerator, a parameter of a pointer to a function.
-type Part struct {
+// Leaf is a DIE without children and with few attributes: a member, an enumerator, or a parameter
+// of a function type. Most DIEs of a unit are leaves.
+type Leaf struct {
 	Name   StrRef // NoName if it has none
 	Type   uint64 // offset of a DIE from the start of .debug_info, 0 if it has none
-	Number uint64 // DW_AT_data_member_location or DW_AT_const_value, 0 if it has none
+	Number uint64 // DW_AT_data_member_location (bytes) or DW_AT_const_value, 0 if it has none
 }
 
-// NoName is the Name of a part without one: no string stands there.
+// NoName is the Name of a leaf without a name.
 const NoName = ^StrRef(0)
 
-// partLayout says where the attributes of a plain part stand: a name comes first, the rest has a fixed size.
-type partLayout struct {
+// leafLayout describes the attributes of a leaf: the name comes first, the others have a fixed
+// size.
+type leafLayout struct {
 	plain    bool
 	name     uint16 // its form, 0: none
-	typ      int16  // bytes behind the name, -1: none
+	typ      int16  // offset after the name in bytes, -1: none
 	number   int16
 	width    uint8 // of the number, bytes
 	size     uint16
-	implicit uint64 // the number, where the abbreviation has it
+	implicit uint64 // the number, if it is in the abbreviation
 }
 
-// layOut tells whether a DIE without children has a plain part's attributes, in 32-bit DWARF.
-func layOut(ops []op) partLayout {
-	p := partLayout{plain: true, typ: -1, number: -1}
+// newLeafLayout returns the layout of a DIE without children in 32-bit DWARF. It is not plain if
+// the DIE is no leaf.
+func newLeafLayout(ops []op) leafLayout {
+	l := leafLayout{plain: true, typ: -1, number: -1}
 	for i, o := range ops {
-		at := int16(p.size)
+		at := int16(l.size)
 		switch {
 		case o.form == opSkip && o.arg < 1<<10:
-			p.size += uint16(o.arg)
+			l.size += uint16(o.arg)
 		case i == 0 && o.attr == AttrName && (o.form == formStrp || o.form == formString):
-			p.name = o.form
-		case o.attr == AttrType && o.form == formRef4 && p.typ < 0:
-			p.typ, p.size = at, p.size+4
-		case o.attr != AttrMemberLocation && o.attr != AttrConstValue || p.number >= 0:
-			return partLayout{}
+			l.name = o.form
+		case o.attr == AttrType && o.form == formRef4 && l.typ < 0:
+			l.typ, l.size = at, l.size+4
+		case o.attr != AttrMemberLocation && o.attr != AttrConstValue || l.number >= 0:
+			return leafLayout{}
 		case o.form == formImplicitCon:
-			p.implicit = uint64(o.arg)
+			l.implicit = uint64(o.arg)
 		case o.form == formData1:
-			p.number, p.width, p.size = at, 1, p.size+1
+			l.number, l.width, l.size = at, 1, l.size+1
 		case o.form == formData2:
-			p.number, p.width, p.size = at, 2, p.size+2
+			l.number, l.width, l.size = at, 2, l.size+2
 		case o.form == formData4:
-			p.number, p.width, p.size = at, 4, p.size+4
+			l.number, l.width, l.size = at, 4, l.size+4
 		default:
-			return partLayout{}
+			return leafLayout{}
 		}
-		if p.size > 1<<12 {
-			return partLayout{}
+		if l.size > 1<<12 {
+			return leafLayout{}
 		}
 	}
-	return p
+	return l
 }
 
-// NextPart reads the next DIE into p if it is a plain one of this tag. Else it returns false, and the DIE is still the next one. Of the
-// reader's fields only Off follows.
-func (r *Reader) NextPart(tag Tag, p *Part) bool {
+// NextLeaf reads the next DIE into p if it is a leaf with this tag. Otherwise it returns false and
+// does not move. Of the reader's fields only Off is updated.
+func (r *Reader) NextLeaf(tag Tag, p *Leaf) bool {
 	info, pos := r.info, r.pos
 	if pos+1 >= uint64(len(info)) {
 		return false
@@ -79,7 +82,7 @@ func (r *Reader) NextPart(tag Tag, p *Part) bool {
 		return false
 	}
 	a := &byCode[code]
-	l := &a.part
+	l := &a.leaf
 	if a.tag != tag || !l.plain {
 		return false
 	}
@@ -133,11 +136,13 @@ func (r *Reader) get32(at uint64) uint32 {
 	return v
 }
 
-// HasChildren tells whether the DIE at the reader has children, as long as none of them has been read.
+// HasChildren reports whether the DIE at the reader has children. It must be called before they are
+// read.
 func (r *Reader) HasChildren() bool { return r.next > r.Depth }
 
-// Leave passes over the end of a list of children if that is next. Else it returns false, and there are more of them.
-func (r *Reader) Leave() bool {
+// EndChildren skips the end of a list of children. It returns false and does not move if there are
+// more children.
+func (r *Reader) EndChildren() bool {
 	if r.pos >= r.end || r.info[r.pos] != 0 || r.next <= 1 {
 		return false
 	}

@@ -2,14 +2,18 @@
 
 package btf
 
-// Alike tells whether two types of a module look the same to a caller that passes values of them: what pahole asks before it
-// calls two prototypes of one function consistent. It is weaker than equality: names stand for definitions, const is looked
-// through where only one side has it, names of parameters and values of type tags do not matter.
-func (m *Module) Alike(a, b Ref) bool { return a == b || m.alike(a, b, map[[2]Ref]bool{}) }
+// Compatible reports whether two types of a module are compatible for a caller that passes values
+// of them. pahole compares the prototypes of one function this way. It is weaker than equality: a
+// name stands for its definition, const is ignored where only one side has it, and the names of
+// parameters and the values of type tags do not matter.
+func (m *Module) Compatible(a, b Ref) bool {
+	return a == b || m.compatible(a, b, map[[2]Ref]bool{})
+}
 
-// alike looks at no pair of prototypes twice: there may be many ways to it, and one that differs ends everything. In C every cycle passes
-// through a name, so this ends.
-func (m *Module) alike(a, b Ref, seen map[[2]Ref]bool) bool {
+// compatible compares each pair of prototypes once: there may be many paths to a pair, and the
+// first difference ends the comparison. It terminates because in C every cycle of references passes
+// through a name.
+func (m *Module) compatible(a, b Ref, seen map[[2]Ref]bool) bool {
 	for {
 		if a == b {
 			return true
@@ -18,7 +22,7 @@ func (m *Module) alike(a, b Ref, seen map[[2]Ref]bool) bool {
 			return false
 		}
 		if a.isTag() && b.isTag() {
-			return false // other numbers are other tags
+			return false // different numbers are different tags
 		}
 		if a.isTag() != b.isTag() {
 			if a.isTag() {
@@ -44,7 +48,7 @@ func (m *Module) alike(a, b Ref, seen map[[2]Ref]bool) bool {
 		}
 		switch s.Kind {
 		case KindInt, KindFloat:
-			return s.Name == t.Name && s.Number == t.Number && s.Extra == t.Extra
+			return s.Name == t.Name && s.Size == t.Size && s.Extra == t.Extra
 		case KindTypedef, KindStruct, KindUnion, KindEnum, KindEnum64:
 			return s.Name == t.Name
 		case KindArray:
@@ -60,7 +64,7 @@ func (m *Module) alike(a, b Ref, seen map[[2]Ref]bool) bool {
 			}
 			seen[[2]Ref{a, b}] = true
 			for i := range s.N {
-				if !m.alike(m.params[s.First+i].Type, m.params[t.First+i].Type, seen) {
+				if !m.compatible(m.params[s.First+i].Type, m.params[t.First+i].Type, seen) {
 					return false
 				}
 			}

@@ -13,15 +13,17 @@ import (
 	"github.com/kbtf/kbtf/internal/fault"
 )
 
-// Who cuts a file short while it is mapped makes the kernel send SIGBUS: that is an error like others, in whatever thread it happens.
-func TestFileCutShort(t *testing.T) {
+// Truncating a mapped file makes the kernel send SIGBUS. That is an ordinary error, in whatever
+// thread it happens.
+func TestFileTruncated(t *testing.T) {
 	gcc := elftest.GCC
 	dir := t.TempDir()
 	var objects []string
 	for _, source := range []string{"kinds.c", "params.c", "ring.c", "echo.c"} {
 		objects = append(objects, elftest.Object(t, gcc, source, "-gdwarf-5"))
 	}
-	elftest.Run(t, dir, "ld", append([]string{"-r", "-z", "muldefs", "-o", "module.ko"}, objects...)...)
+	elftest.Run(t, dir, "ld", append([]string{"-r", "-z", "muldefs", "-o", "module.ko"},
+		objects...)...)
 	path := filepath.Join(dir, "module.ko")
 	whole := elftest.Read(t, path)
 	for _, threads := range []int{1, 2} {
@@ -36,14 +38,15 @@ func TestFileCutShort(t *testing.T) {
 		if err := os.Truncate(path, 4096); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := File(img, NoBase(), Options{Threads: threads}); !errors.Is(err, fault.ErrCutShort) {
+		if _, err := File(img, NoBase(), Options{Threads: threads}); !errors.Is(err,
+			fault.ErrTruncated) {
 			t.Errorf("%d threads: %v", threads, err)
 		}
 	}
 }
 
-// The same for a base, also one with an index, which other threads read first.
-func TestBaseCutShort(t *testing.T) {
+// The same for a base, also with an index, which other threads read first.
+func TestBaseTruncated(t *testing.T) {
 	raw := largeBase(t, minCachedTypes)
 	made, err := LoadBase(raw, BaseCache{})
 	if err != nil {
@@ -53,11 +56,12 @@ func TestBaseCutShort(t *testing.T) {
 	if _, err := WriteBaseFile(file, made); err != nil {
 		t.Fatal(err)
 	}
-	// The member's name is one of the base's, far from its beginning: also where the index was made in time, it is compared with the file.
+	// The member's name is in the base, far from its start: even if the index is complete by then,
+	// the name is compared with the file.
 	img := gcc.build(t, "typedef int t77; struct s { t77 t9990; } v;")
 	for _, path := range []string{raw, file} {
 		whole := elftest.Read(t, path)
-		for _, ready := range []bool{false, true} { // whoever reads it first meets the hole
+		for _, ready := range []bool{false, true} { // index complete or not
 			if err := os.WriteFile(path, whole, 0o644); err != nil {
 				t.Fatal(err)
 			}
@@ -71,7 +75,8 @@ func TestBaseCutShort(t *testing.T) {
 			if err := os.Truncate(path, 4096); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := File(img, base, Options{Dialect: base.Dialect, Threads: 2}); !errors.Is(err, fault.ErrCutShort) {
+			if _, err := File(img, base,
+				Options{Dialect: base.Dialect, Threads: 2}); !errors.Is(err, fault.ErrTruncated) {
 				t.Errorf("%s, ready %v: %v", filepath.Base(path), ready, err)
 			}
 		}

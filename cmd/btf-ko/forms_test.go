@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+package main
+
+import (
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/kbtf/kbtf/internal/bzimage/bzimagetest"
+)
+
+// TestFormsOfFiles runs the commands that read BTF on files in all forms: as base, and as the file to
+// read. The output is the same for each form.
+func TestFormsOfFiles(t *testing.T) {
+	t.Setenv("KBTF_BASE_CACHE", "off")
+	dir := buildFixture(t, 5)
+	t.Chdir(dir)
+	mustRun(t, "--btf_base", "vmlinux", "ring.ko")
+	mustRun(t, "base", "--raw", "-o", "vmlinux.btf", "vmlinux")
+	mustRun(t, "base", "-o", "raw.btfbase", "vmlinux.btf")
+	vmlinux, err := os.ReadFile("vmlinux")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, file := range map[string]string{"kernel": "vmlinux", "plain": "ring.ko"} {
+		if err := os.Symlink(file, name); err != nil { // names that are in no other file's name
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile("vmlinuz", bzimagetest.Image(vmlinux), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	bases := compress(t, "vmlinux", "vmlinux.btf", "raw.btfbase", "vmlinuz")
+	modules := compress(t, "ring.ko")
+
+	// BASE is the base, MODULE the module, both in one of their forms. What is the same for all forms
+	// is the output, or the file "out" if there is one.
+	for _, test := range []struct {
+		name string
+		args []string
+	}{
+		{"verify", []string{"verify", "-v", "--btf_base", "BASE", "MODULE"}},
+		{"verify vmlinux", []string{"verify", "-v", "BASE"}},
+		{"diff", []string{"diff", "--btf_base", "BASE", "MODULE", "plain"}},
+		{"diff of vmlinux", []string{"diff", "BASE", "kernel"}},
+		{"dump", []string{"dump", "--btf_base", "BASE", "MODULE"}},
+		{"dump of vmlinux", []string{"dump", "BASE"}},
+		{"dump --c", []string{"dump", "--c", "ring", "--btf_base", "BASE", "MODULE"}},
+		{"report", []string{"report", "--json", "--btf_base", "BASE", "MODULE"}},
+		{"base", []string{"base", "--raw", "-o", "out", "BASE"}},
+		{"base file", []string{"base", "-o", "out", "BASE"}},
+		{"encode", []string{"--btf_base", "BASE", "--btf_encode_detached", "out", "ring.ko"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			want := ""
+			for i, base := range bases {
+				module := modules[i%len(modules)]
+				args := slices.Clone(test.args)
+				for i := range args {
+					args[i] = strings.NewReplacer("BASE", base, "MODULE", module).Replace(args[i])
+				}
+				got := mustRun(t, args...)
+				got = strings.NewReplacer(base, "BASE", module, "MODULE").Replace(got)
+				if out, err := os.ReadFile("out"); err == nil {
+					got += string(out)
+					_ = os.Remove("out")
+				}
+				if got == "" {
+					t.Errorf("%v: no output", args)
+				}
+				if i == 0 {
+					want = got
+				} else if got != want {
+					t.Errorf("%v:\n%.2000s\nwant\n%.2000s", args, got, want)
+				}
+			}
+		})
+	}
+	for _, module := range modules[1:] {
+		for _, command := range [][]string{{"--btf_base", "vmlinux"}, {"strip"}} {
+			var out strings.Builder
+			if run(append(command, module), &out, &out) == exitDone ||
+				!strings.Contains(out.String(), module+": compressed: ") {
+				t.Errorf("%v %s: %s", command, module, out.String())
+			}
+		}
+	}
+}
+
+// compress returns the files and, of each, what three programs make of it.
+func compress(t *testing.T, names ...string) []string {
+	t.Helper()
+	for _, name := range slices.Clone(names) {
+		for program, suffix := range map[string]string{"xz": ".xz", "gzip": ".gz", "zstd": ".zst"} {
+			if out, err := exec.Command(program, "-k", "-q", name).CombinedOutput(); err != nil {
+				t.Fatalf("%s %s: %v\n%s", program, name, err, out)
+			}
+			names = append(names, name+suffix)
+		}
+	}
+	return names
+}
+
+// mustRun returns what a command prints.
+func mustRun(t *testing.T, args ...string) string {
+	t.Helper()
+	var out strings.Builder
+	if status := run(args, &out, &out); status != exitDone {
+		t.Fatalf("btf-ko %s: exit status %d: %s", strings.Join(args, " "), status, out.String())
+	}
+	return out.String()
+}
