@@ -167,7 +167,7 @@ func encodeImage(module, source *elfimage.Image, base *Base, how encode.Options)
 
 // Attach puts raw BTF into the section .BTF of a module, in place of BTF that it has, and removes a
 // section .BTF.base. All or nothing: on errors, and if the process is killed, the module is unchanged.
-// Attaching the same BTF again gives the same bytes. Signed modules are an error: encode before signing.
+// Attaching the same BTF again does not change the file. Signed modules are an error: encode before signing.
 func Attach(module string, raw []byte) error {
 	return fault.Recover(func() error {
 		img, err := elfimage.Open(module)

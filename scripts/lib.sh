@@ -4,7 +4,7 @@
 # Functions for scripts that check something or use inputs of scripts/fetch.
 # shellcheck disable=SC2034 # variables are for the script that sources this
 
-# Where scripts/fetch keeps its inputs, and scripts what they reuse in the next run.
+# The directory for inputs of scripts/fetch, and for files that scripts reuse in the next run.
 readonly cache=${KBTF_CACHE:-$HOME/.cache/kbtf}
 
 failed=0
@@ -57,5 +57,5 @@ debug_kernel() {
 	modules=$(echo "$image"/usr/lib/debug/lib/modules/*/kernel)
 }
 
-# clean_environment: unsets what changes the result of a kernel's make.
+# clean_environment: unsets variables that change the result of a kernel's make.
 clean_environment() { unset KBUILD_OUTPUT MAKEFLAGS MAKELEVEL CROSS_COMPILE ARCH; }

@@ -11,8 +11,8 @@ import (
 	"github.com/kbtf/kbtf/scripts/tools/modules"
 )
 
-// unpublished returns the loaded modules whose BTF the kernel does not publish, or not as in the
-// module. list and outcomes are in the same order.
+// unpublished returns the loaded modules whose published BTF is missing or not that of the module.
+// list and outcomes are in the same order.
 func unpublished(list []*modules.Module, outcomes []outcome) (faults []string) {
 	for i, o := range outcomes {
 		switch {

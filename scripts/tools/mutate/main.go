@@ -55,7 +55,7 @@ type target struct {
 func main() {
 	base := flag.String("base", "", "vmlinux, or another base")
 	directory := flag.String("modules", "", "directory of the modules of that kernel")
-	kernel := flag.String("kernel", "6.1", "kernel version whose rules BTF is verified by")
+	kernel := flag.String("kernel", "6.1", "kernel version, for the rules of BTF")
 	count := flag.Int("count", 20000, "number of mutations")
 	number := flag.Int("targets", 10, "number of modules")
 	seed := flag.Uint64("seed", 1, "seed of the mutations")

@@ -25,8 +25,8 @@ import (
 	"github.com/kbtf/kbtf/internal/encode"
 )
 
-// The tests compile C of their own. pahole's output is our encoder's output for other C, whose types
-// are those that pahole would emit.
+// The tests compile C of their own. In place of pahole's output they use our encoder's for other C
+// with the types that pahole would emit.
 
 // link compiles units and links them as a module. script is a linker script, or empty.
 func link(t *testing.T, script string, units ...string) string {

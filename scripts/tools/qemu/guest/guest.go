@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-// Package guest has what the init programs of emulated machines share.
+// Package guest is the common part of the init programs of emulated machines.
 package guest
 
 import (
