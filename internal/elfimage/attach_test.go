@@ -364,13 +364,16 @@ func TestAttachThenTools(t *testing.T) {
 	dir := filepath.Dir(path)
 	contents := bytes.Repeat([]byte("types "), 1000)
 	mustAttach(t, path, ".BTF", contents)
-	for _, args := range [][]string{
-		{"ld", "-r", "-o", "out.ko", "x.o"},
-		{"ld", "-r", "-o", "out.ko", "x.o", elftest.Object(t, gcc, "echo.c")},
-		{"ld.lld", "-r", "-o", "out.ko", "x.o"},
+	commands := [][]string{
 		{"strip", "--strip-debug", "-o", "out.ko", "x.o"},
 		{"objcopy", "x.o", "out.ko"},
-	} {
+	}
+	for _, target := range elftest.Native {
+		ld := target.LD[0]
+		commands = append(commands, []string{ld, "-r", "-o", "out.ko", "x.o"},
+			[]string{ld, "-r", "-o", "out.ko", "x.o", elftest.Object(t, gcc, "echo.c")})
+	}
+	for _, args := range commands {
 		elftest.Run(t, dir, args[0], args[1:]...)
 		f, err := elf.Open(filepath.Join(dir, "out.ko"))
 		if err != nil {
