@@ -22,7 +22,7 @@ func read(t *testing.T, path string) []byte {
 	return data
 }
 
-// The package encodes what the program encodes.
+// The package and the program encode the same bytes.
 func TestSameAsProgram(t *testing.T) {
 	vmlinux, module := kernel()
 	dir := filepath.Dir(module)
@@ -44,7 +44,8 @@ func TestSameAsProgram(t *testing.T) {
 		{"defaults", kbtf.Options{}, base, []string{"--btf_base", vmlinux}},
 		{"no base", kbtf.Options{}, nil, []string{"--btf_base", "none"}},
 		{"compat", kbtf.Options{Compat: "1.30"}, nil, []string{"--btf_base", "none", "--compat", "1.30"}},
-		{"features", kbtf.Options{Features: "var,decl_tag"}, base, []string{"--btf_base", vmlinux, "--btf_features=var,decl_tag"}},
+		{"features", kbtf.Options{Features: "var,decl_tag"}, base,
+			[]string{"--btf_base", vmlinux, "--btf_features=var,decl_tag"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			detached := filepath.Join(dir, "out.btf")
@@ -62,7 +63,7 @@ func TestSameAsProgram(t *testing.T) {
 				t.Fatal(err)
 			}
 			if !bytes.Equal(got, want) || !bytes.Equal(inMemory, want) {
-				t.Error("other bytes than the program's")
+				t.Error("BTF differs from the program's")
 			}
 		})
 	}
@@ -85,7 +86,8 @@ func TestErrors(t *testing.T) {
 		err  func() error
 		want string
 	}{
-		{"no such base", func() error { _, err := kbtf.OpenBase("nothing"); return err }, "base nothing: no such file or directory"},
+		{"no such base", func() error { _, err := kbtf.OpenBase("nothing"); return err },
+			"base nothing: no such file or directory"},
 		{"no module", func() error { _, err := kbtf.Encode(strings.NewReader("text"), base, kbtf.Options{}); return err },
 			"module: not an ELF file"},
 		{"compat", func() error { _, err := kbtf.EncodeFile(module, base, kbtf.Options{Compat: "1"}); return err },
