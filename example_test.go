@@ -15,7 +15,7 @@ import (
 	"github.com/kbtf/kbtf"
 )
 
-// kernel builds a small vmlinux with BTF and a module, in a temporary directory.
+// kernel builds a small vmlinux with BTF, and a module without, in a temporary directory.
 func kernel() (vmlinux, module string) {
 	dir, err := os.MkdirTemp("", "kbtf")
 	if err != nil {
@@ -39,7 +39,7 @@ func kernel() (vmlinux, module string) {
 	return vmlinux, module
 }
 
-// Give a module the BTF that belongs to it.
+// Encode a module, verify the BTF and attach it.
 func Example() {
 	vmlinux, module := kernel()
 	defer os.RemoveAll(filepath.Dir(module))
@@ -59,7 +59,7 @@ func Example() {
 		log.Fatal(err)
 	}
 
-	// cilium/ebpf reads it.
+	// Read the BTF with cilium/ebpf.
 	kernelTypes, err := btf.LoadSpec(vmlinux)
 	if err != nil {
 		log.Fatal(err)

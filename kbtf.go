@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-// Package kbtf encodes the DWARF of Linux kernel modules as split BTF: type information that refers to
-// the BTF of vmlinux, for BPF programs (CO-RE, fentry, kfuncs), bpftool and drgn. It is what the program
-// btf-ko does, for tools in Go that build or package modules. cilium/ebpf reads the result.
+// Package kbtf encodes the DWARF of Linux kernel modules as split BTF, that is, types that refer to the BTF
+// of vmlinux. BPF programs (CO-RE, fentry, kfuncs), bpftool and drgn use them. The package has the functions
+// of the program btf-ko, for Go tools that build or package modules. cilium/ebpf reads the result.
 //
-// [OpenBase] reads the BTF of the kernel that modules are built for, [EncodeFile] or [Encode] encode a
-// module against it, [Attach] puts the result into the module, and [Verify] checks it as kernels do when
-// they load a module. A Base serves many modules and goroutines.
+// [OpenBase] reads the BTF of the kernel that modules are built for, [EncodeFile] and [Encode] encode a
+// module against it, [Attach] writes the result into the module, and [Verify] checks it as kernels do when
+// they load a module. A Base can be used for several modules, and by several goroutines at once.
 //
-// Files are input that is not trusted: damaged ones are errors, not panics. The output depends on the
-// module, the base and the options alone.
+// Input files are not trusted: damaged files cause errors, not panics. The output depends only on the
+// module, the base and the options.
 //
 // # Compatibility
 //
-// This is v0. Until v1, a release with another minor version may change this package; the changelog says
-// how. What is encoded for the same options only changes to become more correct, and that is in the
-// changelog, too. Packages below internal, probe and kbuild make no promise.
+// This is v0. Until v1, a new minor version may change this package; the changelog lists the changes. The
+// BTF for the same options changes only to fix bugs; the changelog lists these changes, too. The packages
+// internal, probe and kbuild are not stable.
 package kbtf
 
 import (
@@ -44,10 +44,9 @@ type Base struct {
 	raw     func() ([]byte, error)
 }
 
-// OpenBase reads a base: vmlinux or another ELF file with .BTF, raw BTF such as /sys/kernel/btf/vmlinux,
-// a file that "btf-ko base" wrote, a bootable x86 kernel, or any of these compressed with gzip, zstd or
-// xz (the latter needs the program xz). The file stays mapped as long as the process runs, and must not
-// change.
+// OpenBase reads a base: vmlinux or another ELF file with .BTF, raw BTF such as /sys/kernel/btf/vmlinux, a
+// base file from "btf-ko base", a bootable x86 kernel, or any of these compressed with gzip, zstd or xz (xz
+// requires the program xz). The file stays mapped until the process exits, and must not change.
 func OpenBase(path string) (*Base, error) {
 	types, err := encode.LoadBase(path, encode.BaseCache{})
 	if err != nil {
@@ -63,31 +62,30 @@ func OpenBase(path string) (*Base, error) {
 	return &Base{path, kernel.ThisHost().BaseRelease(path), types, raw}, nil
 }
 
-// FindBase returns the path of the base of the kernel release that a module is built for, if this
-// machine has one: the running kernel's BTF, vmlinux or vmlinuz, where distributions install them.
+// FindBase returns the path of the base for the kernel release that a module is built for. It searches the
+// running kernel's BTF, and vmlinux and vmlinuz where distributions install them.
 func FindBase(module string) (path string, err error) { return kernel.ThisHost().FindBase(module) }
 
 // Options are options of Encode and EncodeFile. The zero value has the defaults of btf-ko.
 type Options struct {
-	// Compat is the version of pahole whose rules select the functions: "1.30" or "1.32". Empty is the
+	// Compat is the version of pahole whose rules select the functions: "1.30" or "1.32". The default is the
 	// newest.
 	Compat string
-	// Features is a list of what to encode, in the words of pahole's --btf_features. Empty is what the
-	// base has. distilled_base is not supported here.
+	// Features is a list of features, in the words of pahole's --btf_features. The default is the features of
+	// the base. distilled_base is not supported.
 	Features string
-	// DebugFile is the path of the file with the DWARF of a stripped module, or of a directory to search
-	// for it. Empty searches where packages install debug files. Encode ignores it.
+	// DebugFile is the path of the debug file of a stripped module, or of a directory to search. The default is
+	// to search where packages install debug files. Encode ignores it.
 	DebugFile string
-	// Threads is the number of units to read in parallel; 0 counts as 1.
+	// Threads is the number of units to read in parallel; 0 means 1.
 	Threads int
-	// Note, if not nil, receives sentences about what was left out, such as units in C++.
+	// Note, if not nil, is called with messages about omitted parts, such as units in C++.
 	Note func(string)
 }
 
-// EncodeFile encodes the DWARF of a module, or of its debug file, and returns the contents of a .BTF
-// section, in the byte order of the module. The module is not changed. base may be nil, for BTF that
-// stands alone. A module that is built for another kernel release than the base is an error, if the
-// release of the base is known.
+// EncodeFile encodes the DWARF of a module, or of its debug file, and returns the contents of a .BTF section
+// in the byte order of the module. The module is not changed. If base is nil, the BTF is stand-alone. It is an
+// error if the module is built for another kernel release than the base and both releases are known.
 func EncodeFile(module string, base *Base, opt Options) ([]byte, error) {
 	img, err := elfimage.Open(module)
 	if err != nil {
@@ -109,8 +107,7 @@ func EncodeFile(module string, base *Base, opt Options) ([]byte, error) {
 	return encodeImage(img, source, base, how)
 }
 
-// Encode is EncodeFile for a module that is not a file. The module must have DWARF. Errors name it
-// "module".
+// Encode is like EncodeFile, for a module in memory. The module must have DWARF. Errors name it "module".
 func Encode(module io.ReaderAt, base *Base, opt Options) ([]byte, error) {
 	data, err := io.ReadAll(io.NewSectionReader(module, 0, math.MaxInt64))
 	if err != nil {
@@ -165,9 +162,9 @@ func encodeImage(module, source *elfimage.Image, base *Base, how encode.Options)
 	return encode.File(source, base.orNone(), how)
 }
 
-// Attach puts raw BTF into the section .BTF of a module, in place of BTF that it has, and removes a
-// section .BTF.base. All or nothing: on errors, and if the process is killed, the module is unchanged.
-// Attaching the same BTF again does not change the file. Signed modules are an error: encode before signing.
+// Attach writes raw BTF to the section .BTF of a module, replacing existing BTF, and removes a section
+// .BTF.base. The change is atomic: on error, or if the process is killed, the module is unchanged. Attaching
+// the same BTF again does not change the contents. Signed modules are an error: attach before signing.
 func Attach(module string, raw []byte) error {
 	return fault.Recover(func() error {
 		img, err := elfimage.Open(module)
@@ -180,9 +177,9 @@ func Attach(module string, raw []byte) error {
 	})
 }
 
-// Verify checks raw BTF as a kernel does when it loads a module, and for errors that kernels do not
-// detect, such as a wrong base. version is that of the kernel, 6.1, 6.12 or 7.2; empty is the newest.
-// base is nil for BTF that stands alone. The error names the first problems.
+// Verify checks raw BTF as a kernel does when it loads a module, and also for errors that kernels do not
+// detect, such as a wrong base. version is the version of the kernel: 6.1, 6.12 or 7.2, by default the newest.
+// base is nil for stand-alone BTF. The error lists the first problems.
 func Verify(raw []byte, base *Base, version string) error {
 	return fault.Recover(func() error {
 		rules, err := btfverify.KernelOf(version)

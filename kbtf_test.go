@@ -22,7 +22,7 @@ func read(t *testing.T, path string) []byte {
 	return data
 }
 
-// The package encodes what the program encodes.
+// The package and the program encode the same bytes.
 func TestSameAsProgram(t *testing.T) {
 	vmlinux, module := kernel()
 	dir := filepath.Dir(module)
@@ -63,7 +63,7 @@ func TestSameAsProgram(t *testing.T) {
 				t.Fatal(err)
 			}
 			if !bytes.Equal(got, want) || !bytes.Equal(inMemory, want) {
-				t.Error("other bytes than the program's")
+				t.Error("BTF differs from the program's")
 			}
 		})
 	}

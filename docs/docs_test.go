@@ -14,14 +14,19 @@ import (
 	"testing"
 )
 
-// pages are those whose commands are run. In them "    $ COMMAND" is run by bash, all of a page in one folder and one shell; the
-// lines that follow are what it prints, on stdout and stderr. In these "..." stands for anything: alone for any lines.
-var pages = []string{"compare-encoders.md", "doctor.md", "drop-in.md", "how-it-works.md", "in-ci.md", "install.md", "look.md", "patch-a-tree.md",
-	"stripped-modules.md"}
+// pages are the pages whose commands are run. Lines "    $ COMMAND" of a page run in one shell, in one
+// folder. The lines after a command are its output on stdout and stderr. In the output, "..." matches any
+// text, or any number of lines if it is alone on a line.
+var pages = []string{
+	"compare-encoders.md", "doctor.md", "drop-in.md", "how-it-works.md", "in-ci.md", "install.md", "look.md",
+	"patch-a-tree.md", "stripped-modules.md",
+}
 
-// others are older pages, about measurements that take long; what they run is in the tests that they name.
-var others = []string{"deviations.md", "dialect.md", "kernels.md", "out-of-tree.md", "parity.md", "performance.md", "reliability.md", "verify-and-diff.md",
-	"wiring.md"}
+// others are pages about long measurements, which name the tests that run them.
+var others = []string{
+	"deviations.md", "dialect.md", "kernels.md", "out-of-tree.md", "parity.md", "performance.md",
+	"reliability.md", "verify-and-diff.md", "wiring.md",
+}
 
 func TestAllPagesAreListed(t *testing.T) {
 	found, err := filepath.Glob("*.md")
@@ -30,10 +35,10 @@ func TestAllPagesAreListed(t *testing.T) {
 	}
 }
 
-// withPahole are the pages that run pahole, or that show what depends on it.
+// withPahole are the pages that need pahole.
 var withPahole = []string{"compare-encoders.md", "doctor.md", "drop-in.md"}
 
-// TestPages runs the pages that need nothing but the programs; TestPagesWithPahole the others.
+// TestPages runs the pages that need only the programs, TestPagesWithPahole the others.
 func TestPages(t *testing.T) {
 	runPages(t, programs(t), slices.DeleteFunc(slices.Clone(pages), func(page string) bool {
 		return slices.Contains(withPahole, page)
@@ -62,7 +67,7 @@ type step struct {
 	want    []string
 }
 
-// parse finds the commands of a page, with the lines that they print.
+// parse returns the commands of a page, with their expected output.
 func parse(text string) (steps []step) {
 	open := false
 	for i, line := range strings.Split(text, "\n") {
@@ -82,7 +87,7 @@ func parse(text string) (steps []step) {
 	return steps
 }
 
-// pattern is what output has to match.
+// pattern returns the regular expression that the output must match.
 func pattern(want []string) *regexp.Regexp {
 	var s strings.Builder
 	s.WriteString("^")
@@ -96,7 +101,7 @@ func pattern(want []string) *regexp.Regexp {
 	return regexp.MustCompile(s.String() + "$")
 }
 
-// mark stands between the outputs of commands.
+// mark separates the outputs of commands.
 const mark = "@@ end of step"
 
 func runPage(t *testing.T, steps []step, dir, bin string) {
@@ -112,17 +117,18 @@ func runPage(t *testing.T, steps []step, dir, bin string) {
 	}
 	cmd := exec.Command("bash", "-c", script.String())
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "KBTF="+root, "LC_ALL=C", "KBTF_BASE_CACHE=off", "PAHOLE=", "MAKEFLAGS=")
+	cmd.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "KBTF="+root, "LC_ALL=C",
+		"KBTF_BASE_CACHE=off", "PAHOLE=", "MAKEFLAGS=")
 	out, err := cmd.CombinedOutput()
 	outputs := strings.Split(string(out), mark+"\n")
 	for i, s := range steps {
 		if i >= len(outputs)-1 {
 			t.Fatalf("line %d: %s\n%v\n%s", s.line, s.command, err, outputs[len(outputs)-1])
 		}
-		// Lines that only have blanks are empty in Markdown.
+		// Pages have no trailing blanks.
 		got := regexp.MustCompile(`(?m)[ \t]+$`).ReplaceAllString(outputs[i], "")
 		if !pattern(s.want).MatchString(got) {
-			t.Errorf("line %d: %s\nprints:\n%s\nthe page says:\n%s", s.line, s.command, got, strings.Join(s.want, "\n"))
+			t.Errorf("line %d: %s\ngot:\n%s\nwant:\n%s", s.line, s.command, got, strings.Join(s.want, "\n"))
 		}
 	}
 }
@@ -158,8 +164,8 @@ func programs(t *testing.T) (bin string) {
 	return bin
 }
 
-// fixture makes the files that pages take for granted: linux, a tree of the age of 5.10; vmlinux with BTF, which vmlinux.btf has
-// too; the modules dummy.ko and xfs.ko; boot-config, a configuration with BTF for modules.
+// fixture creates the files that pages use: linux, a tree like 5.10; vmlinux with BTF, and the same BTF in
+// vmlinux.btf; the modules dummy.ko and xfs.ko; boot-config, a configuration with BTF for modules.
 func fixture(t *testing.T, bin string) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
@@ -168,7 +174,8 @@ func fixture(t *testing.T, bin string) (dir string) {
 		t.Fatal(err)
 	}
 	for _, unit := range []string{"vmlinux", "ring", "echo"} {
-		run(t, dir, "gcc", "-c", "-gdwarf-5", "-O2", "-ffreestanding", "-fno-pic", "-fno-pie", "-fno-asynchronous-unwind-tables", "-o", unit+".o", filepath.Join(sources, unit+".c"))
+		run(t, dir, "gcc", "-c", "-gdwarf-5", "-O2", "-ffreestanding", "-fno-pic", "-fno-pie",
+			"-fno-asynchronous-unwind-tables", "-o", unit+".o", filepath.Join(sources, unit+".c"))
 	}
 	run(t, dir, "ld", "-e", "start_kernel", "-o", "vmlinux", "vmlinux.o")
 	run(t, dir, "ld", "-r", "-o", "dummy.ko", "ring.o")

@@ -44,7 +44,8 @@ func baseFlags(flags *pflag.FlagSet) func(*cli.Call) int {
 	return func(call *cli.Call) int {
 		host, ofRelease := kernel.ThisHost(), *find && *release != ""
 		if ofRelease != (len(call.Args) == 0) || len(call.Args) > 1 {
-			return call.Usage("%d files: give one, or with --find one module or a --release: see btf-ko base --help", len(call.Args))
+			return call.Usage("%d files: give one, or with --find one module or a --release: see btf-ko base --help",
+				len(call.Args))
 		}
 		vmlinux := call.Flags.Arg(0)
 		if *find {

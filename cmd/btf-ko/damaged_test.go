@@ -16,10 +16,11 @@ import (
 	"github.com/cilium/ebpf/btf"
 )
 
-// damageable is a copy of ring.ko whose section headers stand first: when its end is missing, they are still there.
+// damageable is a copy of ring.ko with the section headers at the start, so that a truncated copy still
+// has them.
 type damageable struct {
 	data   []byte
-	header map[string]int // where a section's header is
+	header map[string]int // offsets of the section headers, by section name
 }
 
 const (
@@ -54,7 +55,7 @@ func headersFirst(t *testing.T, path string) *damageable {
 	return d
 }
 
-// put changes the field at byte off of a section's header.
+// put sets the field at offset off of a section's header.
 func (d *damageable) put(section string, off int, v uint64) {
 	binary.LittleEndian.PutUint64(d.data[d.header[section]+off:], v)
 }
@@ -69,8 +70,8 @@ func (d *damageable) contents(section string) []byte {
 	return d.data[off : off+binary.LittleEndian.Uint64(h[shSize:])]
 }
 
-// runOn runs btf-ko over these bytes. After a failure it checks that there is one line on stderr, which begins with the file's
-// name, and that the file is as it was; without the name that line is the result.
+// runOn runs btf-ko on a file with these bytes. On failure, stderr must be one line that begins with the
+// file's name, and the file must be unchanged. failure is that line without the name.
 func runOn(t *testing.T, vmlinux string, data []byte) (failure string, after []byte) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "x.ko")
@@ -94,11 +95,12 @@ func runOn(t *testing.T, vmlinux string, data []byte) (failure string, after []b
 		t.Fatal(err)
 	}
 	if !bytes.Equal(after, data) || !st.ModTime().Equal(longAgo) {
-		t.Errorf("the file has changed, though: %s", stderr.String())
+		t.Errorf("failed, but changed the file: %s", stderr.String())
 	}
 	failure, named := strings.CutPrefix(stderr.String(), "btf-ko: "+path+": ")
 	failure, line := strings.CutSuffix(failure, "\n")
-	if status != exitFailed || !named || !line || strings.Contains(failure, "\n") || strings.Contains(failure, "internal error") {
+	oneLine := line && !strings.Contains(failure, "\n")
+	if status != exitFailed || !named || !oneLine || strings.Contains(failure, "internal error") {
 		t.Errorf("exit status %d, stderr:\n%s", status, stderr.String())
 	}
 	return failure, after
@@ -112,10 +114,12 @@ func TestDamagedModule(t *testing.T) {
 		want   string
 	}{
 		{"whole", func(d *damageable) {}, ""},
-		{"32-bit header of a 64-bit file", func(d *damageable) { d.data[elf.EI_CLASS] = byte(elf.ELFCLASS32) }, "no section headers"},
+		{"32-bit header of a 64-bit file", func(d *damageable) { d.data[elf.EI_CLASS] = byte(elf.ELFCLASS32) },
+			"no section headers"},
 		{"unknown class", func(d *damageable) { d.data[elf.EI_CLASS] = 3 }, "unknown ELF class 3"},
 		{"unknown byte order", func(d *damageable) { d.data[elf.EI_DATA] = 0 }, "unknown byte order 0"},
-		{"other machine", func(d *damageable) { d.data[18] = byte(elf.EM_68K) }, "relocations of machine EM_68K are not known"},
+		{"other machine", func(d *damageable) { d.data[18] = byte(elf.EM_68K) },
+			"relocations of machine EM_68K are not known"},
 		{".debug_info beyond the end", func(d *damageable) { d.put(".debug_info", shSize, 1<<40) },
 			"truncated: section I .debug_info at offset O, 1099511627776 bytes, in a file of N"},
 		{".debug_info at an offset that wraps", func(d *damageable) { d.put(".debug_info", shOffset, 1<<64-8) },
@@ -126,9 +130,9 @@ func TestDamagedModule(t *testing.T) {
 			"truncated: section I .symtab at offset O, 1099511627776 bytes, in a file of N"},
 		{".rela.debug_info beyond the end", func(d *damageable) { d.put(".rela.debug_info", shSize, 1<<40) },
 			"truncated: section I .rela.debug_info at offset O, 1099511627776 bytes, in a file of N"},
-		{"no bytes in .debug_info", func(d *damageable) { d.put(".debug_info", shSize, 0) },
+		{"empty .debug_info", func(d *damageable) { d.put(".debug_info", shSize, 0) },
 			"no DWARF (.debug_info): build with CONFIG_DEBUG_INFO=y, before stripping"},
-		{"no room for .debug_info in the file", func(d *damageable) { d.data[d.header[".debug_info"]+shType] = byte(elf.SHT_NOBITS) },
+		{".debug_info is SHT_NOBITS", func(d *damageable) { d.data[d.header[".debug_info"]+shType] = byte(elf.SHT_NOBITS) },
 			"no DWARF (.debug_info): build with CONFIG_DEBUG_INFO=y, before stripping"},
 		{"half of .debug_abbrev", func(d *damageable) { d.put(".debug_abbrev", shSize, d.size(".debug_abbrev")/2) },
 			".debug_info: unit at offset 0x0: .debug_abbrev: truncated table at offset 0x"},
@@ -136,7 +140,7 @@ func TestDamagedModule(t *testing.T) {
 			".debug_info: DIE at offset 0xc: abbreviation "},
 		{"unknown DWARF", func(d *damageable) { d.contents(".debug_info")[4] = 6 },
 			".debug_info: unit at offset 0x0: DWARF version 6, only 2 to 5 are known"},
-		{"a unit that is too long", func(d *damageable) { d.contents(".debug_info")[3] = 1 },
+		{"oversized unit", func(d *damageable) { d.contents(".debug_info")[3] = 1 },
 			".debug_info: unit at offset 0x0: 0x1"},
 		{"no strings", func(d *damageable) { d.put(".debug_str", shSize, 1) }, "no string at offset 0x"},
 	}
@@ -152,7 +156,8 @@ func TestDamagedModule(t *testing.T) {
 	}
 }
 
-// expand puts a section's index, offset and size and the size of the file in the place of I, O, S and N.
+// expand replaces I, O, S and N in an error message by the section's index, offset and size and the file
+// size.
 func expand(want string, d *damageable) string {
 	for name, h := range d.header {
 		if strings.HasPrefix(want, "truncated: section I "+name+" ") {
@@ -168,7 +173,7 @@ func expand(want string, d *damageable) string {
 	return want
 }
 
-// A module that ends too early is refused wherever it ends, as the names of the sections are its last part but for symbols.
+// A truncated module is refused at every length, because the section names are near the end.
 func TestTruncatedModule(t *testing.T) {
 	dir := buildFixture(t, 5)
 	d := headersFirst(t, filepath.Join(dir, "ring.ko"))
@@ -180,7 +185,7 @@ func TestTruncatedModule(t *testing.T) {
 	}
 }
 
-// Whatever bytes are wrong, either the module is refused or its BTF can be read.
+// A module with random damage is either refused, or gets BTF that can be read.
 func TestRandomDamage(t *testing.T) {
 	dir := buildFixture(t, 5)
 	vmlinux := filepath.Join(dir, "vmlinux")
@@ -203,13 +208,12 @@ func TestRandomDamage(t *testing.T) {
 			continue
 		}
 		if _, err := readSplit(after, base); err != nil {
-			t.Errorf("seed %d: BTF that cannot be read: %v", seed, err)
+			t.Errorf("seed %d: unreadable BTF: %v", seed, err)
 		}
 	}
 }
 
-// A base is refused or used; a module is as before or has BTF. Encoding may take a wrong base for right, if only numbers are
-// wrong.
+// If a damaged base is refused, the module is unchanged. It may be accepted if only numbers are wrong.
 func TestRandomlyDamagedBase(t *testing.T) {
 	dir := buildFixture(t, 5)
 	module, err := os.ReadFile(filepath.Join(dir, "ring.ko"))
@@ -238,7 +242,8 @@ func TestRandomlyDamagedBase(t *testing.T) {
 		if run([]string{"-q", "--btf_base", base, path}, &stderr, &stderr) == exitDone {
 			continue
 		}
-		if got := stderr.String(); !strings.Contains(got, base) || strings.Count(got, "\n") != 1 || strings.Contains(got, "internal error") {
+		got := stderr.String()
+		if !strings.Contains(got, base) || strings.Count(got, "\n") != 1 || strings.Contains(got, "internal error") {
 			t.Errorf("seed %d: %s", seed, got)
 		}
 		if after, err := os.ReadFile(path); err != nil || !bytes.Equal(after, module) {

@@ -11,9 +11,11 @@ import (
 	"github.com/kbtf/kbtf/internal/fetchtest"
 )
 
-// Debian's modules as shipped - stripped, signed, with pahole's BTF - encode from its debug packages.
+// Debian's modules, which are stripped and signed and have pahole's BTF, are encoded from the debug files
+// in its debug packages.
 func TestDebianModules(t *testing.T) {
-	image, debug := fetchtest.Path(t, "linux-6.1-image"), filepath.Join(fetchtest.Path(t, "linux-6.1-dbg"), "usr/lib/debug")
+	image := fetchtest.Path(t, "linux-6.1-image")
+	debug := filepath.Join(fetchtest.Path(t, "linux-6.1-dbg"), "usr/lib/debug")
 	find := func(pattern string) string {
 		t.Helper()
 		found, err := filepath.Glob(pattern)

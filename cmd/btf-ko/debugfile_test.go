@@ -25,7 +25,8 @@ func TestShippedModule(t *testing.T) {
 	if err := os.WriteFile(shipped, signed(elftest.Read(t, shipped)), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	encodeShipped(t, filepath.Join(dir, "vmlinux"), shipped, filepath.Join(dir, "debug/lib/modules/ring.ko"), filepath.Join(dir, "debug"))
+	encodeShipped(t, filepath.Join(dir, "vmlinux"), shipped,
+		filepath.Join(dir, "debug/lib/modules/ring.ko"), filepath.Join(dir, "debug"))
 }
 
 // encodeShipped encodes a copy of a stripped and signed module with the DWARF below a folder of debug
@@ -45,8 +46,8 @@ func encodeShipped(t *testing.T, vmlinux, module, debugFile, debugFolder string)
 	if out, status := btfKo("--btf_encode_detached", want, debugFile); status != exitDone {
 		t.Fatal(out)
 	}
-	if out, status := btfKo("--debug_file", debugFolder, path); status != exitFailed || !strings.Contains(out, "--strip_signature") ||
-		!bytes.Equal(elftest.Read(t, path), shipped) {
+	if out, status := btfKo("--debug_file", debugFolder, path); status != exitFailed ||
+		!strings.Contains(out, "--strip_signature") || !bytes.Equal(elftest.Read(t, path), shipped) {
 		t.Errorf("signed: exit status %d, %s", status, out)
 	}
 	if out, status := btfKo("--strip_signature", "--debug_file", debugFolder, path); status != exitDone {

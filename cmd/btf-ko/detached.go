@@ -10,8 +10,8 @@ import (
 	"github.com/kbtf/kbtf/internal/replace"
 )
 
-// writeDetached writes raw BTF. A regular file is replaced once all is written, so that it is unchanged
-// if the disk is full.
+// writeDetached writes raw BTF. A regular file is replaced atomically, so that it is unchanged if the
+// disk is full.
 func writeDetached(path string, blob []byte) error {
 	if st, err := os.Stat(path); err == nil && !st.Mode().IsRegular() {
 		return writeError(path, os.WriteFile(path, blob, 0o644)) // /dev/stdout and the like

@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// No encoder of ours says a thing twice, so the BTF for this is made here: an INT, and the same again.
+// btf-ko never emits duplicate types, so this test writes BTF with two equal INTs by hand.
 func TestDiffRedundant(t *testing.T) {
 	raw := []byte{0x9f, 0xeb, 1, 0}
 	for _, word := range []uint32{24, 0, 32, 32, 5, 1, 1 << 24, 4, 32, 1, 1 << 24, 4, 32} {

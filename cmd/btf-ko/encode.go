@@ -38,7 +38,7 @@ type options struct {
 	jobs      jobs
 	quiet     bool
 	verbose   bool
-	asPahole  bool // build files, which know their kernel, ask for features
+	asPahole  bool // called by build files, which pass the base and the features
 	host      kernel.Host
 }
 
@@ -138,7 +138,7 @@ func startProfile(path string) (stop func(), err error) {
 // can reclaim those.
 const heapBound = 160 << 20
 
-// encodeFiles encodes all files, also after one failed, and returns the exit status.
+// encodeFiles encodes all files, even if some fail, and returns the exit status.
 func encodeFiles(files []string, opt *options, stdout, stderr io.Writer) int {
 	heap.Bound(heapBound)
 	base := encode.NoBase()
@@ -174,7 +174,7 @@ func encodeFiles(files []string, opt *options, stdout, stderr io.Writer) int {
 		baseRelease = opt.host.BaseRelease(opt.base)
 	}
 	b := batch.Batch{Files: files, Quiet: opt.quiet, Stdout: stdout, Stderr: stderr}
-	if baseErr != nil { // of each module, then
+	if baseErr != nil { // no module can be encoded
 		b.Encode = func(file string) error {
 			return opt.after(fmt.Errorf("%s: %w", file, baseErr), file, b.Say)
 		}
@@ -205,7 +205,7 @@ func encodeFiles(files []string, opt *options, stdout, stderr io.Writer) int {
 	return exitDone
 }
 
-// cache returns where indexes of bases are kept.
+// cache returns the cache for the indexes of bases.
 func (o *options) cache() encode.BaseCache {
 	switch o.baseCache {
 	case "off":
@@ -216,8 +216,11 @@ func (o *options) cache() encode.BaseCache {
 	return encode.BaseCache{Dir: o.baseCache}
 }
 
-// encodeFile encodes a file against a base of a kernel release. Notes go to b.
-func encodeFile(file string, base *btf.Base, baseRelease string, opt *options, how encode.Options, b *batch.Batch) error {
+// encodeFile encodes a file. baseRelease is the kernel release of base, "" if unknown. Notes are
+// printed through b.
+func encodeFile(
+	file string, base *btf.Base, baseRelease string, opt *options, how encode.Options, b *batch.Batch,
+) error {
 	img, err := elfimage.Open(file)
 	if err != nil {
 		return err
@@ -259,7 +262,7 @@ func encodeFile(file string, base *btf.Base, baseRelease string, opt *options, h
 				source.Path)
 		}
 	}
-	if opt.detached != "" { // which cannot hold a .BTF.base
+	if opt.detached != "" { // a detached file has no .BTF.base
 		err = writeDetached(opt.output(file), blob)
 	} else {
 		err = attach(img, base, blob, opt.features.Has(features.DistilledBase))
@@ -274,7 +277,7 @@ func encodeFile(file string, base *btf.Base, baseRelease string, opt *options, h
 	return err
 }
 
-// attach adds BTF to a file, with distil also the part of the base that it needs.
+// attach adds BTF to a file. If distil is set, it also adds the part of the base that the BTF needs.
 func attach(img *elfimage.Image, base *btf.Base, blob []byte, distil bool) error {
 	small := elfimage.NewSection{Name: ".BTF.base", Remove: true}
 	if distil && base.NumTypes() > 0 {

@@ -19,50 +19,58 @@ import (
 	"github.com/kbtf/kbtf/internal/elfimage/elftest"
 )
 
-// Faults are injected into the real program by strace: a system call fails, or the process is killed at it, at the first time that it
-// is made, the second, and so on. Whatever happens, the files are as before or as they are to be, and the next run makes them so.
+// strace injects faults into the program: the Nth system call of a kind fails, or kills the process. After
+// each fault, a file must have either its old or its new contents, and the next run must succeed.
 
-var thorough = flag.Bool("thorough", false, "inject faults into every call, not only into the first few")
+var thorough = flag.Bool("thorough", false, "inject faults into all calls, not only the first few")
 
-// firstCalls is the number of calls of a kind that get a fault. The build tag real raises it.
+// firstCalls is the number of calls of each kind to inject faults into. The build tag real raises it.
 var firstCalls = 3
 
-// A task is what is done when a fault comes.
+// A task is a run of btf-ko to inject faults into.
 type task struct {
 	name  string
-	args  []string // of btf-ko
-	files []string // that it writes
+	args  []string // arguments of btf-ko
+	files []string // files that it writes
 }
 
 var faultTasks = []task{
 	{"attach", []string{"--btf_base", "vmlinux", "ring.ko"}, []string{"ring.ko"}},
 	{"attach again", []string{"--btf_base", "vmlinux", "encoded.ko"}, []string{"encoded.ko"}},
-	{"in place of a signature", []string{"--strip_signature", "--btf_base", "vmlinux", "signed.ko"}, []string{"signed.ko"}},
+	{"in place of a signature", []string{"--strip_signature", "--btf_base", "vmlinux", "signed.ko"},
+		[]string{"signed.ko"}},
 	{"detached", []string{"--btf_base", "vmlinux", "--btf_encode_detached", "new.btf", "ring.ko"}, []string{"new.btf"}},
-	{"detached, over another", []string{"--btf_base", "vmlinux", "--btf_encode_detached", "old.btf", "ring.ko"}, []string{"old.btf"}},
+	{"detached, over another", []string{"--btf_base", "vmlinux", "--btf_encode_detached", "old.btf", "ring.ko"},
+		[]string{"old.btf"}},
 	{"strip", []string{"strip", "encoded.ko"}, []string{"encoded.ko"}},
 	{"strip another program's", []string{"strip", "foreign.ko"}, []string{"foreign.ko"}},
-	{"debug file", []string{"--btf_base", "vmlinux", "--debug_file", "whole.ko", "stripped.ko"}, []string{"stripped.ko"}},
+	{"debug file", []string{"--btf_base", "vmlinux", "--debug_file", "whole.ko", "stripped.ko"},
+		[]string{"stripped.ko"}},
 	{"base", []string{"base", "vmlinux"}, []string{"vmlinux.btfbase"}},
 	{"two modules", []string{"-j1", "--btf_base", "vmlinux", "ring.ko", "echo.ko"}, []string{"ring.ko", "echo.ko"}},
 }
 
-// An injection is what strace's -e inject= takes, but for when.
+// An injection is an argument of strace's -e inject=, without "when".
 type injection struct {
 	call, what string
 }
 
 func faults() (list []injection) {
-	for _, call := range []string{"openat", "read", "write", "pwrite64", "ftruncate", "fchmod", "fchown", "fsetxattr", "flock", "renameat", "unlinkat", "utimensat", "close", "munmap"} {
+	for _, call := range []string{
+		"openat", "read", "write", "pwrite64", "ftruncate", "fchmod", "fchown", "fsetxattr", "flock",
+		"renameat", "unlinkat", "utimensat", "close", "munmap",
+	} {
 		list = append(list, injection{call, "signal=SIGKILL"})
 	}
 	for _, call := range []string{"write", "pwrite64"} {
 		list = append(list, injection{call, "error=ENOSPC"}, injection{call, "error=EIO"})
 	}
-	return append(list, injection{"openat", "error=EMFILE"}, injection{"openat", "error=EACCES"}, injection{"read", "error=EIO"}, injection{"pread64", "error=EIO"},
-		injection{"mmap", "error=ENODEV"}, injection{"mmap", "error=ENOMEM"}, injection{"ftruncate", "error=EIO"}, injection{"fchmod", "error=EPERM"},
-		injection{"fchown", "error=EPERM"}, injection{"renameat", "error=EXDEV"}, injection{"renameat", "error=EACCES"}, injection{"utimensat", "error=EPERM"},
-		injection{"flock", "error=ENOLCK"}, injection{"newfstatat", "error=EIO"}, injection{"fstat", "error=EIO"})
+	return append(list, []injection{
+		{"openat", "error=EMFILE"}, {"openat", "error=EACCES"}, {"read", "error=EIO"}, {"pread64", "error=EIO"},
+		{"mmap", "error=ENODEV"}, {"mmap", "error=ENOMEM"}, {"ftruncate", "error=EIO"}, {"fchmod", "error=EPERM"},
+		{"fchown", "error=EPERM"}, {"renameat", "error=EXDEV"}, {"renameat", "error=EACCES"},
+		{"utimensat", "error=EPERM"}, {"flock", "error=ENOLCK"}, {"newfstatat", "error=EIO"}, {"fstat", "error=EIO"},
+	}...)
 }
 
 func TestFaults(t *testing.T) {
@@ -93,15 +101,15 @@ func TestFaults(t *testing.T) {
 	t.Cleanup(func() { t.Logf("%d faults injected", injected.Load()) })
 }
 
-// signed is a module with a signature of 700 bytes.
+// signed appends a signature of 700 bytes to a module.
 func signed(module []byte) []byte {
 	const size = 700
 	info := [12]byte{10: size >> 8, 11: size & 0xff} // struct module_signature
 	return slices.Concat(module, make([]byte, size), info[:], []byte("~Module signature appended~\n"))
 }
 
-// faultFixture is buildFixture's, with a module that has BTF of another base, a signed one, one with
-// BTF by another program, a stripped one and what it was, and output of an earlier run.
+// faultFixture extends buildFixture's files by modules with BTF from another base, with a signature and
+// with BTF from another program, a stripped module with its original, and output of an earlier run.
 func faultFixture(t *testing.T) (dir string) {
 	t.Helper()
 	dir = buildFixture(t, 5)
@@ -137,8 +145,8 @@ type faultRun struct {
 	program string
 	task
 	fixture       string
-	before, after map[string][]byte // the files that the task writes
-	names         []string          // all files afterwards
+	before, after map[string][]byte // files that the task writes
+	names         []string          // all files after a run without faults
 }
 
 func (f *faultRun) copy() string {
@@ -168,7 +176,7 @@ func (f *faultRun) snapshot(dir string) (files map[string][]byte, names []string
 	return files, names
 }
 
-// run runs the task under a tracer's command line, or as it is.
+// run runs the task, under a tracer if there is one.
 func (f *faultRun) run(dir string, tracer ...string) (output []byte, err error) {
 	words := slices.Concat(tracer, []string{f.program}, f.args)
 	cmd := exec.Command(words[0], words[1:]...)
@@ -177,7 +185,7 @@ func (f *faultRun) run(dir string, tracer ...string) (output []byte, err error) 
 	return cmd.CombinedOutput()
 }
 
-// inject injects a fault at the first call, the second, until there is none, and returns how often.
+// inject injects a fault into the first call, the second and so on, and returns the number of faults.
 func (f *faultRun) inject(x injection) (injected int64) {
 	most, missed := firstCalls, 0
 	if *thorough {
@@ -186,7 +194,8 @@ func (f *faultRun) inject(x injection) (injected int64) {
 	for when := 1; when <= most && missed < 2; when++ {
 		dir := f.copy()
 		log := filepath.Join(f.t.TempDir(), "log")
-		output, err := f.run(dir, "strace", "-f", "-o", log, "-e", "trace="+x.call, "-e", fmt.Sprintf("inject=%s:%s:when=%d", x.call, x.what, when))
+		output, err := f.run(dir, "strace", "-f", "-o", log, "-e", "trace="+x.call,
+			"-e", fmt.Sprintf("inject=%s:%s:when=%d", x.call, x.what, when))
 		trace, readErr := os.ReadFile(log)
 		if readErr != nil {
 			f.t.Fatalf("strace: %v\n%s", readErr, output)
@@ -208,21 +217,21 @@ func (f *faultRun) check(dir, what string, killed bool, err error, output []byte
 	now, names := f.snapshot(dir)
 	for name, b := range now {
 		asBefore := bytes.Equal(b, f.before[name])
-		if !asBefore && killed { // killed while attaching, or detaching: bytes that belong to nothing may be behind the end
+		if !asBefore && killed { // killed while attaching or detaching: the file may have an unfinished tail
 			for _, whole := range [][]byte{f.before[name], f.after[name]} {
 				rest, ok := bytes.CutPrefix(b, whole)
 				asBefore = asBefore || ok && len(whole) > 0 && bytes.HasPrefix(rest, []byte("kbtf attaching 1"))
 			}
 		}
 		if !asBefore && !bytes.Equal(b, f.after[name]) && !f.inBetween(dir, name) {
-			t.Errorf("%s: %s is neither as before nor as it is to be", what, name)
+			t.Errorf("%s: %s has neither the old nor the new contents", what, name)
 		}
 		if err == nil && !bytes.Equal(b, f.after[name]) {
-			t.Errorf("%s: no error, but %s is not as it is to be", what, name)
+			t.Errorf("%s: no error, but %s does not have the new contents", what, name)
 		}
 	}
 	if !killed {
-		if strings.Contains(string(output), "goroutine ") && !strings.Contains(what, "mmap") { // the runtime's own memory
+		if strings.Contains(string(output), "goroutine ") && !strings.Contains(what, "mmap") { // the runtime itself panics
 			t.Errorf("%s: a panic", what)
 		}
 		for _, name := range names {
@@ -237,15 +246,16 @@ func (f *faultRun) check(dir, what string, killed bool, err error, output []byte
 	now, names = f.snapshot(dir)
 	for name, b := range now {
 		if !bytes.Equal(b, f.after[name]) {
-			t.Errorf("%s: after the next run %s is not as it is to be", what, name)
+			t.Errorf("%s: after the next run, %s does not have the new contents", what, name)
 		}
 	}
 	if !slices.Equal(names, f.names) {
-		t.Errorf("%s: after the next run there are %v, want %v", what, names, f.names)
+		t.Errorf("%s: after the next run: files %v, want %v", what, names, f.names)
 	}
 }
 
-// inBetween tells whether a module that was encoded before is whole, with the old BTF or the new one: see Attach.
+// inBetween reports whether a module that already had BTF or a signature has the old BTF or the new one,
+// although its other bytes differ: see Attach.
 func (f *faultRun) inBetween(dir, name string) bool {
 	if name != "encoded.ko" && name != "signed.ko" {
 		return false
@@ -259,7 +269,7 @@ func (f *faultRun) inBetween(dir, name string) bool {
 		if err := os.WriteFile(path, whole[name], 0o644); err != nil {
 			f.t.Fatal(err)
 		}
-		if want, err := section(path, ".BTF"); err == nil && bytes.Equal(got, want) { // the signed one has none before
+		if want, err := section(path, ".BTF"); err == nil && bytes.Equal(got, want) { // signed.ko has no BTF before
 			return true
 		}
 	}

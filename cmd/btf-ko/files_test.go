@@ -17,10 +17,10 @@ import (
 	"github.com/kbtf/kbtf/internal/elfimage/elftest"
 )
 
-// attribute is an extended attribute that any user may give a file.
+// attribute is an extended attribute that any user may set.
 const attribute = "user.kbtf"
 
-// file is what a module is besides its bytes.
+// file has the properties of a file besides its contents.
 type file struct {
 	mode     fs.FileMode
 	uid, gid uint32
@@ -43,9 +43,9 @@ func fileAt(t *testing.T, path string) file {
 	return file{st.Mode(), u.Uid, u.Gid, u.Ino, string(label[:max(n, 0)])}
 }
 
-// A module stays the file that it is, whatever is done to it and by whatever name: mode, owner, attributes, all its names. Its time stamp is
-// new, as make expects, but not after a failure.
-func TestFileStaysWhatItIs(t *testing.T) {
+// Encoding and stripping preserve the mode, owner, extended attributes and links of a module, also if it is
+// named by a symbolic link. The time stamp is new, as make expects, except after a failure.
+func TestFileProperties(t *testing.T) {
 	fixture := buildFixture(t, 5)
 	vmlinux := filepath.Join(fixture, "vmlinux")
 	plain := elftest.Read(t, filepath.Join(fixture, "ring.ko"))
@@ -67,7 +67,7 @@ func TestFileStaysWhatItIs(t *testing.T) {
 			t.Fatal("cannot encode")
 		}
 	}
-	foreign := func(t *testing.T, path string) { // --add-section alone would make another file of it
+	foreign := func(t *testing.T, path string) { // objcopy alone would replace the inode
 		elftest.Run(t, "", "objcopy", "--add-section", ".BTF="+detached, path, path+".new")
 		if err := os.WriteFile(path, elftest.Read(t, path+".new"), 0); err != nil {
 			t.Fatal(err)
@@ -81,7 +81,7 @@ func TestFileStaysWhatItIs(t *testing.T) {
 		prepare func(t *testing.T, path string)
 		do      func(path string) int
 		status  int
-		moves   bool // is replaced by another file, if it has one name alone
+		moves   bool // the inode changes if the file has no other link
 	}{
 		{"encode", nil, encode, exitDone, false},
 		{"encode again", encoded, encode, exitDone, false},
@@ -94,21 +94,24 @@ func TestFileStaysWhatItIs(t *testing.T) {
 		for _, names := range []int{1, 2} {
 			t.Run(test.name, func(t *testing.T) {
 				dir := t.TempDir()
-				path, other, link := filepath.Join(dir, "ring.ko"), filepath.Join(dir, "other.ko"), filepath.Join(dir, "link.ko")
+				path, link := filepath.Join(dir, "ring.ko"), filepath.Join(dir, "link.ko")
+				other := filepath.Join(dir, "other.ko")
 				if err := os.WriteFile(path, plain, 0o644); err != nil {
 					t.Fatal(err)
 				}
 				if test.prepare != nil {
 					test.prepare(t, path)
 				}
-				// Root may give files away, in a user namespace only to the users that it maps.
-				if err := os.Chown(path, 1234, 5678); err != nil && !errors.Is(err, unix.EPERM) && !errors.Is(err, unix.EINVAL) {
+				// Only root may change the owner, and in a user namespace only to a mapped user.
+				err := os.Chown(path, 1234, 5678)
+				if err != nil && !errors.Is(err, unix.EPERM) && !errors.Is(err, unix.EINVAL) {
 					t.Fatal(err)
 				}
 				if err := os.Chmod(path, 0o751); err != nil {
 					t.Fatal(err)
 				}
-				if err := unix.Setxattr(path, attribute, []byte("label"), 0); err != nil && !errors.Is(err, unix.ENOTSUP) {
+				err = unix.Setxattr(path, attribute, []byte("label"), 0)
+				if err != nil && !errors.Is(err, unix.ENOTSUP) {
 					t.Fatal(err)
 				}
 				if err := os.Symlink("ring.ko", link); err != nil {
@@ -135,27 +138,28 @@ func TestFileStaysWhatItIs(t *testing.T) {
 					t.Errorf("was %+v, is %+v", was, is)
 				}
 				if st, err := os.Lstat(link); err != nil || st.Mode()&fs.ModeSymlink == 0 {
-					t.Errorf("the symbolic link is none any more (%v)", err)
+					t.Errorf("the symbolic link was replaced (%v)", err)
 				}
 				now := elftest.Read(t, path)
 				if names == 2 && !bytes.Equal(elftest.Read(t, other), now) {
-					t.Error("the other name has other contents")
+					t.Error("the hard link has other contents")
 				}
 				st, err := os.Stat(path)
 				if err != nil {
 					t.Fatal(err)
 				}
-				if failed := test.status != exitDone; st.ModTime().Equal(longAgo) != failed || failed && !bytes.Equal(now, bytesBefore) {
-					t.Errorf("time stamp %v; the contents are other ones: %v", st.ModTime(), !bytes.Equal(now, bytesBefore))
+				failed, changed := test.status != exitDone, !bytes.Equal(now, bytesBefore)
+				if st.ModTime().Equal(longAgo) != failed || failed && changed {
+					t.Errorf("time stamp %v, changed %v", st.ModTime(), changed)
 				}
 				_, err = section(path, ".BTF")
 				if has, want := err == nil, !strings.HasPrefix(test.name, "strip"); has != want {
 					t.Errorf("has BTF: %v, want %v", has, want)
 				}
-				if names == 2 && test.moves { // the section is gone for good
+				if names == 2 && test.moves { // the section was cut out
 					encoded(t, path)
 					if got, err := section(path, ".BTF"); err != nil || !bytes.Equal(got, elftest.Read(t, detached)) {
-						t.Errorf("encoded afterwards it has other BTF (%v)", err)
+						t.Errorf("encoding again gives other BTF (%v)", err)
 					}
 				}
 				if left, err := filepath.Glob(filepath.Join(dir, ".*")); err != nil || len(left) > 0 {

@@ -12,8 +12,8 @@ import (
 	"github.com/kbtf/kbtf/internal/bzimage/bzimagetest"
 )
 
-// TestFormsOfFiles runs the commands that read BTF on files in all forms: as base, and as the file to
-// read. The output is the same for each form.
+// TestFormsOfFiles runs the commands that read BTF on all forms of a base and of a module. The output must
+// not depend on the form.
 func TestFormsOfFiles(t *testing.T) {
 	t.Setenv("KBTF_BASE_CACHE", "off")
 	dir := buildFixture(t, 5)
@@ -26,7 +26,7 @@ func TestFormsOfFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, file := range map[string]string{"kernel": "vmlinux", "plain": "ring.ko"} {
-		if err := os.Symlink(file, name); err != nil { // names that are in no other file's name
+		if err := os.Symlink(file, name); err != nil { // names that are not part of other names
 			t.Fatal(err)
 		}
 	}
@@ -36,8 +36,8 @@ func TestFormsOfFiles(t *testing.T) {
 	bases := compress(t, "vmlinux", "vmlinux.btf", "raw.btfbase", "vmlinuz")
 	modules := compress(t, "ring.ko")
 
-	// BASE is the base, MODULE the module, both in one of their forms. What is the same for all forms
-	// is the output, or the file "out" if there is one.
+	// BASE and MODULE stand for one form of the base and of the module. The file "out", if it exists, is part
+	// of the output.
 	for _, test := range []struct {
 		name string
 		args []string
@@ -90,7 +90,7 @@ func TestFormsOfFiles(t *testing.T) {
 	}
 }
 
-// compress returns the files and, of each, what three programs make of it.
+// compress compresses each file with three programs, and returns the names of all files.
 func compress(t *testing.T, names ...string) []string {
 	t.Helper()
 	for _, name := range slices.Clone(names) {
@@ -104,7 +104,7 @@ func compress(t *testing.T, names ...string) []string {
 	return names
 }
 
-// mustRun returns what a command prints.
+// mustRun runs btf-ko and returns its output.
 func mustRun(t *testing.T, args ...string) string {
 	t.Helper()
 	var out strings.Builder

@@ -19,11 +19,12 @@ import (
 )
 
 const (
-	hugeSize   = 1500 << 20 // of a module, bytes
-	mostMemory = 200 << 10  // that a process may take, mapped files included, KiB
+	hugeSize   = 1500 << 20 // size of the module, bytes
+	mostMemory = 200 << 10  // limit of a process, including mapped files, KiB
 )
 
-// huge is ring.ko with one more section, which is a hole in the file: it takes no room on the disk. The section headers are behind it.
+// huge writes a copy of ring.ko with one more section, which is a hole in the file, followed by the section
+// headers.
 func huge(t *testing.T, dir string) (path string) {
 	t.Helper()
 	small := elftest.Read(t, filepath.Join(dir, "ring.ko"))
@@ -51,7 +52,7 @@ func huge(t *testing.T, dir string) (path string) {
 	return path
 }
 
-// measured is main for a process that prints the most memory that it took, in KiB. What wait4 says includes the parent's.
+// measured is main, but also prints the peak resident set size in KiB. wait4 would include the parent's.
 func measured() {
 	status := run(os.Args[1:], os.Stderr, os.Stderr)
 	if self, err := os.ReadFile("/proc/self/status"); err == nil {
@@ -62,7 +63,7 @@ func measured() {
 	os.Exit(status)
 }
 
-// What a large module costs is what its DWARF costs: neither memory nor writing grows with the file.
+// Memory and disk writes depend on the size of the DWARF, not on the size of the module.
 func TestHugeModule(t *testing.T) {
 	dir := buildFixture(t, 5)
 	vmlinux, ring := filepath.Join(dir, "vmlinux"), filepath.Join(dir, "ring.ko")
@@ -83,10 +84,10 @@ func TestHugeModule(t *testing.T) {
 		most, err := strconv.Atoi(strings.TrimSpace(string(out)))
 		t.Logf("%v: %d KiB", args, most)
 		if err != nil || most > mostMemory {
-			t.Errorf("%v: took %d KiB of memory (%v)", cmd.Args, most, err)
+			t.Errorf("%v: used %d KiB of memory (%v)", cmd.Args, most, err)
 		}
 	}
-	end := func() []byte { // what is at both ends; the hole would not fit
+	ends := func() []byte { // reads the file except for the hole
 		t.Helper()
 		f, err := os.Open(path)
 		if err != nil {
@@ -98,35 +99,35 @@ func TestHugeModule(t *testing.T) {
 			t.Fatal(err)
 		}
 		if used := st.Sys().(*syscall.Stat_t).Blocks * 512; used > 1<<20 {
-			t.Errorf("takes %d KiB of the disk: the hole was written to", used>>10)
+			t.Errorf("uses %d KiB of disk space: the hole was written to", used>>10)
 		}
-		ends := make([]byte, 64<<10, 64<<10+st.Size()-hugeSize)
-		if _, err := f.ReadAt(ends, 0); err != nil {
+		data := make([]byte, 64<<10, 64<<10+st.Size()-hugeSize)
+		if _, err := f.ReadAt(data, 0); err != nil {
 			t.Fatal(err)
 		}
-		ends = ends[:cap(ends)]
-		if _, err := f.ReadAt(ends[64<<10:], hugeSize); err != nil {
+		data = data[:cap(data)]
+		if _, err := f.ReadAt(data[64<<10:], hugeSize); err != nil {
 			t.Fatal(err)
 		}
-		return ends
+		return data
 	}
 	btfKo("--btf_base", vmlinux, ring)
 	want, err := section(ring, ".BTF")
 	if err != nil {
 		t.Fatal(err)
 	}
-	before := end()
+	before := ends()
 	for _, args := range [][]string{{path}, {"--btf_base", vmlinux, path}, {"--btf_base", vmlinux, path}} {
 		btfKo(args...)
 	}
 	if got, err := section(path, ".BTF"); err != nil || !bytes.Equal(got, want) {
-		t.Errorf("other BTF than of the small one (%v)", err)
+		t.Errorf("BTF differs from that of ring.ko (%v)", err)
 	}
-	if after := end(); !bytes.Equal(after[64:64<<10], before[64:64<<10]) {
-		t.Error("more has changed than the header")
+	if after := ends(); !bytes.Equal(after[64:64<<10], before[64:64<<10]) {
+		t.Error("more than the header has changed")
 	}
 	btfKo("strip", path)
-	if !bytes.Equal(end(), before) {
-		t.Error("stripped, it is not what it was")
+	if !bytes.Equal(ends(), before) {
+		t.Error("strip does not restore the original bytes")
 	}
 }

@@ -24,8 +24,8 @@ func (j *jobs) Set(s string) error {
 	return nil
 }
 
-// spellJobs turns -jN into --jobs=N, as pflag accepts no value joined to the letter of a flag whose value
-// is optional.
+// spellJobs rewrites -jN as --jobs=N, because pflag does not accept -jN for a flag with an optional
+// value.
 func spellJobs(args []string) []string {
 	args = slices.Clone(args)
 	for i, arg := range args {

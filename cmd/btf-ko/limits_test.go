@@ -17,7 +17,7 @@ import (
 	"github.com/kbtf/kbtf/internal/elfimage/elftest"
 )
 
-// writeBase writes raw BTF of so many types, and of strings of so many bytes, or of as many as it takes.
+// writeBase writes raw BTF with this number of types, and with at least stringBytes of strings.
 func writeBase(t *testing.T, path string, types, stringBytes int) {
 	t.Helper()
 	names := []byte("\x00in the base\x00")
@@ -44,11 +44,12 @@ func writeBase(t *testing.T, path string, types, stringBytes int) {
 	}
 }
 
-// Ids and names of base and module together have limits: what just fits is encoded, and one more is an error before anything is
-// written.
+// The kernel limits the types and strings of base and module together. At the limit a module is encoded; one
+// more is an error, and the module is unchanged.
 func TestLimits(t *testing.T) {
 	dir := buildFixture(t, 5)
-	ring, base, detached := filepath.Join(dir, "ring.ko"), filepath.Join(dir, "base"), filepath.Join(dir, "ring.btf")
+	ring, base := filepath.Join(dir, "ring.ko"), filepath.Join(dir, "base")
+	detached := filepath.Join(dir, "ring.btf")
 	plain := elftest.Read(t, ring)
 	btfKo := func(args ...string) (string, int) {
 		var out bytes.Buffer
@@ -56,7 +57,8 @@ func TestLimits(t *testing.T) {
 		return out.String(), status
 	}
 	writeBase(t, base, 2, 0)
-	if out, status := btfKo("--btf_base", base, "--base_cache", "off", "--btf_encode_detached", detached, ring); status != exitDone {
+	out, status := btfKo("--btf_base", base, "--base_cache", "off", "--btf_encode_detached", detached, ring)
+	if status != exitDone {
 		t.Fatal(out)
 	}
 	dump, _ := btfKo("dump", "--btf_base", base, detached)
@@ -68,11 +70,16 @@ func TestLimits(t *testing.T) {
 		want               string
 	}{
 		{"ids that fit", btf.MaxTypeID - newTypes, 0, ""},
-		{"an id too many", btf.MaxTypeID - newTypes + 1, 0, "ring.ko: 1048576 types in base and module together, more than the kernel's limit of 1048575"},
-		{"no id left", btf.MaxTypeID, 0, fmt.Sprintf("ring.ko: %d types in base and module together, more than the kernel's limit of 1048575", btf.MaxTypeID+newTypes)},
-		{"a base over the limit", btf.MaxTypeID + 1, 0, "base: 1048576 BTF types, more than the kernel's limit of 1048575"},
+		{"one id too many", btf.MaxTypeID - newTypes + 1, 0,
+			"ring.ko: 1048576 types in base and module together, more than the kernel's limit of 1048575"},
+		{"no id left", btf.MaxTypeID, 0,
+			fmt.Sprintf("ring.ko: %d types in base and module together, more than the kernel's limit of 1048575",
+				btf.MaxTypeID+newTypes)},
+		{"a base over the limit", btf.MaxTypeID + 1, 0,
+			"base: 1048576 BTF types, more than the kernel's limit of 1048575"},
 		{"strings that fit", 2, btf.MaxNameOffset - newStrings, ""},
-		{"a byte of strings too many", 2, btf.MaxNameOffset - newStrings + 1, "ring.ko: 16777216 bytes of strings in base and module together, more than the kernel's limit of 16777215"},
+		{"one byte of strings too many", 2, btf.MaxNameOffset - newStrings + 1,
+			"ring.ko: 16777216 bytes of strings in base and module together, more than the kernel's limit of 16777215"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			writeBase(t, base, test.types, test.stringBytes)
@@ -99,8 +106,8 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-// From 65,280 sections on the numbers of sections do not fit where they usually stand (SHN_XINDEX): the per-CPU section of this module
-// has such a number, which its variables' relocations and symbols lead to.
+// Section numbers from SHN_LORESERVE (65,280) on are stored in .symtab_shndx (SHN_XINDEX). The per-CPU section
+// of this module has such a number.
 func TestManySections(t *testing.T) {
 	dir := buildFixture(t, 5)
 	var source strings.Builder
@@ -112,7 +119,8 @@ func TestManySections(t *testing.T) {
 	}
 	elftest.Run(t, dir, "as", "-o", "many.o", "many.s")
 	elftest.Run(t, dir, "ld", "-r", "-o", "many.ko", "many.o", "ring.ko")
-	vmlinux, ring, many := filepath.Join(dir, "vmlinux"), filepath.Join(dir, "ring.ko"), filepath.Join(dir, "many.ko")
+	vmlinux, ring := filepath.Join(dir, "vmlinux"), filepath.Join(dir, "ring.ko")
+	many := filepath.Join(dir, "many.ko")
 	before := elftest.Read(t, many)
 	btfKo := func(args ...string) {
 		t.Helper()
@@ -127,18 +135,19 @@ func TestManySections(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got, err := section(many, ".BTF"); err != nil || !bytes.Equal(got, want) {
-		t.Errorf("other BTF than with few sections (%v)", err)
+		t.Errorf("BTF differs from that of ring.ko (%v)", err)
 	}
 	f, err := elf.Open(many)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	if at := slices.IndexFunc(f.Sections, func(s *elf.Section) bool { return s.Name == ".data..percpu" }); at < int(elf.SHN_LORESERVE) {
-		t.Errorf(".data..percpu is section %d: not one of the numbers that this is about", at)
+	at := slices.IndexFunc(f.Sections, func(s *elf.Section) bool { return s.Name == ".data..percpu" })
+	if at < int(elf.SHN_LORESERVE) {
+		t.Errorf(".data..percpu is section %d, below SHN_LORESERVE", at)
 	}
 	btfKo("strip", many)
 	if !bytes.Equal(elftest.Read(t, many), before) {
-		t.Error("stripped, it is not what it was")
+		t.Error("strip does not restore the original bytes")
 	}
 }

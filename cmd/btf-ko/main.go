@@ -41,7 +41,7 @@ func main() {
 
 func run(args []string, stdout, stderr io.Writer) int { return program().Main(args, stdout, stderr) }
 
-// program returns the command line of btf-ko. A module whose name is that of a command is given as
+// program returns the command line of btf-ko. A module with the name of a command needs a directory:
 // ./diff.
 func program() *cli.Command {
 	return &cli.Command{
@@ -58,8 +58,10 @@ BTF has only the types that the base lacks.`,
 				"btf-ko --btf_base vmlinux --btf_encode_detached dummy.btf dummy.ko",
 			},
 		},
-		Flags:   encodeFlags,
-		Short:   []string{"btf_base", "modules_order", "btf_encode_detached", "debug_file", "btf_features", "on_error", "jobs"},
+		Flags: encodeFlags,
+		Short: []string{
+			"btf_base", "modules_order", "btf_encode_detached", "debug_file", "btf_features", "on_error", "jobs",
+		},
 		Version: Version,
 		Commands: []*cli.Command{
 			baseCommand, diffCommand, dumpCommand, reportCommand, stripCommand, verifyCommand,
@@ -76,7 +78,8 @@ BTF has only the types that the base lacks.`,
 	}
 }
 
-// normalize makes --btf-base and --btf_base one flag. The kernel's build files use pahole's spelling.
+// normalize makes --btf-base equivalent to --btf_base, pahole's spelling, which the kernel's build files
+// use.
 func normalize(_ *pflag.FlagSet, name string) pflag.NormalizedName {
 	return pflag.NormalizedName(strings.ReplaceAll(name, "-", "_"))
 }

@@ -25,7 +25,8 @@ func (o *onError) Set(s string) error {
 	return fmt.Errorf("%q is none of fail, strip and keep", s)
 }
 
-// after returns the error of a file, or nil with a warning to say if the build can go on.
+// after handles the error of a file according to --on_error. It returns the error, or prints a warning
+// with say and returns nil.
 func (o *options) after(err error, file string, say func(format string, args ...any)) error {
 	switch o.onError {
 	case onErrorKeep:

@@ -23,18 +23,19 @@ import (
 // pass to pahole, so that make PAHOLE=/usr/lib/kbtf/pahole needs no patch. It rejects all other uses of
 // pahole.
 
-// paholeVersion is the newest version of pahole that btf-ko stands in for. Build files decide by it what
-// to ask for. The rules for functions are those of this version (encode.Rules132), and all of its words
-// of --btf_features are supported. KBTF_COMPAT in the environment selects another version, as these
-// command lines have no flag for it.
+// paholeVersion is the version that btf-ko reports under the name pahole. Build files choose flags by it.
+// The rules for functions are those of this version (encode.Rules132), and all of its words of
+// --btf_features are supported. KBTF_COMPAT in the environment selects another version; these command
+// lines have no flag for it.
 const paholeVersion = "1.32"
 
 // calledPahole reports whether the program was started under the name pahole.
 func calledPahole(program string) bool { return filepath.Base(program) == "pahole" }
 
-const notEncoding = "this is btf-ko, which encodes BTF (-J) and does nothing else that pahole does: for that, install pahole (Debian, Ubuntu) or dwarves (Fedora, openSUSE, Arch)"
+const notEncoding = "this is btf-ko, which encodes BTF (-J) and does nothing else that pahole does: " +
+	"for that, install pahole (Debian, Ubuntu) or dwarves (Fedora, openSUSE, Arch)"
 
-// runPahole runs a command line of pahole.
+// runPahole runs btf-ko with a command line of pahole.
 func runPahole(args []string, stdout, stderr io.Writer) int {
 	opt := options{asPahole: true, host: kernel.ThisHost(), onError: onErrorFail}
 	opt.debug.Root = opt.host.Root

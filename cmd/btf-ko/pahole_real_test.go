@@ -11,7 +11,7 @@ import (
 	"github.com/kbtf/kbtf/internal/fetchtest"
 )
 
-// pahole-version.sh of real kernel trees reads btf-ko's version.
+// pahole-version.sh of real kernel trees parses the version that btf-ko prints.
 func TestPaholeVersionScript(t *testing.T) {
 	pahole := buildPahole(t)
 	for _, tree := range []string{"linux-source-6.1", "linux-source-6.12"} {

@@ -20,7 +20,7 @@ func buildPahole(t *testing.T) (path string) {
 	return path
 }
 
-// output runs a command and returns what it prints.
+// output runs a command and returns its output.
 func output(t *testing.T, name string, args ...string) string {
 	t.Helper()
 	cmd := exec.Command(name, args...)
@@ -32,11 +32,11 @@ func output(t *testing.T, name string, args ...string) string {
 	return strings.TrimSpace(string(out))
 }
 
-// Kernel build scripts use btf-ko under pahole's name.
+// Under the name pahole, btf-ko answers the queries of kernel build scripts.
 func TestAsPahole(t *testing.T) {
 	pahole := buildPahole(t)
 	output := func(name string, args ...string) string { t.Helper(); return output(t, name, args...) }
-	// As the kernel change that introduced split BTF compares versions.
+	// The version check of the kernel commit that introduced split BTF.
 	if got := output("sh", "-c", `"$0" --version | sed -E 's/v([0-9]+)\.([0-9]+)/\1\2/'`, pahole); got != "132" {
 		t.Errorf("--version: %q", got)
 	}
@@ -44,15 +44,15 @@ func TestAsPahole(t *testing.T) {
 		t.Error(got)
 	}
 	features := output(pahole, "--supported_btf_features")
-	for _, word := range []string{"encode_force", "decl_tag_kfuncs", "attributes", "layout"} { // those of 7.2's Makefile.btf
+	for _, word := range []string{"encode_force", "decl_tag_kfuncs", "attributes", "layout"} { // in 7.2's Makefile.btf
 		if !strings.Contains(","+features+",", ","+word+",") {
 			t.Errorf("%s is missing in %s", word, features)
 		}
 	}
-	// Its other flags are btf-ko's.
 	fixture := buildFixture(t, 5)
 	ring := filepath.Join(fixture, "ring.ko")
-	output(pahole, "-J", "-j2", "--btf_features="+features, "--lang_exclude=rust", "--btf_base", filepath.Join(fixture, "vmlinux"), ring)
+	output(pahole, "-J", "-j2", "--btf_features="+features, "--lang_exclude=rust",
+		"--btf_base", filepath.Join(fixture, "vmlinux"), ring)
 	if _, err := section(ring, ".BTF"); err != nil {
 		t.Error(err)
 	}

@@ -18,7 +18,7 @@ import (
 	"github.com/kbtf/kbtf/internal/elfimage"
 )
 
-// An independent reader takes the BTF, and finds in it what the C sources say and nothing else.
+// cilium/ebpf reads the BTF: its types must be exactly those of the C sources.
 func TestReadBack(t *testing.T) {
 	for _, dwarf := range []int{4, 5} {
 		t.Run(fmt.Sprintf("DWARF %d", dwarf), func(t *testing.T) { readBack(t, buildFixture(t, dwarf)) })
@@ -76,7 +76,7 @@ func readBack(t *testing.T, dir string) {
 	if got, err = named(base); err != nil {
 		t.Fatal(err)
 	}
-	// GCC writes an unused u64 down or not, by version.
+	// Some versions of GCC emit the unused u64, others do not.
 	got = slices.DeleteFunc(got, func(s string) bool { return strings.Contains(s, "long long") })
 	want = slices.DeleteFunc(want, func(s string) bool { return strings.Contains(s, "long long") })
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -105,7 +105,7 @@ func readSplit(file []byte, base *btf.Spec) ([]string, error) {
 	return named(split)
 }
 
-// section gives the contents of a section.
+// section returns the contents of a section.
 func section(path, name string) ([]byte, error) {
 	f, err := elf.Open(path)
 	if err != nil {
@@ -119,7 +119,8 @@ func section(path, name string) ([]byte, error) {
 	return s.Data()
 }
 
-// named writes down the types that have names, sorted: offsets are in bits after a colon, widths of bit fields after a slash.
+// named formats the named types, sorted. An offset in bits follows a colon, the width of a bit field a
+// slash.
 func named(spec *btf.Spec) ([]string, error) {
 	var list []string
 	for typ, err := range spec.All() {
@@ -166,7 +167,7 @@ func named(spec *btf.Spec) ([]string, error) {
 	return list, nil
 }
 
-// word names a type as a reference to it does.
+// word formats a reference to a type.
 func word(typ btf.Type) string {
 	switch typ := typ.(type) {
 	case *btf.Pointer:

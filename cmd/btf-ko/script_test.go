@@ -22,15 +22,15 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"btf-ko": main, "pahole": main, "btf-ko-measured": measured})
 }
 
-// TestScripts runs testdata/script-btf-ko. A script finds in its directory what buildFixture makes. What testscript's own
-// commands do is in its package documentation; ours are in scriptCommands.
+// TestScripts runs testdata/script-btf-ko. Each script starts with the files of buildFixture in its
+// directory. Besides testscript's own commands, it can use those in scriptCommands.
 func TestScripts(t *testing.T) {
 	fixture, bpftool := buildFixture(t, 5), tooltest.Bpftool(t)
 	testscript.Run(t, testscript.Params{
 		Dir:                 "../../testdata/script-btf-ko",
 		RequireExplicitExec: true,
 		Cmds:                scriptCommands,
-		// Coverage: at its end a program writes a file more, which limits of the size of files hit, too.
+		// With coverage, programs write another file on exit, which also hits limits of the file size.
 		Condition: func(name string) (bool, error) {
 			if name != "cover" {
 				return false, fmt.Errorf("unknown condition %s", name)
@@ -52,8 +52,8 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// buildFixture compiles testdata/c: vmlinux, which has BTF, and vmlinux.plain, which has none; the modules ring.ko and
-// echo.ko. dwarf is a version of DWARF.
+// buildFixture compiles testdata/c with a version of DWARF: vmlinux with BTF, vmlinux.plain without, and the
+// modules ring.ko and echo.ko.
 func buildFixture(t testing.TB, dwarf int) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
@@ -70,8 +70,9 @@ func buildFixture(t testing.TB, dwarf int) (dir string) {
 		t.Fatal(err)
 	}
 	for _, unit := range []string{"vmlinux", "ring", "echo"} {
-		command("gcc", "-c", fmt.Sprintf("-gdwarf-%d", dwarf), "-O2", "-ffreestanding", "-fno-pic", "-fno-pie", "-fno-asynchronous-unwind-tables",
-			"-fdebug-prefix-map="+sources+"=.", "-o", unit+".o", filepath.Join(sources, unit+".c"))
+		command("gcc", "-c", fmt.Sprintf("-gdwarf-%d", dwarf), "-O2", "-ffreestanding", "-fno-pic", "-fno-pie",
+			"-fno-asynchronous-unwind-tables", "-fdebug-prefix-map="+sources+"=.",
+			"-o", unit+".o", filepath.Join(sources, unit+".c"))
 	}
 	command("ld", "-e", "start_kernel", "-o", "vmlinux.plain", "vmlinux.o")
 	command("ld", "-r", "-o", "ring.ko", "ring.o")
@@ -91,8 +92,8 @@ var scriptCommands = map[string]func(ts *testscript.TestScript, neg bool, args [
 	"touched": touched,
 }
 
-// exits, "exits STATUS PROGRAM [ARG...]", is exec for a program that ends with a certain status. If that is not 0 the program has
-// to say why on stderr, in one line; or on stdout, if that is what it was asked.
+// exits implements "exits STATUS PROGRAM [ARG...]", which runs a program that must exit with this status. If
+// the status is not 0, the program must print one line on stderr, or an answer on stdout.
 func exits(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: exits STATUS PROGRAM [ARG...]")
@@ -117,10 +118,10 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// longAgo is the time stamp of kept files.
+// longAgo is the time stamp that keep sets.
 var longAgo = time.Date(2001, 2, 3, 4, 5, 6, 0, time.UTC)
 
-// keep, "keep FILE...", remembers the bytes of files and makes their time stamps old.
+// keep implements "keep FILE...", which remembers the contents of files and sets old time stamps.
 func keep(ts *testscript.TestScript, neg bool, args []string) {
 	for _, file := range args {
 		path := ts.MkAbs(file)
@@ -131,7 +132,8 @@ func keep(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// kept, "kept FILE...", checks that files are as they were at keep, their time stamps included.
+// kept implements "kept FILE...", which checks that files are unchanged since keep, including their time
+// stamps.
 func kept(ts *testscript.TestScript, neg bool, args []string) {
 	if neg {
 		ts.Fatalf("unsupported: ! kept")
@@ -146,7 +148,8 @@ func kept(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// touched, "touched FILE...", checks that files have new time stamps, but the bytes that they had at keep.
+// touched implements "touched FILE...", which checks that files have new time stamps, but the same contents
+// as at keep.
 func touched(ts *testscript.TestScript, neg bool, args []string) {
 	if neg {
 		ts.Fatalf("unsupported: ! touched")

@@ -55,7 +55,7 @@ func stripFlags(flags *pflag.FlagSet) func(*cli.Call) int {
 	}
 }
 
-// strip removes the BTF of a file, if it has any. unsign: and the signature then.
+// strip removes the BTF of a file, if it has any. With unsign, it also removes the signature.
 func strip(path string, unsign bool) (removed bool, err error) {
 	img, err := elfimage.Open(path)
 	if err != nil {

@@ -37,7 +37,7 @@ gzip). BTF with a .BTF.base is checked against that.`,
 	Flags: verifyFlags,
 }
 
-// maxProblems is how many problems of a file are printed, without --all.
+// maxProblems limits the problems printed for each file, without --all.
 const maxProblems = 10
 
 type verifyOptions struct {

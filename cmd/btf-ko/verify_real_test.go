@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// The running kernel loads what btf-ko encodes, split BTF joined with its base; it needs root.
+// The running kernel loads the BTF of vmlinux, and that of a module joined with its base. This needs root.
 func TestVerifyByTheRunningKernel(t *testing.T) {
 	dir := buildFixture(t, 5)
 	vmlinux, ring := filepath.Join(dir, "vmlinux"), filepath.Join(dir, "ring.ko")

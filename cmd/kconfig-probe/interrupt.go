@@ -11,13 +11,13 @@ import (
 
 var interrupts = []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP}
 
-// untilInterrupted returns a context that an interrupt cancels, until stop is called. An encoder has
-// its own process group, so that the terminal does not interrupt it and its children.
+// untilInterrupted returns a context that an interrupt cancels, until stop is called. The encoder runs in
+// its own process group, so that the terminal does not signal it and its children.
 func untilInterrupted() (ctx context.Context, stop context.CancelFunc) {
 	return signal.NotifyContext(context.Background(), interrupts...)
 }
 
-// withoutInterrupts runs do, which must not be left half done.
+// withoutInterrupts runs do with interrupts ignored, so that it is not left half done.
 func withoutInterrupts(do func() error) error {
 	signal.Ignore(interrupts...)
 	defer signal.Reset(interrupts...)

@@ -18,7 +18,7 @@ const (
 	exitError = cli.ExitUsage
 )
 
-// answers is the exit status of commands that answer a question.
+// answers documents the exit status of commands that print y or n.
 const answers = "0 for y, 1 for n, 2 if unknown, which prints n"
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }

@@ -16,7 +16,8 @@ var patchCommand = &cli.Command{
 	Name:    "patch",
 	Summary: "print, apply or revert the patch for a kernel tree",
 	Help: cli.Help{
-		Synopsis: "kconfig-probe patch TREE [--encoder=btf-ko|pahole] [--helper=modfinal|kbuild-include] [-o FILE | --apply | --check | --revert]",
+		Synopsis: "kconfig-probe patch TREE [--encoder=btf-ko|pahole] [--helper=modfinal|kbuild-include] " +
+			"[-o FILE | --apply | --check | --revert]",
 		Text: `Prints a patch, for git am, that makes the kernel tree TREE generate BTF for
 modules: symbols in lib/Kconfig.debug, the rule in Makefile.modfinal, and what
 these need in Makefile and gen-btf.sh. In headers such as /lib/modules/R/build it
@@ -133,7 +134,8 @@ var fragmentCommand = &cli.Command{
 	Name:    "fragment",
 	Summary: "print parts of the patch, to merge by hand",
 	Help: cli.Help{
-		Synopsis: "kconfig-probe fragment kconfig|makefile|modfinal [--encoder=btf-ko|pahole] [--helper=modfinal|kbuild-include]",
+		Synopsis: "kconfig-probe fragment kconfig|makefile|modfinal [--encoder=btf-ko|pahole] " +
+			"[--helper=modfinal|kbuild-include]",
 		Text: `Prints what kconfig-probe patch inserts into a tree like 5.10, to merge by hand:
 kconfig into lib/Kconfig.debug after DEBUG_INFO_BTF, makefile into Makefile,
 modfinal into scripts/Makefile.modfinal in place of the rule that links modules.`,
@@ -164,8 +166,8 @@ func fragmentFlags(flags *pflag.FlagSet) func(*cli.Call) int {
 	}
 }
 
-// wiringFlags defines --encoder and --helper. The function returned is for use
-// after the flags are parsed.
+// wiringFlags defines --encoder and --helper. The function that it returns must be
+// called after the flags are parsed.
 func wiringFlags(flags *pflag.FlagSet) func() (kbuild.Wiring, error) {
 	encoder := flags.String("encoder", string(kbuild.BTFKo), "encoder that the rule runs: btf-ko or pahole")
 	helper := flags.String("helper", string(kbuild.InModfinal), "file for if_changed_except: modfinal or kbuild-include")

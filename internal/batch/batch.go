@@ -29,19 +29,19 @@ type Batch struct {
 	Quiet          bool
 	Stdout, Stderr io.Writer
 
-	mu       sync.Mutex // of all below, and of the output
+	mu       sync.Mutex // protects the fields below and the output
 	next     int        // index of the next file
 	done     int
 	failed   int
-	progress bool // a line on the terminal, which is overwritten
+	progress bool // print a progress line on the terminal
 }
 
 // tokenPause is the time between a worker's attempts to get a token from make.
 const tokenPause = 10 * time.Millisecond
 
-// Threads returns the number of threads to use if the user asked for jobs of them, 0 meaning any. Under
-// a parallel make it is one: make's other jobs keep the CPUs busy. The kernel's build files pass -j
-// without a number in both cases.
+// Threads returns the number of threads for the user's number of jobs, or a default if that is 0: one
+// under a parallel make, whose other jobs keep the CPUs busy, otherwise one per CPU. The kernel's build
+// files pass -j without a number in both cases.
 func Threads(jobs int) int {
 	if jobs > 0 {
 		return jobs
@@ -58,8 +58,7 @@ func (b *Batch) Run(jobs int) (failed int) {
 	if len(b.Files) > 1 {
 		b.Files = largestFirst(b.Files)
 	}
-	// Under make -j this process has one token, and asks for more. It does not ask if there is no
-	// jobserver, or if the user named a number of jobs.
+	// Under make -j this process has one token and acquires more, unless the user set a number of jobs.
 	server := jobserver{}
 	workers := Threads(jobs)
 	if jobs == 0 && len(b.Files) > 1 {
@@ -139,13 +138,13 @@ func (b *Batch) Say(format string, args ...any) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.progress {
-		fmt.Fprint(b.Stderr, "\r\x1b[K") // over the progress
+		fmt.Fprint(b.Stderr, "\r\x1b[K") // clear the progress line
 	}
 	cli.Say(b.Stderr, format, args...)
 }
 
-// largestFirst sorts files by size, and drops duplicates. For a file that it cannot stat, encoding
-// reports the error.
+// largestFirst sorts files by size, and drops duplicates. Errors of stat are ignored; encoding the file
+// reports them.
 func largestFirst(files []string) []string {
 	size := make(map[string]int64, len(files))
 	var sorted []string
@@ -164,8 +163,8 @@ func largestFirst(files []string) []string {
 	return sorted
 }
 
-// ReadModulesOrder reads kbuild's modules.order: paths, relative to its directory, of modules, or from
-// 6.2 on of the objects that they are linked from. It returns the paths of the modules.
+// ReadModulesOrder reads kbuild's modules.order and returns the paths of the modules. The file lists paths
+// relative to its directory, of the modules or, since 6.2, of the objects that they are linked from.
 func ReadModulesOrder(path string) ([]string, error) {
 	f, err := os.Open(path)
 	if err != nil {

@@ -20,11 +20,11 @@ type jobserver struct {
 
 func (s jobserver) found() bool { return s.read > 0 }
 
-// limit returns how many jobs are worth asking for.
+// limit returns the number of jobs to run at most.
 func (s jobserver) limit() int { return runtime.NumCPU() }
 
-// findJobserver opens the jobserver in MAKEFLAGS: a named pipe, or before make 4.4 the descriptors of a
-// pipe, which are open only in recipe lines that begin with + or call $(MAKE).
+// findJobserver opens the jobserver in MAKEFLAGS. It is a named pipe or, before make 4.4, a pair of file
+// descriptors, which are open only in recipe lines that begin with + or call $(MAKE).
 func findJobserver(makeflags string) jobserver {
 	auth := ""
 	for word := range strings.FieldsSeq(makeflags) {
@@ -48,7 +48,7 @@ func findJobserver(makeflags string) jobserver {
 		if unix.Fstat(r, &st) != nil || st.Mode&unix.S_IFMT != unix.S_IFIFO {
 			return jobserver{} // not passed to this command
 		}
-		// A new open file description, so that O_NONBLOCK has no effect on other readers.
+		// Reopen the pipe, so that O_NONBLOCK does not affect other readers.
 		readPath, writePath = fmt.Sprintf("/proc/self/fd/%d", r), fmt.Sprintf("/proc/self/fd/%d", w)
 	}
 	read, err := unix.Open(readPath, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)

@@ -23,7 +23,7 @@ func TestJobserver(t *testing.T) {
 	if err := unix.Mkfifo(fifo, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	keep, err := os.OpenFile(fifo, os.O_RDWR, 0) // as make does, so that the pipe stays
+	keep, err := os.OpenFile(fifo, os.O_RDWR, 0) // keeps the pipe open, as make does
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,11 +53,11 @@ func TestJobserver(t *testing.T) {
 		}
 		s.release(a)
 		if again, ok := s.acquire(); !ok || again != a {
-			t.Errorf("%q: after giving back %q: %q %v", tt.makeflags, a, again, ok)
+			t.Errorf("%q: after release of %q: %q %v", tt.makeflags, a, again, ok)
 		}
 		s.close()
 		if flags, err := unix.FcntlInt(uintptr(fds[0]), unix.F_GETFL, 0); err != nil || flags&unix.O_NONBLOCK != 0 {
-			t.Errorf("%q: the pipe that others read from does not block any more (%v)", tt.makeflags, err)
+			t.Errorf("%q: O_NONBLOCK is set for other readers (%v)", tt.makeflags, err)
 		}
 	}
 	file, err := os.Open(os.Args[0])
@@ -65,8 +65,10 @@ func TestJobserver(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer file.Close()
-	for _, makeflags := range []string{"", "w", " -j --jobserver-auth=-2,-2", " --jobserver-auth=998,999", " --jobserver-auth=fifo:/nowhere",
-		fmt.Sprintf(" --jobserver-auth=%d,%d", file.Fd(), file.Fd())} {
+	for _, makeflags := range []string{
+		"", "w", " -j --jobserver-auth=-2,-2", " --jobserver-auth=998,999", " --jobserver-auth=fifo:/nowhere",
+		fmt.Sprintf(" --jobserver-auth=%d,%d", file.Fd(), file.Fd()),
+	} {
 		if s := findJobserver(makeflags); s.found() {
 			t.Errorf("%q: %+v", makeflags, s)
 		}

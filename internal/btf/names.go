@@ -68,7 +68,7 @@ func (n *Names) intern(s []byte, h uint64) Name {
 	return id
 }
 
-// Find returns the number of a string, 0 if it is empty or unknown.
+// Find returns the number of a string, or 0 if it is empty or unknown.
 func (n *Names) Find(s []byte) Name {
 	id, _ := n.find(s, hashName(s))
 	return id
@@ -187,7 +187,7 @@ func (u *Unit) hashName(x *unitName) (ok bool) {
 	return ok
 }
 
-// FindName returns the number that a string of the unit has in another table, 0 if it is not there.
+// FindName returns the number of a unit's string in another table, or 0 if that does not contain it.
 func (u *Unit) FindName(in *Names, n Name) Name {
 	if n == 0 {
 		return 0
@@ -246,7 +246,7 @@ func (m *Module) deferName(u *Unit, n Name) Name {
 	return x.global
 }
 
-// Odd constants with many bits set, from the fractional parts of square roots. Any would do.
+// Arbitrary odd constants with many bits set, from the fractional parts of square roots.
 const (
 	mix0 = 0x9e3779b97f4a7c15
 	mix1 = 0xbb67ae8584caa73b
@@ -301,9 +301,9 @@ func hashCString(tab []byte, off uint32) (h uint64, n uint32, ok bool) {
 			h = foldPair(w0^h, w1^mix0)
 			continue
 		}
-		// 8 if there is none
+		// index of the first zero byte, 8 if there is none
 		n0, n1 := uint32(bits.TrailingZeros64(zero0)/8), uint32(bits.TrailingZeros64(zero1)/8)
-		// all ones if the string ends in w1
+		// mask: all ones if the string ends in w1
 		second := uint64(int64(zero0|-zero0)>>63) ^ ^uint64(0)
 		w0 &= zero0 ^ (zero0 - 1)
 		w1 &= (zero1 ^ (zero1 - 1)) & second

@@ -37,7 +37,7 @@ func writeBase(order binary.ByteOrder) (*writer, baseIDs) {
 	return w, t
 }
 
-// TestCompare says for pairs of splits what each side has that the other lacks, and how
+// TestCompare checks, for pairs of splits, what each side has that the other lacks, and how
 // many of its types are redundant.
 func TestCompare(t *testing.T) {
 	type split func(w *writer, base baseIDs)

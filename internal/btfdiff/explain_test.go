@@ -11,7 +11,7 @@ import (
 	"github.com/kbtf/kbtf/internal/btfraw"
 )
 
-// TestExplain says where types of one name begin to differ, causes first.
+// TestExplain checks where types of one name begin to differ, causes first.
 func TestExplain(t *testing.T) {
 	type split func(w *writer, base baseIDs)
 	tests := []struct {

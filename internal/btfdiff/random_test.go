@@ -160,7 +160,7 @@ func wholeRedundant(t *testing.T, baseRaw, splitRaw []byte) int {
 			}
 		}
 	}
-	// completes says whether references of a split's type lead, through the split's types without a
+	// completes reports whether references of a split's type lead, through the split's types without a
 	// tag, to a definition where those of the base's type lead to a declaration.
 	var completes func(id, inBase int32) bool
 	completes = func(id, inBase int32) bool {

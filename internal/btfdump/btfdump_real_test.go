@@ -18,7 +18,7 @@ import (
 // kernels are Debian's, whose modules have BTF by pahole 1.24, 1.24 and 1.32.
 var kernels = []string{"linux-6.1-dbg", "linux-6.12-cloud-dbg", "linux-7-cloud-dbg"}
 
-// kernelFiles gives a kernel's vmlinux and modules.
+// kernelFiles returns a kernel's vmlinux and modules.
 func kernelFiles(t *testing.T, input string) (vmlinux string, modules []string) {
 	t.Helper()
 	dir := filepath.Join(fetchtest.Path(t, input), "usr/lib/debug")

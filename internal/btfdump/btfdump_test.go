@@ -179,7 +179,7 @@ func encoded(t testing.TB, object string) []byte {
 	return blob
 }
 
-// compiled gives the BTF of what C wrote, to be compared with what C was written of.
+// compiled returns the BTF of the output of C, for a comparison with its input.
 func compiled(t *testing.T, text string) *btfraw.BTF {
 	t.Helper()
 	dir := t.TempDir()

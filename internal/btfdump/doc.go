@@ -3,7 +3,7 @@
 // Package btfdump prints BTF: the raw records as bpftool does (raw.go), or a type as C (c.go).
 //
 // Rules are those of the kernel's Documentation/bpf/btf.rst. BTF that a kernel would refuse is
-// printed too, as long as its records can be told apart and their names and references are within
+// printed too, as long as its records are distinguishable and their names and references are within
 // bounds. For C it has to be sound: a type that contains itself has none. So ReadSound verifies it,
 // which takes most of the time, and C uses the records that btfverify has found. cilium's
 // btf.LoadSpec would read vmlinux once more, in twice the time of btfraw, and cannot read a type of

@@ -31,10 +31,13 @@ func (r *Report) Page() ([]byte, error) {
 	}
 	t := &r.Total
 	return []byte(strings.NewReplacer(
-		"@title@", escape(filepath.Base(r.Base.Path)), "@base@", escape(r.Base.Path), "@base types@", grouped(r.Base.Types), "@base size@", size(r.Base.Bytes),
-		"@modules@", grouped(t.Modules), "@full@", size(t.Full), "@split@", size(t.Split), "@saved@", percent(t.Full, t.Compared),
-		"@types@", grouped(t.Types), "@redundant@", grouped(t.Redundant), "@warn@", warn(t.Redundant), "@notes@", r.pageNotes(), "@bars@", r.bars(),
-		"@groups@", r.allGroups(), "@kinds@", r.kindRows(), "@worst@", r.worstRows(), "@largest@", r.largestRows(),
+		"@title@", escape(filepath.Base(r.Base.Path)), "@base@", escape(r.Base.Path),
+		"@base types@", grouped(r.Base.Types), "@base size@", size(r.Base.Bytes),
+		"@modules@", grouped(t.Modules), "@full@", size(t.Full), "@split@", size(t.Split),
+		"@saved@", percent(t.Full, t.Compared),
+		"@types@", grouped(t.Types), "@redundant@", grouped(t.Redundant), "@warn@", warn(t.Redundant),
+		"@notes@", r.pageNotes(), "@bars@", r.bars(), "@groups@", r.allGroups(), "@kinds@", r.kindRows(),
+		"@worst@", r.worstRows(), "@largest@", r.largestRows(),
 		"@json@", string(modules), "@bins@", string(binsJSON), "@most in bin@", strconv.Itoa(mostInBin(bins)),
 	).Replace(pageText)), nil
 }
@@ -51,14 +54,15 @@ func warn(n int) string {
 	return ` class="warn"`
 }
 
-// cells makes a row of a table of what is HTML already.
+// cells returns a row of a table. The cells are HTML.
 func cells(list ...string) string {
 	return "<tr><td>" + strings.Join(list, "</td><td>") + "</td></tr>\n"
 }
 
-// scrolling is a table that scrolls on narrow screens.
+// scrolling returns a table that scrolls on narrow screens.
 func scrolling(name string, columns []string, rows string) string {
-	return fmt.Sprintf(`<div class="scroll" tabindex="0" role="region" aria-label="%s"><table><thead><tr><th scope="col">%s</th></tr></thead>
+	return fmt.Sprintf(`<div class="scroll" tabindex="0" role="region" aria-label="%s"><table>
+<thead><tr><th scope="col">%s</th></tr></thead>
 <tbody>%s</tbody></table></div>`, name, strings.Join(columns, `</th><th scope="col">`), rows)
 }
 
@@ -90,7 +94,8 @@ func (r *Report) bars() string {
 	width := func(n int) string { return fmt.Sprintf("%.2f%%", 100*float64(n)/float64(max(most, 1))) }
 	var s strings.Builder
 	for _, g := range r.Groups[:min(shownGroups, len(r.Groups))] {
-		fmt.Fprintf(&s, `<li><span class="name">%s <span class="soft">(%d)</span></span><span class="track" aria-hidden="true"><i style="width: %s"></i><i style="width: %s"></i></span>`+
+		fmt.Fprintf(&s, `<li><span class="name">%s <span class="soft">(%d)</span></span>`+
+			`<span class="track" aria-hidden="true"><i style="width: %s"></i><i style="width: %s"></i></span>`+
 			`<span class="number">%s of %s<span class="saved">, %s saved</span></span></li>`+"\n",
 			escape(g.Name), g.Modules, width(g.Full), width(g.Split), size(g.Split), size(g.Full), percent(g.Full, g.Compared))
 	}
@@ -103,7 +108,8 @@ func (r *Report) allGroups() string {
 	}
 	var rows strings.Builder
 	for _, g := range r.Groups {
-		rows.WriteString(cells(escape(g.Name), grouped(g.Modules), fullSize(g.Full), grouped(g.Split), percent(g.Full, g.Compared), grouped(g.Redundant)))
+		rows.WriteString(cells(escape(g.Name), grouped(g.Modules), fullSize(g.Full), grouped(g.Split),
+			percent(g.Full, g.Compared), grouped(g.Redundant)))
 	}
 	return fmt.Sprintf("<details><summary>All %d subsystems</summary>\n%s</details>", len(r.Groups),
 		scrolling("All subsystems", []string{"Subsystem", "Modules", "Full", "Split", "Saved", "Redundant"}, rows.String()))
@@ -112,7 +118,8 @@ func (r *Report) allGroups() string {
 func (r *Report) kindRows() string {
 	var rows strings.Builder
 	for _, k := range r.Kinds {
-		fmt.Fprintf(&rows, "<tr><td>%s</td><td>%s</td><td>%s</td><td%s>%s</td></tr>\n", k.Name, grouped(k.Base), grouped(k.Split), warn(k.Redundant), grouped(k.Redundant))
+		fmt.Fprintf(&rows, "<tr><td>%s</td><td>%s</td><td>%s</td><td%s>%s</td></tr>\n",
+			k.Name, grouped(k.Base), grouped(k.Split), warn(k.Redundant), grouped(k.Redundant))
 	}
 	return rows.String()
 }
@@ -126,15 +133,16 @@ func (r *Report) worstRows() string {
 	for _, m := range worst {
 		rows.WriteString(cells(escape(m.Path), grouped(m.Types), grouped(m.Redundant), grouped(m.Unshared)))
 	}
-	return `<h2>Said again</h2>
-<p>These modules have types of which the base or the module itself has an equal. An encoder that shares all it can leaves none.</p>
+	return `<h2>Duplicate types</h2>
+<p>These modules have types that duplicate types of the base or of the module itself. A perfect encoder emits none.</p>
 ` + scrolling("Modules with redundant types", []string{"Module", "Types", "Redundant", "Of the base's"}, rows.String())
 }
 
 func (r *Report) largestRows() string {
 	var rows strings.Builder
 	for _, m := range r.Modules[:min(largest, len(r.Modules))] {
-		rows.WriteString(cells(escape(m.Path), fullSize(m.Full), grouped(m.Split), percent(m.Full, m.Split), grouped(m.Types), grouped(m.Redundant)))
+		rows.WriteString(cells(escape(m.Path), fullSize(m.Full), grouped(m.Split),
+			percent(m.Full, m.Split), grouped(m.Types), grouped(m.Redundant)))
 	}
 	return rows.String()
 }

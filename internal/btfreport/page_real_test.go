@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -23,8 +24,10 @@ func chromium(t *testing.T, page string, args ...string) (dom string) {
 		t.Fatal(err)
 	}
 	var stderr strings.Builder
-	cmd := exec.Command("chromium", append([]string{"--headless", "--no-sandbox", "--disable-gpu", "--user-data-dir=" + t.TempDir(),
-		"--proxy-server=127.0.0.1:9", "--enable-logging=stderr", "--virtual-time-budget=5000"}, append(args, "--dump-dom", "file://"+path)...)...)
+	cmd := exec.Command("chromium", slices.Concat([]string{
+		"--headless", "--no-sandbox", "--disable-gpu", "--user-data-dir=" + t.TempDir(),
+		"--proxy-server=127.0.0.1:9", "--enable-logging=stderr", "--virtual-time-budget=5000",
+	}, args, []string{"--dump-dom", "file://" + path})...)
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if err != nil {
@@ -48,10 +51,12 @@ func TestPageOnNarrowScreens(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	frame := `<!DOCTYPE html><iframe style="width: 320px; height: 600px" srcdoc="` + strings.NewReplacer("&", "&amp;", `"`, "&quot;").Replace(string(page)) + `"></iframe>
+	escaped := strings.NewReplacer("&", "&amp;", `"`, "&quot;").Replace(string(page))
+	frame := `<!DOCTYPE html><iframe style="width: 320px; height: 600px" srcdoc="` + escaped + `"></iframe>
 <script>onload = () => { const d = document.querySelector("iframe").contentDocument, e = d.documentElement;
 	document.body.dataset.over = e.scrollWidth - e.clientWidth;
-	document.body.dataset.controls = [...d.querySelectorAll("button, input, summary, .scroll")].filter(c => c.tabIndex < 0).length; }</script>`
+	document.body.dataset.controls = [...d.querySelectorAll("button, input, summary, .scroll")]
+		.filter(c => c.tabIndex < 0).length; }</script>`
 	dom := chromium(t, frame)
 	if !strings.Contains(dom, `data-over="0" data-controls="0"`) {
 		t.Errorf("%s", dom[strings.LastIndex(dom, "<body"):][:200])
@@ -90,11 +95,15 @@ func TestPage(t *testing.T) {
 	if rows, _, _ := count(`get("more").click()`); rows != 120 {
 		t.Errorf("all: %d rows", rows)
 	}
-	if rows, _, hits := count(`get("filter").value = "NET/"; get("filter").dispatchEvent(new Event("input"))`); rows != 12 || hits != 12 {
+	search := `get("filter").value = "NET/"; get("filter").dispatchEvent(new Event("input"))`
+	if rows, _, hits := count(search); rows != 12 || hits != 12 {
 		t.Errorf("net: %d rows, %d dots marked", rows, hits)
 	}
-	dom := chromium(t, strings.Replace(string(page), "</body>", `<script>document.querySelector("[data-key=redundant]").click()</script></body>`, 1))
-	if !regexp.MustCompile(`(?s)aria-sort="descending"><button data-key="redundant">.*<tbody><tr><td>kernel/net/nyyyyyyyyyyy.ko`).MatchString(dom) {
+	click := `<script>document.querySelector("[data-key=redundant]").click()</script></body>`
+	dom := chromium(t, strings.Replace(string(page), "</body>", click, 1))
+	sorted := regexp.MustCompile(`(?s)aria-sort="descending"><button data-key="redundant">.*` +
+		`<tbody><tr><td>kernel/net/nyyyyyyyyyyy.ko`)
+	if !sorted.MatchString(dom) {
 		t.Error("not sorted by what is redundant")
 	}
 }

@@ -142,7 +142,7 @@ func group(module string) string {
 	return parts[0]
 }
 
-// Worst gives up to n modules with redundant types, most first.
+// Worst returns up to n modules with redundant types, most first.
 func (r *Report) Worst(n int) []Module {
 	var list []Module
 	for _, m := range r.Modules {

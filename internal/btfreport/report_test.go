@@ -36,7 +36,9 @@ func TestGroup(t *testing.T) {
 }
 
 func TestSizesInWords(t *testing.T) {
-	for n, want := range map[int]string{0: "-", 1: "1 B", 999: "999 B", 1000: "1 kB", 45678: "45.7 kB", 1234567: "1.23 MB", 593076297: "593 MB"} {
+	for n, want := range map[int]string{
+		0: "-", 1: "1 B", 999: "999 B", 1000: "1 kB", 45678: "45.7 kB", 1234567: "1.23 MB", 593076297: "593 MB",
+	} {
 		if got := size(n); got != want {
 			t.Errorf("%d: %s, want %s", n, got, want)
 		}
@@ -60,7 +62,10 @@ func TestHistogram(t *testing.T) {
 func example() *Report {
 	r := &Report{Base: Base{Path: "vmlinux", Bytes: 4_000_000, Types: 100_000}}
 	for i := range 120 {
-		m := Module{Path: "kernel/fs/" + strings.Repeat("x", i%7+1) + "/</script><b>.ko", Full: 50_000 + 1000*i, Split: 300 * (i + 1), Types: 10 * (i + 1)}
+		m := Module{
+			Path: "kernel/fs/" + strings.Repeat("x", i%7+1) + "/</script><b>.ko",
+			Full: 50_000 + 1000*i, Split: 300 * (i + 1), Types: 10 * (i + 1),
+		}
 		if i%10 == 0 {
 			m.Redundant, m.Unshared, m.Path = i+1, i, "kernel/net/n"+strings.Repeat("y", i/10)+".ko"
 		}
@@ -102,7 +107,9 @@ func TestModulesWithoutDWARF(t *testing.T) {
 	if err := r.Text(&text); err != nil {
 		t.Fatal(err)
 	}
-	for _, line := range []string{`a\.ko +- +300 +-`, `b\.ko +1000 +100 +90\.0%`, `Modules without DWARF to encode: 1\. .*`} {
+	for _, line := range []string{
+		`a\.ko +- +300 +-`, `b\.ko +1000 +100 +90\.0%`, `Modules without DWARF to encode: 1\. .*`,
+	} {
 		if !regexp.MustCompile(`(?m)^` + line + `$`).MatchString(text.String()) {
 			t.Errorf("no line %s in:\n%s", line, text.String())
 		}

@@ -47,9 +47,9 @@ func (r *Report) Text(out io.Writer) error {
 	t.flush()
 
 	if r.Total.Redundant == 0 {
-		fmt.Fprintf(w, "Redundant: none. No module says again what the base says, or itself.\n")
+		fmt.Fprintf(w, "Redundant: none. No type duplicates another of the base or of its module.\n")
 	} else {
-		t = newTable(w, "Said again, though the base or the module has it", "types", "redundant", "of the base's")
+		t = newTable(w, "Duplicates of types of the base or the module", "types", "redundant", "of the base's")
 		worst := r.Worst(largest)
 		for _, m := range worst {
 			t.row(m.Path, m.Types, m.Redundant, m.Unshared)
@@ -65,8 +65,7 @@ func (r *Report) Text(out io.Writer) error {
 	return err
 }
 
-// Notes say what the numbers do not cover, and how they came about where that is not what one
-// expects.
+// Notes returns sentences on what the numbers do not cover.
 func (r *Report) Notes() (notes []string) {
 	noDWARF, encoded := 0, 0
 	for _, m := range r.Modules {
@@ -82,7 +81,8 @@ func (r *Report) Notes() (notes []string) {
 			notes = append(notes, fmt.Sprintf(format, args...))
 		}
 	}
-	note(noDWARF, "Modules without DWARF to encode: %d. What they would take on their own is not known, and what is saved is about the others.", noDWARF)
+	note(noDWARF, "Modules without DWARF to encode: %d. "+
+		"Their full size is unknown, and the savings are those of the others.", noDWARF)
 	note(encoded, "Modules without BTF: %d. Their split was encoded for this report.", encoded)
 	note(len(r.Without), "Modules with neither BTF nor DWARF: %d. They are in none of the numbers.", len(r.Without))
 	return notes

@@ -26,7 +26,7 @@ func (w *writer) split() *writer {
 	return &writer{order: w.order, next: w.next, firstString: w.firstString + uint32(len(w.strings))}
 }
 
-// str gives the name offset of a new string; of a string that begins with @, that of the rest in
+// str returns the name offset of a new string; of a string that begins with @, that of the rest in
 // the middle of it.
 func (w *writer) str(s string) uint32 {
 	if s == "" {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-// Package bzimage extracts vmlinux from a bootable x86 kernel, such as /boot/vmlinuz: often the
-// only file with the BTF of a kernel that is not running. The layout is documented in
+// Package bzimage extracts vmlinux from a bootable x86 kernel, such as /boot/vmlinuz. This is often the only
+// file with the BTF of a kernel that is not running. The layout is documented in
 // Documentation/arch/x86/boot.rst.
 package bzimage
 
@@ -16,7 +16,7 @@ import (
 
 // Offsets of the fields of the real-mode header, in bytes.
 const (
-	setupSects    = 0x1f1 // sectors of real-mode code after the boot sector; 0 stands for 4
+	setupSects    = 0x1f1 // sectors of real-mode code after the boot sector; 0 means 4
 	headerMagic   = 0x202
 	version       = 0x206
 	kernelVersion = 0x20e // offset of a string, minus 0x200
@@ -32,7 +32,7 @@ func Is(data []byte) bool {
 	return len(data) >= headerEnd && string(data[headerMagic:headerMagic+4]) == "HdrS"
 }
 
-// Release returns the kernel release, "" if the file does not have it.
+// Release returns the kernel release, or "" if the file does not contain it.
 func Release(data []byte) string {
 	if !Is(data) {
 		return ""
@@ -46,8 +46,7 @@ func Release(data []byte) string {
 	return string(release)
 }
 
-// maxVmlinux limits the decompressed size of vmlinux in bytes. It is twenty times that of usual
-// kernels.
+// maxVmlinux limits the decompressed size of vmlinux in bytes, to twenty times the usual size.
 const maxVmlinux = 1 << 30
 
 // Vmlinux returns the decompressed vmlinux as it is booted: with .BTF, without symbols and

@@ -83,8 +83,9 @@ func TestDamagedImages(t *testing.T) {
 		{"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\x03\x00\x00\x00\x00\x00\x00\x00\x00\x00",
 			"the payload is not an ELF file"},
 	} {
-		if _, err := Vmlinux(bzimagetest.Image([]byte(test.payload))); err == nil || !strings.Contains(err.Error(), test.err) {
-			t.Errorf("%q: %v, not %q", test.payload, err, test.err)
+		_, err := Vmlinux(bzimagetest.Image([]byte(test.payload)))
+		if err == nil || !strings.Contains(err.Error(), test.err) {
+			t.Errorf("%q: %v, want %q", test.payload, err, test.err)
 		}
 	}
 }

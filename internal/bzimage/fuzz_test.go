@@ -10,7 +10,7 @@ import (
 	"github.com/kbtf/kbtf/internal/bzimage/bzimagetest"
 )
 
-// FuzzVmlinux opens arbitrary bytes as a bootable kernel: the result is an ELF file, or an error.
+// FuzzVmlinux opens arbitrary bytes as a bootable kernel. The result must be an ELF file or a one-line error.
 func FuzzVmlinux(f *testing.F) {
 	for _, payload := range [][]byte{[]byte(vmlinux), gzipped(f), zstandard(f), xz(f)} {
 		data := bzimagetest.Image(payload)

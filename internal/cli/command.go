@@ -17,26 +17,26 @@ const (
 	ExitUsage = 2 // wrong command line
 )
 
-// A Command is a program or one of its commands. Its --help, manual page and completions are made from
-// this.
+// A Command is a program or one of its commands. Its --help, manual page and completions are generated
+// from it.
 type Command struct {
 	Name    string // "btf-ko", "diff"
 	Summary string // one line, for the program's list of commands
 	Help    Help
-	// Flags adds the command's flags and returns what runs once they are parsed. A program that only
-	// has commands has none.
+	// Flags adds the command's flags and returns the function to run after they are parsed. It is nil for a
+	// program that requires a command.
 	Flags func(flags *pflag.FlagSet) func(*Call) int
-	// OnUsage is printed on stdout after a wrong command line, for callers that read an answer there.
+	// OnUsage is printed on stdout if the command line is wrong, for callers that read an answer there.
 	OnUsage string
-	Args    Args // how many arguments the command accepts besides flags; nil: any number
+	Args    Args // number of arguments besides flags; nil: any number
 
-	// The following are for programs only.
+	// The fields below are for programs only.
 
-	Version   string // printed by "PROGRAM version", unless that is one of Commands
+	Version   string // printed by "PROGRAM version", unless Commands has a version command
 	Commands  []*Command
-	Normalize func(*pflag.FlagSet, string) pflag.NormalizedName // of flags, also of the commands'
-	Rewrite   func(args []string) []string                      // of arguments that pflag does not understand
-	// Short are the flags that --help lists, so that it fits a screen; --help_all lists all.
+	Normalize func(*pflag.FlagSet, string) pflag.NormalizedName // for flags of the program and its commands
+	Rewrite   func(args []string) []string                      // rewrites arguments that pflag does not support
+	// Short lists the flags in --help, so that it fits a screen; --help_all lists all.
 	Short       []string
 	Environment []Variable
 }
@@ -56,7 +56,7 @@ func MaxArgs(n int) Args { return func(got int) bool { return got <= n } }
 // A Variable is an environment variable that a program reads.
 type Variable struct{ Name, Text string }
 
-// A Call is a call of a command.
+// A Call is one run of a command.
 type Call struct {
 	Program *Command
 	Command *Command // Program itself without a command
@@ -103,7 +103,7 @@ func (p *Command) command(name string) *Command {
 	return nil
 }
 
-// flagSet returns the flags of a command, and what runs after they are parsed.
+// flagSet returns the flags of a command, and the function to run after they are parsed.
 func (in *Call) flagSet() (flags *pflag.FlagSet, run func(*Call) int) {
 	flags = pflag.NewFlagSet(in.Command.Name, pflag.ContinueOnError)
 	flags.SetOutput(io.Discard) // Main reports errors
@@ -158,7 +158,7 @@ func (in *Call) short(all *pflag.FlagSet) *pflag.FlagSet {
 	return short
 }
 
-// name is how the user calls the command.
+// name returns the name of the command as in a command line.
 func (in *Call) name() string {
 	if in.Command == in.Program {
 		return in.Program.Name
@@ -166,7 +166,7 @@ func (in *Call) name() string {
 	return in.Program.Name + " " + in.Command.Name
 }
 
-// Usage reports a wrong command line, in one line, and returns the exit status.
+// Usage prints a one-line error for a wrong command line, and returns the exit status.
 func (in *Call) Usage(format string, args ...any) int {
 	Say(in.Stderr, in.name()+": "+format, args...)
 	if in.Command.OnUsage != "" {

@@ -26,7 +26,7 @@ func names(p *page) string {
 	return strings.Join(list, " ")
 }
 
-// everyChoice lists the flags of a program and its commands whose values are words.
+// everyChoice returns the flags of a program and its commands that accept fixed words.
 func everyChoice(p *page) (list []option) {
 	for _, c := range p.commands {
 		for _, o := range c.options {
@@ -47,7 +47,8 @@ _%[2]s() {
 	case $prev in
 `, p.Name, identifier(p))
 	for _, o := range everyChoice(p) {
-		fmt.Fprintf(&s, "\t--%s) mapfile -t COMPREPLY < <(compgen -W '%s' -- \"$cur\"); return ;;\n", o.long, strings.Join(o.choices(), " "))
+		fmt.Fprintf(&s, "\t--%s) mapfile -t COMPREPLY < <(compgen -W '%s' -- \"$cur\"); return ;;\n",
+			o.long, strings.Join(o.choices(), " "))
 	}
 	s.WriteString("\tesac\n\tcase ${COMP_WORDS[1]} in\n")
 	for _, c := range p.commands[1:] {
@@ -77,7 +78,14 @@ func zsh(p *page) string {
 	for _, c := range p.Commands {
 		fmt.Fprintf(&s, "\t%s\n", quoted(c.Name+":"+c.Summary))
 	}
-	s.WriteString(")\nif (( CURRENT == 2 )) && [[ $words[2] != -* ]]; then\n\t_describe command commands\n\t_files\n\treturn\nfi\ncase $words[2] in\n")
+	s.WriteString(`)
+if (( CURRENT == 2 )) && [[ $words[2] != -* ]]; then
+	_describe command commands
+	_files
+	return
+fi
+case $words[2] in
+`)
 	arguments := func(pattern string, c described) {
 		fmt.Fprintf(&s, "%s)\n\t_arguments -s", pattern)
 		for _, o := range c.options {

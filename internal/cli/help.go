@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-// Package cli is what the programs of this project have in common: commands, their help, manual pages
-// and completions, and messages.
+// Package cli implements the commands of the programs, their help, manual pages and completions, and
+// messages.
 package cli
 
 import (
@@ -17,7 +17,7 @@ const Width = 80
 // Help is the text of --help.
 type Help struct {
 	Synopsis string   // after "usage: "
-	Text     string   // wrapped
+	Text     string   // is wrapped
 	Exit     string   // after "Exit status: "
 	Examples []string // command lines, with or without a comment
 }
@@ -77,7 +77,7 @@ func formatFlags(flags *pflag.FlagSet) string {
 	return s.String()
 }
 
-// Wrap breaks text into lines, all but the first of which are indented.
+// Wrap breaks text into lines of Width columns, and indents all but the first.
 func Wrap(text string, indent int) string {
 	var s strings.Builder
 	at := indent

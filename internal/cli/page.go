@@ -8,8 +8,8 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// A page is a program as manual pages and completions describe it: each command with its flags, the
-// program itself first.
+// A page has the contents of a manual page or completion: each command with its flags, the program itself
+// first.
 type page struct {
 	*Command
 	commands []described
@@ -22,10 +22,10 @@ type described struct {
 
 type option struct {
 	short, long, value, usage string
-	optional                  bool // the value
+	optional                  bool // the value is optional
 }
 
-// choices returns the words that a value can be, or nil if it can be others.
+// choices returns the words that the flag accepts, or nil if it accepts other values.
 func (o *option) choices() []string {
 	if strings.ToLower(o.value) != o.value || !strings.Contains(o.value, "|") {
 		return nil

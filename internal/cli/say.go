@@ -10,8 +10,8 @@ import (
 	"unicode"
 )
 
-// Say prints a line: a message is one line, whatever is in it. Names of files and of what is in them come from outside, and may have
-// newlines, or commands for terminals, which are shown as Go writes them.
+// Say prints a message as one line. It escapes control characters as in Go strings, because names of files,
+// sections and types may contain newlines and terminal escape sequences.
 func Say(w io.Writer, format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
 	if strings.ContainsFunc(text, unicode.IsControl) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-// Package debugfile finds the DWARF of stripped modules. Distributions ship modules stripped, and their
-// DWARF in debug files, in packages of their own.
+// Package debugfile finds the DWARF of stripped modules. Distributions ship stripped modules, and separate
+// packages with debug files.
 package debugfile
 
 import (
@@ -17,20 +17,20 @@ import (
 	"github.com/kbtf/kbtf/internal/elfimage"
 )
 
-// A Source is where to find the DWARF of stripped modules.
+// A Source locates the DWARF of stripped modules.
 type Source struct {
-	Path string // of a debug file, or of a folder to search; "" to search where packages install them
-	Root string // of the file system
+	Path string // a debug file or a folder to search; if empty, packagesFolder is searched
+	Root string // root of the file system
 
 	indexed sync.Once
-	named   map[string][]string // the files of a folder by name
+	named   map[string][]string // paths of the files in a folder, by name
 }
 
-// packagesFolder is where packages install debug files, below the root.
+// packagesFolder is the folder where packages install debug files, below Root.
 const packagesFolder = "usr/lib/debug"
 
-// Of returns the file with the DWARF of a module: the module itself, or its debug file, which the
-// caller closes.
+// Of returns the file with the DWARF of a module: the module itself, or its debug file, which the caller
+// must close.
 func (d *Source) Of(module *elfimage.Image) (*elfimage.Image, error) {
 	folder := filepath.Join(d.Root, packagesFolder)
 	if d.Path != "" {
@@ -62,7 +62,7 @@ func (d *Source) Of(module *elfimage.Image) (*elfimage.Image, error) {
 	return nil, fmt.Errorf("%w, or give its debug file (--debug_file)", missing)
 }
 
-// open opens the debug file of a module, if it belongs to it.
+// open opens a debug file and checks that it belongs to the module.
 func open(path string, module *elfimage.Image) (*elfimage.Image, error) {
 	debug, err := elfimage.Open(path)
 	if err != nil {
@@ -87,8 +87,8 @@ func open(path string, module *elfimage.Image) (*elfimage.Image, error) {
 	return debug, nil
 }
 
-// places yields the paths where gdb looks for a module's debug file, in the folder by build ID and
-// beside the module, then those of all files in the folder with the right name.
+// places yields the paths where gdb searches a module's debug file (by build ID in the folder, and next to
+// the module), then all files in the folder with a matching name.
 func (d *Source) places(module *elfimage.Image, folder string) func(yield func(path string) bool) {
 	id := hex.EncodeToString(module.BuildID())
 	dir, name := filepath.Split(module.Path)

@@ -13,7 +13,7 @@ import (
 	"github.com/kbtf/kbtf/internal/elfimage/elftest"
 )
 
-// Without a path, the debug file is found where packages install it, also behind a symbolic link.
+// Without a path, the debug file is found where packages install it, even through a symbolic link.
 func TestInstalledDebugFile(t *testing.T) {
 	dir, root := filepath.Dir(elftest.Object(t, elftest.GCC, "ring.c")), t.TempDir()
 	elftest.Run(t, dir, "ld", "-r", "--build-id=sha1", "-o", "whole.ko", "x.o")
@@ -32,7 +32,11 @@ func TestInstalledDebugFile(t *testing.T) {
 	if err := os.Symlink(elsewhere, filepath.Join(root, packagesFolder)); err != nil {
 		t.Fatal(err)
 	}
-	for _, place := range []string{".build-id/" + id[:2] + "/" + id[2:] + ".debug", "lib/modules/6.1/kernel/ring.ko", "usr/lib/modules/6.1/ring.ko.debug"} {
+	for _, place := range []string{
+		".build-id/" + id[:2] + "/" + id[2:] + ".debug",
+		"lib/modules/6.1/kernel/ring.ko",
+		"usr/lib/modules/6.1/ring.ko.debug",
+	} {
 		find := func() (string, error) {
 			found, err := (&Source{Root: root}).Of(ring)
 			if err != nil {

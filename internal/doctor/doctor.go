@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-// Package doctor finds out why kernel modules have no BTF, or would have the wrong one. It checks the
+// Package doctor diagnoses why kernel modules have no BTF, or would get the wrong one. It checks the
 // encoder, the kernel tree, its configuration and the running kernel, and suggests a fix for each
 // problem.
 //

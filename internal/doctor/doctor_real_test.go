@@ -27,16 +27,18 @@ func TestRealTrees(t *testing.T) {
 			t.Error(err)
 			continue
 		}
-		if tree.Wiring != want.wiring || tree.Reason != "" || !regexp.MustCompile("^"+want.version+"$").MatchString(tree.Version) {
+		version := regexp.MustCompile("^" + want.version + "$")
+		if tree.Wiring != want.wiring || tree.Reason != "" || !version.MatchString(tree.Version) {
 			t.Errorf("%s: %+v", input, tree)
 		}
 	}
 }
 
-// A pahole with the libbpf of its suite, as apt installs it.
+// Debian's pahole uses the libbpf of the same suite, as installed by apt.
 func TestLibbpfOfDebian(t *testing.T) {
 	root := filepath.Join(filepath.Dir(fetchtest.Path(t, "pahole-1.30")), "root")
-	if got := libbpf(filepath.Join(root, "usr/bin/pahole"), []string{filepath.Join(root, "usr/lib/*-linux-*")}); !regexp.MustCompile(`^1\.\d+\.\d+$`).MatchString(got) {
+	got := libbpf(filepath.Join(root, "usr/bin/pahole"), []string{filepath.Join(root, "usr/lib/*-linux-*")})
+	if !regexp.MustCompile(`^1\.\d+\.\d+$`).MatchString(got) {
 		t.Errorf("libbpf %q", got)
 	}
 }

@@ -90,7 +90,7 @@ func TestDefectsAreReportedWhereTheyApply(t *testing.T) {
 	}
 }
 
-// smallTree is a copy of a tree that can be wired.
+// smallTree copies a tree that kconfig-probe can patch.
 func smallTree(t *testing.T) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
@@ -208,7 +208,20 @@ func TestWiring(t *testing.T) {
 
 func TestStructModuleSymbols(t *testing.T) {
 	header := filepath.Join(t.TempDir(), "module.h")
-	if err := os.WriteFile(header, []byte("#ifdef CONFIG_BEFORE\n#endif\nstruct module {\n\tint state;\n#if defined(CONFIG_B) || defined(CONFIG_A)\n#ifdef CONFIG_B\n\tint b;\n#endif\n#endif\n} ____cacheline_aligned;\n#ifdef CONFIG_AFTER\n#endif\n"), 0o644); err != nil {
+	const text = `#ifdef CONFIG_BEFORE
+#endif
+struct module {
+	int state;
+#if defined(CONFIG_B) || defined(CONFIG_A)
+#ifdef CONFIG_B
+	int b;
+#endif
+#endif
+} ____cacheline_aligned;
+#ifdef CONFIG_AFTER
+#endif
+`
+	if err := os.WriteFile(header, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	if got := strings.Join(structModuleSymbols(header), " "); got != "A B" {
@@ -216,7 +229,7 @@ func TestStructModuleSymbols(t *testing.T) {
 	}
 }
 
-// The version of libbpf is in the name of the library that a program's link leads to.
+// The version of libbpf is in the name of the file that libbpf.so.1 links to.
 func TestLibbpf(t *testing.T) {
 	dir := t.TempDir()
 	gcc := func(args ...string) {
@@ -243,6 +256,6 @@ func TestLibbpf(t *testing.T) {
 		}
 	}
 	if got := libbpf("doctor_test.go", libraryFolders); got != "" {
-		t.Errorf("of a text: %q", got)
+		t.Errorf("text file: %q", got)
 	}
 }

@@ -37,7 +37,7 @@ type NewSection struct {
 // file already has these contents, only its time stamp changes, as make expects of a rule that has
 // run. On error the file is unchanged, including its time stamp.
 //
-// The image still shows the file as it was opened: close it.
+// The image still has the old contents of the file: close it.
 func (img *Image) Attach(sections ...NewSection) error {
 	st, err := img.checkChangeable()
 	if err != nil {

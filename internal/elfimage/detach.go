@@ -19,7 +19,7 @@ import (
 // cleared.
 //
 // removed reports whether the file had such a section; if not, or on error, the file is unchanged.
-// The image still shows the file as it was opened: close it.
+// The image still has the old contents of the file: close it.
 func (img *Image) Detach(names ...string) (removed bool, err error) {
 	found := slices.ContainsFunc(names, func(n string) bool { return img.Section(n) != nil })
 	if !found {

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-// Package features translates what a command line asks to encode, in the words of pahole, into options
-// of the encoder. There are three ways to ask, of which a kernel's build files use one:
+// Package features translates pahole's flags for the features of BTF into options of the encoder. A command
+// line, such as those in the kernel's build files, selects features in one of three ways:
 //
-//   - --btf_features lists what to encode, as pahole 1.26 and later accept it. The rest is off.
-//   - A flag for each thing, as pahole 1.20 to 1.25 accept them (legacy). The rest is as in those.
-//   - Nothing: what the base has, and whatever is safe.
+//   - With a list, --btf_features, which pahole 1.26 and later accept. Other features are off.
+//   - With one flag per feature, which pahole 1.20 to 1.25 accept (legacy). Other features have the defaults
+//     of these versions.
+//   - Without a flag. The features are those of the base, and those that all kernels accept.
 package features
 
 import (
@@ -38,24 +39,26 @@ const (
 	trueSignatures = "true_signature"
 	mergeUnits     = "force_cu_merging"
 
-	group    = "default" // stands for the group below
+	group    = "default" // all of defaultFeatures
 	allWords = "all"
 )
 
 var (
-	defaultFeatures = []string{encodeForce, perCPUVars, floats, declTags, typeTags, enum64, suffixedNames, consistent, kfuncTags}
-	otherFeatures   = []string{reproducible, DistilledBase, allVars, attributes, layout, mergeUnits}
+	defaultFeatures = []string{
+		encodeForce, perCPUVars, floats, declTags, typeTags, enum64, suffixedNames, consistent, kfuncTags,
+	}
+	otherFeatures = []string{reproducible, DistilledBase, allVars, attributes, layout, mergeUnits}
 )
 
 // Supported returns the words of --btf_features that are supported.
 func Supported() []string { return slices.Concat(defaultFeatures, otherFeatures) }
 
-// A Set is the features on a command line. Once parsed it is read only, by several threads.
+// A Set is the set of features on a command line. After parsing, several threads may read it.
 type Set struct {
-	given  bool // a list
+	given  bool // a list was given
 	on     map[string]bool
 	off    map[string]bool // --skip_encoding_...
-	legacy bool            // a flag of pahole 1.25 or earlier was given
+	legacy bool            // a legacy flag was given
 }
 
 func (f *Set) set(names ...string) {
@@ -67,8 +70,8 @@ func (f *Set) set(names ...string) {
 	}
 }
 
-// Parse adds the features in the value of --btf_features. Unknown words are errors if strict is set.
-// pahole ignores them, so that old versions accept the lists of new kernels.
+// Parse adds the features in a value of --btf_features. Unknown words are errors if strict is set, otherwise
+// they are ignored, as by pahole, so that old versions accept the lists of new kernels.
 func (f *Set) Parse(list string, strict bool) error {
 	f.given = true
 	rest, plus := strings.CutPrefix(list, "+")
@@ -94,7 +97,7 @@ func (f *Set) Parse(list string, strict bool) error {
 	return nil
 }
 
-// AddFlags adds the flags that select what to encode.
+// AddFlags adds the flags that select features.
 func (f *Set) AddFlags(flags *pflag.FlagSet) {
 	add := func(name, usage string, set func(string) error) {
 		flags.Var(action{set}, name, usage)
@@ -137,14 +140,14 @@ func (f *Set) AddFlags(flags *pflag.FlagSet) {
 	}
 }
 
-// action is a flag that acts when it is parsed.
+// action is a flag value that calls a function when it is parsed.
 type action struct{ set func(string) error }
 
 func (action) String() string       { return "" }
 func (action) Type() string         { return "list" }
 func (a action) Set(s string) error { return a.set(s) }
 
-// legacyFeatures are on by default in pahole 1.20 to 1.25.
+// legacyFeatures are the defaults of pahole 1.20 to 1.25.
 var legacyFeatures = []string{perCPUVars, declTags, typeTags, enum64}
 
 // Has reports whether a feature is on.
@@ -153,8 +156,7 @@ func (f *Set) Has(name string) bool {
 	return on && !f.off[name]
 }
 
-// Apply sets those options of the encoder that depend on features and on the base. opt.Rules must be
-// set.
+// Apply sets the options of the encoder that depend on the features and the base. opt.Rules must be set.
 func (f *Set) Apply(base *btf.Base, opt *encode.Options) {
 	opt.Dialect = base.Dialect
 	if base.NumTypes() == 0 {

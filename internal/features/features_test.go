@@ -12,7 +12,7 @@ import (
 	"github.com/kbtf/kbtf/internal/encode"
 )
 
-// Many files are encoded at a time with one Set: Apply does not change it.
+// Apply must not change the Set, because several files are encoded with it in parallel.
 func TestFeaturesAreOnlyRead(t *testing.T) {
 	for _, args := range [][]string{{"--btf_gen_floats"}, {"--skip_encoding_btf_vars"}, {"--btf_features=default"}, nil} {
 		var f Set

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-// Package kernel finds the vmlinux that a module is built for. Split BTF refers to the BTF of one
-// vmlinux: with another one's, a module fails to load, or tools read wrong types. The vermagic of a
-// module names its kernel release; for most bases the release is known, too.
+// Package kernel finds the vmlinux that a module is built for. Split BTF refers to the BTF of one vmlinux.
+// With another one, the module fails to load, or tools read wrong types. The vermagic of a module names its
+// kernel release; the release of most bases is known, too.
 package kernel
 
 import (
@@ -14,11 +14,11 @@ import (
 	"github.com/kbtf/kbtf/internal/btffile"
 )
 
-// liveBTF is the BTF of the running kernel, which need not be the one that a module is built for.
+// liveBTF is the BTF of the running kernel, which may differ from the kernel that a module is built for.
 const liveBTF = "/sys/kernel/btf/vmlinux"
 
-// basePlaces are files that may have the BTF of a kernel, below the root; %s is its release. The
-// folders are those that libbpf searches.
+// basePlaces are the files that may have the BTF of a kernel, below the root. %s is the release. The folders
+// are those that libbpf searches.
 var basePlaces = []string{
 	"lib/modules/%s/vmlinux.btfbase",
 	"lib/modules/%s/build/vmlinux.btfbase",
@@ -35,13 +35,13 @@ var basePlaces = []string{
 
 // A Host is the machine whose files are searched.
 type Host struct {
-	Root    string // of its file system
-	Release string // of the running kernel; empty if unknown
+	Root    string // root of the file system
+	Release string // release of the running kernel; empty if unknown
 }
 
 // ThisHost returns the machine that the program runs on.
 func ThisHost() Host {
-	// Without the file, no base is taken for the running kernel's.
+	// On error the release is unknown, and FindBase does not use liveBTF.
 	release, _ := os.ReadFile("/proc/sys/kernel/osrelease")
 	return Host{Root: "/", Release: strings.TrimSpace(string(release))}
 }
@@ -75,7 +75,7 @@ func (h Host) FindBaseOf(release string) (string, error) {
 	if path, ok := h.find(release); ok {
 		return path, nil
 	}
-	return "", fmt.Errorf("no base for %s", h.noBase(release, "set KBTF_BASE to")) // makefiles ask
+	return "", fmt.Errorf("no base for %s", h.noBase(release, "set KBTF_BASE to")) // called by makefiles
 }
 
 func (h Host) find(release string) (path string, ok bool) {
@@ -97,14 +97,14 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// noBase ends the message that a release has no base; use is what to do with one.
+// noBase returns the end of the error for a release without a base. use is the suggested action.
 func (h Host) noBase(release, use string) string {
 	return fmt.Sprintf("%s, which does not run here (%s does), and none of its files with BTF is here "+
 		"(/boot/vmlinuz-%s, /lib/modules/%s/build/vmlinux and so on): %s %s",
 		release, h.Release, release, release, use, SourcesOf(release))
 }
 
-// SourcesOf names, for a message, the files that have the BTF of a release.
+// SourcesOf returns the part of a message that names the files with the BTF of a release.
 func SourcesOf(release string) string {
 	return fmt.Sprintf("the vmlinux of %s, its /boot/vmlinuz, or a copy of %s from a machine that runs it",
 		release, liveBTF)

@@ -34,13 +34,13 @@ func (h Host) BaseRelease(path string) string {
 	if release := banner(img); release != "" {
 		return release
 	}
-	// The headers of distributions have a vmlinux with BTF alone.
+	// The vmlinux in distributions' headers contains only BTF.
 	release, _ := os.ReadFile(filepath.Join(filepath.Dir(path), "include/config/kernel.release"))
 	return strings.TrimSpace(string(release))
 }
 
-// banner returns the release in linux_banner. It is in init/, which is linked first, so near the start
-// of .rodata.
+// banner returns the release in linux_banner, which is near the start of .rodata, because init/ is linked
+// first.
 func banner(img *elfimage.Image) string {
 	rodata := img.Section(".rodata")
 	if rodata == nil {
@@ -78,7 +78,7 @@ func ModuleRelease(img *elfimage.Image) (string, error) {
 	return "", nil
 }
 
-// IsModule reports whether a file is a kernel module: whether it has a vermagic.
+// IsModule reports whether a file is a kernel module, that is, has a vermagic.
 func IsModule(path string) bool {
 	img, err := elfimage.Open(path)
 	if err != nil {
@@ -103,8 +103,8 @@ func CheckRelease(img *elfimage.Image, base, baseRelease string) error {
 		img.Path, release, base, baseRelease, SourcesOf(release))
 }
 
-// CheckDistilledBase returns an error if a module is built for a kernel that ignores .BTF.base. Kernels
-// before 6.11 do, and read the ids of the module's types, which begin behind it, as those of other types.
+// CheckDistilledBase returns an error if a module is built for a kernel before 6.11. Such kernels ignore
+// .BTF.base, and resolve type ids against vmlinux instead.
 func CheckDistilledBase(img *elfimage.Image) error {
 	release, err := ModuleRelease(img)
 	if err != nil || release == "" {
@@ -117,6 +117,6 @@ func CheckDistilledBase(img *elfimage.Image) error {
 	if errX != nil || errY != nil || x > 6 || x == 6 && y >= 11 {
 		return nil
 	}
-	return fmt.Errorf("%s: built for %s, which ignores .BTF.base (kernels from 6.11 on use it): leave out --btf_features=distilled_base",
-		img.Path, release)
+	return fmt.Errorf("%s: built for %s, which ignores .BTF.base (kernels from 6.11 on use it): "+
+		"leave out --btf_features=distilled_base", img.Path, release)
 }

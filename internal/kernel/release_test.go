@@ -12,20 +12,21 @@ import (
 	"github.com/kbtf/kbtf/internal/elfimage"
 )
 
-// moduleOf makes a module that is built for a release.
+// moduleOf compiles a module for a kernel release.
 func moduleOf(t *testing.T, release string) string {
 	t.Helper()
 	dir := t.TempDir()
 	path := filepath.Join(dir, "sample.ko")
 	cmd := exec.Command("gcc", "-c", "-x", "c", "-o", path, "-")
-	cmd.Stdin = strings.NewReader(`const char info[] __attribute__((section(".modinfo"))) = "license=GPL\0vermagic=` + release + ` SMP ";`)
+	cmd.Stdin = strings.NewReader(`const char info[] __attribute__((section(".modinfo"))) =
+	"license=GPL\0vermagic=` + release + ` SMP ";`)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	return path
 }
 
-// hostWith makes a machine that runs a kernel and has some files.
+// hostWith returns a host with a running kernel and some empty files.
 func hostWith(t *testing.T, running string, files ...string) Host {
 	t.Helper()
 	h := Host{Root: t.TempDir(), Release: running}
@@ -50,9 +51,10 @@ func TestBaseIsFoundByTheModulesRelease(t *testing.T) {
 		want    string
 	}{
 		{"6.12.1-test", []string{live, "boot/vmlinuz-6.12.1-test"}, live},
-		{"6.12.1-test", []string{"boot/vmlinuz-6.12.1-test"}, "boot/vmlinuz-6.12.1-test"}, // the live kernel has no BTF
+		{"6.12.1-test", []string{"boot/vmlinuz-6.12.1-test"}, "boot/vmlinuz-6.12.1-test"}, // running kernel without BTF
 		{"6.12.2-test", []string{live, "boot/vmlinuz-6.12.1-test"}, "boot/vmlinuz-6.12.1-test"},
-		{"6.12.2-test", []string{live, "lib/modules/6.12.1-test/build/vmlinux", "boot/vmlinuz-6.12.1-test"}, "lib/modules/6.12.1-test/build/vmlinux"},
+		{"6.12.2-test", []string{live, "lib/modules/6.12.1-test/build/vmlinux", "boot/vmlinuz-6.12.1-test"},
+			"lib/modules/6.12.1-test/build/vmlinux"},
 		{"6.12.2-test", []string{live, "boot/vmlinuz-6.12.2-test"}, ""},
 		{"", []string{live}, ""},
 	} {
@@ -68,7 +70,8 @@ func TestBaseIsFoundByTheModulesRelease(t *testing.T) {
 	}
 }
 
-// That the live kernel's BTF is meant may be hidden by a link, as people make to stop "Skipping BTF generation".
+// A symbolic link to the running kernel's BTF, a common workaround for "Skipping BTF generation", is
+// recognized.
 func TestLiveBTFIsOfTheRunningKernel(t *testing.T) {
 	h := hostWith(t, "6.12.2-test", "sys/kernel/btf/vmlinux")
 	live, link := filepath.Join(h.Root, liveBTF), filepath.Join(h.Root, "vmlinux")
@@ -92,13 +95,15 @@ func TestLiveBTFIsOfTheRunningKernel(t *testing.T) {
 	}
 }
 
-func TestReleaseFromWhichABaseOfItsOwnIsKnown(t *testing.T) {
-	for release, known := range map[string]bool{"5.10.0": false, "6.1.0-56-amd64": false, "6.10.14": false, "6.11.0-rc1": true, "6.12": true, "7.2.13": true} {
+func TestCheckDistilledBase(t *testing.T) {
+	for release, supported := range map[string]bool{
+		"5.10.0": false, "6.1.0-56-amd64": false, "6.10.14": false, "6.11.0-rc1": true, "6.12": true, "7.2.13": true,
+	} {
 		img, err := elfimage.Open(moduleOf(t, release))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := CheckDistilledBase(img); (err == nil) != known {
+		if err := CheckDistilledBase(img); (err == nil) != supported {
 			t.Errorf("%s: %v", release, err)
 		}
 		img.Close()

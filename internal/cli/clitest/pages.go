@@ -40,8 +40,8 @@ func Bash(t *testing.T, program *cli.Command, completions []Completion) {
 		t.Fatal(err)
 	}
 	for _, c := range completions {
-		ask := `source "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _` + strings.ReplaceAll(program.Name, "-", "_") +
-			`; printf '%s\n' "${COMPREPLY[@]}"`
+		ask := `source "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _` +
+			strings.ReplaceAll(program.Name, "-", "_") + `; printf '%s\n' "${COMPREPLY[@]}"`
 		words := append([]string{program.Name}, c.Words...)
 		got := strings.Fields(Run(t, "bash", append([]string{"--norc", "-c", ask, "bash", script}, words...)...))
 		slices.Sort(got)
