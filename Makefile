@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0-only
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 
 # kbtf: BTF for the modules of any kernel tree. "make help" lists the targets.
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-only
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 
 // Package kbtf encodes the DWARF of Linux kernel modules as split BTF, that is, types that refer to the BTF
 // of vmlinux. BPF programs (CO-RE, fentry, kfuncs), bpftool and drgn use them. The package has the functions

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# SPDX-License-Identifier: GPL-2.0-only
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #
 # Functions for scripts that check something or use inputs of scripts/fetch.
 # shellcheck disable=SC2034 # variables are for the script that sources this

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-only
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 
 // Kconfig-probe decides whether kernel modules can have split BTF, for Kconfig,
 // make and sh, and patches kernel trees to generate it.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-only
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 
 // Package btf builds BTF, the kernel's compact type information (Documentation/bpf/btf.rst), and
 // splits it against a base.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-only
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 
 // Package btfdiff decides whether two pieces of split BTF have the same types over one base, and
 // finds the duplicate types of each.

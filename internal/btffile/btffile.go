@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-only
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 
 // Package btffile opens files that have BTF for reading: ELF files such as vmlinux and modules, raw
 // BTF such as /sys/kernel/btf/vmlinux, base files of "btf-ko base", bootable x86 kernels, and all

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-only
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 
 // Package btfraw reads BTF record by record, in place: the header, the types, the strings, and
 // split BTF on top of its base.

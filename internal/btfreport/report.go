@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-only
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 
 // Package btfreport sums up what the BTF of a kernel's modules takes, and what splitting it against
 // that of vmlinux saves.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-only
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 
 // Package bzimage extracts vmlinux from a bootable x86 kernel, such as /boot/vmlinuz. This is often the only
 // file with the BTF of a kernel that is not running. The layout is documented in

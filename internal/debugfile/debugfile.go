@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-only
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 
 // Package debugfile finds the DWARF of stripped modules. Distributions ship stripped modules, and separate
 // packages with debug files.

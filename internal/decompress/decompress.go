@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-only
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 
 // Package decompress decompresses what kernels and their modules are compressed with. gzip and zstd
 // are decompressed here. xz and the older formats are left to their programs, which are installed

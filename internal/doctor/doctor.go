@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-only
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 
 // Package doctor diagnoses why kernel modules have no BTF, or would get the wrong one. It checks the
 // encoder, the kernel tree, its configuration and the running kernel, and suggests a fix for each

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-only
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 
 // Package fault converts panics and memory faults into errors. A damaged file, or a file that
 // changes while it is mapped, must not end the process without a message, nor affect other modules.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-only
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 
 // Package features translates pahole's flags for the features of BTF into options of the encoder. A command
 // line, such as those in the kernel's build files, selects features in one of three ways:

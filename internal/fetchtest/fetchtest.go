@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-only
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 
 // Package fetchtest provides real inputs to the tests with the build tag real: the kernels, kernel
 // trees and encoders that scripts/fetch downloads.

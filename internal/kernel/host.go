@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-only
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 
 // Package kernel finds the vmlinux that a module is built for. Split BTF refers to the BTF of one vmlinux.
 // With another one, the module fails to load, or tools read wrong types. The vermagic of a module names its

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-only
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
  * BPF programs that attach to functions of modules and read fields of types that only the
  * modules define. The results are stored in variables, which init checks.

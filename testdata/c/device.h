@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Declarations shared by the kernel and the modules of these fixtures. */
 #ifndef DEVICE_H
 #define DEVICE_H

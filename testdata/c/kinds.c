@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-only
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 // Every kind of debugging information entry that a C compiler emits.
 
 typedef unsigned char u8;

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-only
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
  * A module with everything that BPF programs use of a module's BTF: a type that is defined
  * nowhere else, a function to attach to, and a kfunc. The program is testdata/bpf/attach.c.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-only
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 
 // Package elftest compiles the C sources of testdata/c into ELF files for tests, for machines that
 // differ in byte order, word size and relocations.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-only
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 
 // Bench measures btf-ko against pahole on the modules and the vmlinux of a kernel. As machines differ
 // and are noisy, the two run alternately, and the results are ratios of medians. Outputs are compared

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-only
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 
 // Bpftest boots a kernel whose init checks that BPF programs can use the BTF of its modules, and
 // prints the results. Its exit status is 1 if a check fails.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-only
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 
 // Btfload reads all types of vmlinux and of modules with cilium/ebpf, which is independent of the
 // encoder.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-only
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 
 // Package encoder runs pahole, or an encoder with the same command line, as a kernel's build does.
 package encoder

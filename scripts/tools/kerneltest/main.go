@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-only
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 
 // Kerneltest tests the encoder with a kernel. It encodes all modules of the kernel, replaces their
 // BTF, boots the kernel in an emulator and loads them. Its exit status is 1 unless

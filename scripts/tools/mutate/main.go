@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-only
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 
 // Mutate encodes damaged modules, and modules with damaged bases. It checks that time and memory are
 // limited, that the encoder does not panic, and that its output is valid.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-only
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 
 // Parity encodes kernel modules with two encoders, an oracle and the one under test, and reports
 // how many are equal, as package btfdiff defines it. Its exit status is 1 if an encoder failed, if

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-only
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 
 // Soak encodes all modules of a kernel several times in one process, and checks that memory, open
 // files and the output do not change.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-only
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 // A character device: few types of its own, many of the kernel.
 #include <mini/device.h>
 #include <mini/module.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-only
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include <mini/module.h>
 #include <mini/net.h>
 #include <generated/autoconf.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-only
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 // Types with the same name as a type of the kernel but another definition, and
 // a pointer to a type that only the kernel defines.
 #include <mini/module.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-only
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 
 // Init is the only process of bpftest's kernel. It loads the modules of the initramfs, reads their
 // BTF from the kernel, attaches BPF programs to their functions, runs the programs, and reports

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-only
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 
 // Init is the only process of the test kernel. It loads the modules of the initramfs, and reports
 // for each whether it is loaded, and the checksum of its BTF.
