@@ -13,7 +13,8 @@ import (
 )
 
 // testOnly are packages that only tests import.
-var testOnly = []string{"internal/cli/clitest", "internal/elfimage/elftest", "internal/fetchtest", "internal/tooltest"}
+var testOnly = []string{"internal/cli/clitest", "internal/elfimage/elftest", "internal/fetchtest", "internal/tooltest", "internal/bzimage/bzimagetest",
+	"internal/btfraw/btfrawtest"}
 
 // TestArchitecture compares the graph in CONTRIBUTING.md with the imports: an arrow for each import
 // that does not follow from others.

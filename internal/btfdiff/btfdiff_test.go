@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/kbtf/kbtf/internal/btfraw"
+	"github.com/kbtf/kbtf/internal/btfraw/btfrawtest"
 )
 
 var orders = []binary.ByteOrder{binary.LittleEndian, binary.BigEndian}
@@ -25,10 +26,10 @@ type baseIDs struct {
 func writeBase(order binary.ByteOrder) (*writer, baseIDs) {
 	w := newWriter(order)
 	var t baseIDs
-	t.char = w.int("char", 1)
-	t.int = w.int("int", 4)
-	t.long = w.int("long", 8)
-	t.nodePtr = w.ptr(w.next + 1)
+	t.char = w.Int("char", 1)
+	t.int = w.Int("int", 4)
+	t.long = w.Int("long", 8)
+	t.nodePtr = w.ptr(w.Next + 1)
 	t.node = w.structure("node", field{"next", t.nodePtr}, field{"value", t.long})
 	t.opaque = w.forward("opaque")
 	t.opaquePtr = w.ptr(t.opaque)
@@ -61,9 +62,9 @@ func TestCompare(t *testing.T) {
 				w.structure("pair", field{"first", base.int}, field{"second", base.long})
 			},
 			b: func(w *writer, base baseIDs) {
-				w.str("unused")
+				w.Str("unused")
 				w.structure("pair", field{"first", base.int}, field{"second", base.long})
-				w.str("number")
+				w.Str("number")
 				w.typedef("number", base.int)
 			},
 		},
@@ -80,7 +81,7 @@ func TestCompare(t *testing.T) {
 			name: "a type of the base is redundant",
 			a:    nothing,
 			b: func(w *writer, base baseIDs) {
-				w.int("long", 8)
+				w.Int("long", 8)
 				w.enum("color", field{"RED", 0}, field{"GREEN", 1})
 			},
 			redundtB: 2,
@@ -89,7 +90,7 @@ func TestCompare(t *testing.T) {
 			name: "a cycle equals the base's",
 			a:    func(w *writer, base baseIDs) { w.typedef("list", base.node) },
 			b: func(w *writer, base baseIDs) {
-				p := w.ptr(w.next + 1)
+				p := w.ptr(w.Next + 1)
 				node := w.structure("node", field{"next", p}, field{"value", base.long})
 				w.typedef("list", node)
 			},
@@ -98,11 +99,11 @@ func TestCompare(t *testing.T) {
 		{
 			name: "a cycle unrolled once is the same cycle",
 			a: func(w *writer, base baseIDs) {
-				w.structure("ring", field{"next", w.next + 1})
-				w.ptr(w.next - 1)
+				w.structure("ring", field{"next", w.Next + 1})
+				w.ptr(w.Next - 1)
 			},
 			b: func(w *writer, base baseIDs) {
-				first := w.next
+				first := w.Next
 				w.structure("ring", field{"next", first + 1})
 				w.ptr(first + 2)
 				w.structure("ring", field{"next", first + 3})
@@ -114,7 +115,7 @@ func TestCompare(t *testing.T) {
 			name: "a cycle that ends elsewhere differs from the base's",
 			a:    nothing,
 			b: func(w *writer, base baseIDs) {
-				p := w.ptr(w.next + 1)
+				p := w.ptr(w.Next + 1)
 				w.structure("node", field{"next", p}, field{"value", base.int})
 			},
 			onlyB: []string{"PTR !", "STRUCT node!"},
@@ -148,18 +149,18 @@ func TestCompare(t *testing.T) {
 		{
 			name: "linkage counts",
 			a: func(w *writer, base baseIDs) {
-				w.add(btfraw.Func, "f", 0, w.add(btfraw.FuncProto, "", 0, 0))
+				w.Add(btfraw.Func, "f", 0, w.Add(btfraw.FuncProto, "", 0, 0))
 			},
 			b: func(w *writer, base baseIDs) {
-				w.add(btfraw.Func, "f", 1, w.add(btfraw.FuncProto, "", 0, 0))
+				w.Add(btfraw.Func, "f", 1, w.Add(btfraw.FuncProto, "", 0, 0))
 			},
 			onlyA: []string{"FUNC f!"},
 			onlyB: []string{"FUNC f!"},
 		},
 		{
 			name: "enum and enum64 with the same values differ",
-			a:    func(w *writer, base baseIDs) { w.add(btfraw.Enum, "e", 1, 8, w.str("E"), 1) },
-			b:    func(w *writer, base baseIDs) { w.add(btfraw.Enum64, "e", 1, 8, w.str("E"), 1, 0) },
+			a:    func(w *writer, base baseIDs) { w.Add(btfraw.Enum, "e", 1, 8, w.Str("E"), 1) },
+			b:    func(w *writer, base baseIDs) { w.Add(btfraw.Enum64, "e", 1, 8, w.Str("E"), 1, 0) },
 
 			onlyA: []string{"ENUM e!"},
 			onlyB: []string{"ENUM64 e!"},
@@ -186,7 +187,7 @@ func TestCompare(t *testing.T) {
 		{
 			name:  "a forward to a union is not one to a struct",
 			a:     func(w *writer, base baseIDs) { w.typedef("n", base.node) },
-			b:     func(w *writer, base baseIDs) { w.typedef("n", w.add(btfraw.Fwd, "node", kindFlag, 0)) },
+			b:     func(w *writer, base baseIDs) { w.typedef("n", w.Add(btfraw.Fwd, "node", kindFlag, 0)) },
 			onlyA: []string{"TYPEDEF n!"},
 			onlyB: []string{"FWD node!", "TYPEDEF n"},
 		},
@@ -208,7 +209,7 @@ func TestCompare(t *testing.T) {
 			name: "a forward of a name with two copies of one definition does not",
 			a: func(w *writer, base baseIDs) {
 				w.structure("s", field{"x", base.int})
-				w.structure("s", field{"x", w.int("int", 4)})
+				w.structure("s", field{"x", w.Int("int", 4)})
 				w.ptr(w.forward("s"))
 			},
 			b: func(w *writer, base baseIDs) {
@@ -234,14 +235,14 @@ func TestCompare(t *testing.T) {
 			a: func(w *writer, base baseIDs) {
 				w.structure("s", field{"x", base.int})
 				w.structure("s", field{"x", base.long})
-				w.structure("t", field{"p", w.ptr(w.next - 1)})
+				w.structure("t", field{"p", w.ptr(w.Next - 1)})
 				w.structure("t", field{"p", w.ptr(w.forward("s"))})
 				w.ptr(w.forward("t"))
 			},
 			b: func(w *writer, base baseIDs) {
 				w.structure("s", field{"x", base.int})
 				w.structure("s", field{"x", base.long})
-				w.structure("t", field{"p", w.ptr(w.next - 1)})
+				w.structure("t", field{"p", w.ptr(w.Next - 1)})
 				w.structure("t", field{"p", w.ptr(w.forward("s"))})
 			},
 			onlyA: []string{"FWD t!", "PTR "},
@@ -277,7 +278,7 @@ func TestCompare(t *testing.T) {
 				w.structure("opaque", field{"h", base.holder})
 			},
 			b: func(w *writer, base baseIDs) {
-				opaque := w.next + 2
+				opaque := w.Next + 2
 				holder := w.structure("holder", field{"p", w.ptr(opaque)})
 				if got := w.structure("opaque", field{"h", holder}); got != opaque {
 					panic("not the id foreseen")
@@ -296,10 +297,10 @@ func TestCompare(t *testing.T) {
 		{
 			name: "types that only the sizes of bit-fields tell apart",
 			a: func(w *writer, base baseIDs) {
-				w.add(btfraw.Struct, "bits", 1|kindFlag, 4, w.str("x"), base.int, 3<<24|5)
+				w.Add(btfraw.Struct, "bits", 1|kindFlag, 4, w.Str("x"), base.int, 3<<24|5)
 			},
 			b: func(w *writer, base baseIDs) {
-				w.add(btfraw.Struct, "bits", 1|kindFlag, 4, w.str("x"), base.int, 2<<24|5)
+				w.Add(btfraw.Struct, "bits", 1|kindFlag, 4, w.Str("x"), base.int, 2<<24|5)
 			},
 			onlyA: []string{"STRUCT bits!"},
 			onlyB: []string{"STRUCT bits!"},
@@ -307,21 +308,21 @@ func TestCompare(t *testing.T) {
 		{
 			name: "a section's variables count by address",
 			a: func(w *writer, base baseIDs) {
-				x, y := w.add(btfraw.Var, "x", 0, base.int, 0), w.add(btfraw.Var, "y", 0, base.long, 0)
-				w.add(btfraw.Datasec, ".data", 2, 16, x, 0, 4, y, 8, 8)
+				x, y := w.Add(btfraw.Var, "x", 0, base.int, 0), w.Add(btfraw.Var, "y", 0, base.long, 0)
+				w.Add(btfraw.Datasec, ".data", 2, 16, x, 0, 4, y, 8, 8)
 			},
 			b: func(w *writer, base baseIDs) {
-				y, x := w.add(btfraw.Var, "y", 0, base.long, 0), w.add(btfraw.Var, "x", 0, base.int, 0)
-				w.add(btfraw.Datasec, ".data", 2, 16, y, 8, 8, x, 0, 4)
+				y, x := w.Add(btfraw.Var, "y", 0, base.long, 0), w.Add(btfraw.Var, "x", 0, base.int, 0)
+				w.Add(btfraw.Datasec, ".data", 2, 16, y, 8, 8, x, 0, 4)
 			},
 		},
 		{
 			name: "a section with another variable",
 			a: func(w *writer, base baseIDs) {
-				w.add(btfraw.Datasec, ".data", 1, 16, w.add(btfraw.Var, "x", 0, base.int, 0), 0, 4)
+				w.Add(btfraw.Datasec, ".data", 1, 16, w.Add(btfraw.Var, "x", 0, base.int, 0), 0, 4)
 			},
 			b: func(w *writer, base baseIDs) {
-				w.add(btfraw.Datasec, ".data", 1, 16, w.add(btfraw.Var, "y", 0, base.int, 0), 0, 4)
+				w.Add(btfraw.Datasec, ".data", 1, 16, w.Add(btfraw.Var, "y", 0, base.int, 0), 0, 4)
 			},
 			onlyA: []string{"VAR x!", "DATASEC .data"},
 			onlyB: []string{"VAR y!", "DATASEC .data"},
@@ -334,27 +335,27 @@ func TestCompare(t *testing.T) {
 		{
 			name: "a tag on another component",
 			a: func(w *writer, base baseIDs) {
-				w.add(btfraw.DeclTag, "user", 0, base.node, 0)
-				w.add(btfraw.TypeTag, "rcu", 0, base.int)
+				w.Add(btfraw.DeclTag, "user", 0, base.node, 0)
+				w.Add(btfraw.TypeTag, "rcu", 0, base.int)
 			},
 			b: func(w *writer, base baseIDs) {
-				w.add(btfraw.DeclTag, "user", 0, base.node, 1)
-				w.add(btfraw.TypeTag, "user", 0, base.int)
+				w.Add(btfraw.DeclTag, "user", 0, base.node, 1)
+				w.Add(btfraw.TypeTag, "user", 0, base.int)
 			},
 			onlyA: []string{"DECL_TAG user!", "TYPE_TAG rcu!"},
 			onlyB: []string{"DECL_TAG user!", "TYPE_TAG user!"},
 		},
 		{
 			name:  "arrays of other lengths",
-			a:     func(w *writer, base baseIDs) { w.add(btfraw.Array, "", 0, 0, base.int, base.long, 40) },
-			b:     func(w *writer, base baseIDs) { w.add(btfraw.Array, "", 0, 0, base.int, base.long, 10) },
+			a:     func(w *writer, base baseIDs) { w.Add(btfraw.Array, "", 0, 0, base.int, base.long, 40) },
+			b:     func(w *writer, base baseIDs) { w.Add(btfraw.Array, "", 0, 0, base.int, base.long, 10) },
 			onlyA: []string{"ARRAY !"},
 			onlyB: []string{"ARRAY !"},
 		},
 		{
 			name:  "arrays of other elements",
-			a:     func(w *writer, base baseIDs) { w.add(btfraw.Array, "", 0, 0, base.int, base.long, 40) },
-			b:     func(w *writer, base baseIDs) { w.add(btfraw.Array, "", 0, 0, base.char, base.long, 40) },
+			a:     func(w *writer, base baseIDs) { w.Add(btfraw.Array, "", 0, 0, base.int, base.long, 40) },
+			b:     func(w *writer, base baseIDs) { w.Add(btfraw.Array, "", 0, 0, base.char, base.long, 40) },
 			onlyA: []string{"ARRAY !"},
 			onlyB: []string{"ARRAY !"},
 		},
@@ -363,14 +364,14 @@ func TestCompare(t *testing.T) {
 		for _, test := range tests {
 			t.Run(fmt.Sprintf("%v/%s", order, test.name), func(t *testing.T) {
 				baseWriter, ids := writeBase(order)
-				base, err := NewBase(baseWriter.bytes(24))
+				base, err := NewBase(baseWriter.Bytes(24))
 				if err != nil {
 					t.Fatal(err)
 				}
 				a, b := baseWriter.split(), baseWriter.split()
 				test.a(a, ids)
 				test.b(b, ids)
-				got, err := base.Compare(a.bytes(24), b.bytes(32))
+				got, err := base.Compare(a.Bytes(24), b.Bytes(32))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -408,13 +409,13 @@ func TestCompare(t *testing.T) {
 func writeOtherKinds(reverse bool) func(*writer, baseIDs) {
 	return func(w *writer, base baseIDs) {
 		types := []func(){
-			func() { w.add(btfraw.Volatile, "", 0, base.int) },
-			func() { w.add(btfraw.Const, "", 0, base.int) },
-			func() { w.add(btfraw.Restrict, "", 0, base.nodePtr) },
-			func() { w.add(btfraw.Float, "double", 0, 8) },
-			func() { w.add(btfraw.Union, "u", 1, 8, w.str("x"), base.long, 0) },
-			func() { w.add(btfraw.Enum64, "e", 1, 8, w.str("E"), 1, 2) },
-			func() { w.add(btfraw.DeclTag, "kfunc", 0, w.function("k", base.int), ^uint32(0)) },
+			func() { w.Add(btfraw.Volatile, "", 0, base.int) },
+			func() { w.Add(btfraw.Const, "", 0, base.int) },
+			func() { w.Add(btfraw.Restrict, "", 0, base.nodePtr) },
+			func() { w.Add(btfraw.Float, "double", 0, 8) },
+			func() { w.Add(btfraw.Union, "u", 1, 8, w.Str("x"), base.long, 0) },
+			func() { w.Add(btfraw.Enum64, "e", 1, 8, w.Str("E"), 1, 2) },
+			func() { w.Add(btfraw.DeclTag, "kfunc", 0, w.function("k", base.int), ^uint32(0)) },
 		}
 		for i := range types {
 			if reverse {
@@ -439,13 +440,13 @@ func outline(classes []Class) []string {
 
 func TestBaseWithRepetition(t *testing.T) {
 	w := newWriter(binary.LittleEndian)
-	first := w.int("int", 4)
-	second := w.int("int", 4)
+	first := w.Int("int", 4)
+	second := w.Int("int", 4)
 	w.ptr(first)
 	w.ptr(second)
 	w.ptr(w.forward("s"))
 	w.ptr(w.structure("s", field{"x", second}))
-	base, err := NewBase(w.bytes(24))
+	base, err := NewBase(w.Bytes(24))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -457,7 +458,7 @@ func TestBaseWithRepetition(t *testing.T) {
 	a, b := w.split(), w.split()
 	a.typedef("t", first)
 	b.typedef("t", second)
-	got, err := base.Compare(a.bytes(24), b.bytes(24))
+	got, err := base.Compare(a.Bytes(24), b.Bytes(24))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -469,11 +470,11 @@ func TestBaseWithRepetition(t *testing.T) {
 func TestByteOrdersMix(t *testing.T) {
 	little, ids := writeBase(binary.LittleEndian)
 	a, b := little.split(), little.split()
-	b.order = binary.BigEndian
+	b.Order = binary.BigEndian
 	for _, w := range []*writer{a, b} {
 		w.structure("pair", field{"first", ids.int}, field{"second", ids.long})
 	}
-	got, err := Compare(little.bytes(24), a.bytes(24), b.bytes(24))
+	got, err := Compare(little.Bytes(24), a.Bytes(24), b.Bytes(24))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -485,19 +486,19 @@ func TestByteOrdersMix(t *testing.T) {
 func TestDescription(t *testing.T) {
 	baseWriter, ids := writeBase(binary.LittleEndian)
 	w := baseWriter.split()
-	constant := w.add(btfraw.Const, "", 0, ids.int)
-	array := w.add(btfraw.Array, "", 0, 0, ids.char, ids.int, 4)
-	inner := w.add(btfraw.Union, "", 1|kindFlag, 4, w.str("bit"), ids.int, 1<<24|3)
+	constant := w.Add(btfraw.Const, "", 0, ids.int)
+	array := w.Add(btfraw.Array, "", 0, 0, ids.char, ids.int, 4)
+	inner := w.Add(btfraw.Union, "", 1|kindFlag, 4, w.Str("bit"), ids.int, 1<<24|3)
 	w.function("call", w.ptr(constant), field{"n", ids.nodePtr}, field{"", 0})
-	w.add(btfraw.Struct, "s", 2, 16, w.str("name"), array, 0, w.str(""), inner, 64)
-	callback := w.add(btfraw.FuncProto, "", 1, 0, w.str("arg"), ids.long)
+	w.Add(btfraw.Struct, "s", 2, 16, w.Str("name"), array, 0, w.Str(""), inner, 64)
+	callback := w.Add(btfraw.FuncProto, "", 1, 0, w.Str("arg"), ids.long)
 	w.typedef("callback", w.ptr(callback))
-	w.add(btfraw.Datasec, ".data..percpu", 1, 8, w.add(btfraw.Var, "counter", 0, ids.long, 1), 0, 8)
-	w.add(btfraw.DeclTag, "tag", 0, ids.node, 1)
+	w.Add(btfraw.Datasec, ".data..percpu", 1, 8, w.Add(btfraw.Var, "counter", 0, ids.long, 1), 0, 8)
+	w.Add(btfraw.DeclTag, "tag", 0, ids.node, 1)
 	w.enum("e", field{"A", 0}, field{"B", 7})
 	w.forward("away")
 
-	got, err := Compare(baseWriter.bytes(24), w.bytes(24), baseWriter.split().bytes(24))
+	got, err := Compare(baseWriter.Bytes(24), w.Bytes(24), baseWriter.split().Bytes(24))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -528,12 +529,12 @@ func TestDescription(t *testing.T) {
 func TestMalformed(t *testing.T) {
 	good := func(change func(raw []byte) []byte) []byte {
 		w, _ := writeBase(binary.LittleEndian)
-		return change(w.bytes(24))
+		return change(w.Bytes(24))
 	}
 	typed := func(add func(w *writer)) []byte {
 		w := newWriter(binary.LittleEndian)
 		add(w)
-		return w.bytes(24)
+		return w.Bytes(24)
 	}
 	tests := []struct {
 		name string
@@ -550,15 +551,15 @@ func TestMalformed(t *testing.T) {
 		{"cut off", good(func(b []byte) []byte { return b[:len(b)-1] }), "strings at "},
 		{"no NUL at the end", good(func(b []byte) []byte { b[len(b)-1] = 'x'; return b }),
 			"the last string has no NUL"},
-		{"no empty string", typed(func(w *writer) { w.strings[0] = 'x'; w.str("y") }),
+		{"no empty string", typed(func(w *writer) { w.Strings[0] = 'x'; w.Str("y") }),
 			"strings do not begin with an empty one"},
-		{"kind void", typed(func(w *writer) { w.add(btfraw.Void, "", 0, 0) }), "there is no kind 0"},
-		{"unknown kind", typed(func(w *writer) { w.add(btfraw.NumKinds, "", 0, 0) }), "there is no kind 20"},
-		{"record cut off", typed(func(w *writer) { w.words(0, uint32(btfraw.Ptr)<<24) }), "type 1 is cut off"},
-		{"members cut off", typed(func(w *writer) { w.add(btfraw.Struct, "s", 2, 8, 0, 0, 0) }),
+		{"kind void", typed(func(w *writer) { w.Add(btfraw.Void, "", 0, 0) }), "there is no kind 0"},
+		{"unknown kind", typed(func(w *writer) { w.Add(btfraw.NumKinds, "", 0, 0) }), "there is no kind 20"},
+		{"record cut off", typed(func(w *writer) { w.Words(0, uint32(btfraw.Ptr)<<24) }), "type 1 is cut off"},
+		{"members cut off", typed(func(w *writer) { w.Add(btfraw.Struct, "s", 2, 8, 0, 0, 0) }),
 			"type 1, STRUCT, is cut off"},
-		{"no such string", typed(func(w *writer) { w.words(99, uint32(btfraw.Ptr)<<24, 0) }), "no string at 0x63"},
-		{"no such member name", typed(func(w *writer) { w.add(btfraw.Enum, "e", 1, 4, 77, 0) }), "no string at 0x4d"},
+		{"no such string", typed(func(w *writer) { w.Words(99, uint32(btfraw.Ptr)<<24, 0) }), "no string at 0x63"},
+		{"no such member name", typed(func(w *writer) { w.Add(btfraw.Enum, "e", 1, 4, 77, 0) }), "no string at 0x4d"},
 		{"no such type", typed(func(w *writer) { w.ptr(5) }), "no type 5"},
 		{"no such parameter", typed(func(w *writer) { w.function("f", 0, field{"x", 9}) }), "no type 9"},
 		{"endless typedef", typed(func(w *writer) { w.typedef("t", 1) }), "endless references"},
@@ -576,17 +577,17 @@ func TestMalformed(t *testing.T) {
 
 func TestMalformedSplit(t *testing.T) {
 	w, _ := writeBase(binary.LittleEndian)
-	base, err := NewBase(w.bytes(24))
+	base, err := NewBase(w.Bytes(24))
 	if err != nil {
 		t.Fatal(err)
 	}
 	split := w.split()
-	split.ptr(split.next + 1)
-	for _, raw := range [][]byte{nil, w.bytes(24)[:30], split.bytes(24)} {
-		if _, err := base.Compare(raw, w.split().bytes(24)); err == nil {
+	split.ptr(split.Next + 1)
+	for _, raw := range [][]byte{nil, w.Bytes(24)[:30], split.Bytes(24)} {
+		if _, err := base.Compare(raw, w.split().Bytes(24)); err == nil {
 			t.Errorf("%d bytes as a: no error", len(raw))
 		}
-		if _, err := base.Compare(w.split().bytes(24), raw); err == nil {
+		if _, err := base.Compare(w.split().Bytes(24), raw); err == nil {
 			t.Errorf("%d bytes as b: no error", len(raw))
 		}
 	}
@@ -599,10 +600,10 @@ func FuzzCompare(f *testing.F) {
 		split := w.split()
 		writeOtherKinds(false)(split, ids)
 		split.function("f", ids.int, field{"x", ids.nodePtr})
-		split.add(btfraw.Array, "", 0, 0, ids.char, ids.int, 4)
+		split.Add(btfraw.Array, "", 0, 0, ids.char, ids.int, 4)
 		split.structure("opaque", field{"h", ids.holder})
-		f.Add(w.bytes(24), split.bytes(24))
-		f.Add(w.bytes(32), split.bytes(32))
+		f.Add(w.Bytes(24), split.Bytes(24))
+		f.Add(w.Bytes(32), split.Bytes(32))
 	}
 	f.Fuzz(func(t *testing.T, base, split []byte) {
 		got, err := Compare(base, split, split)
@@ -610,7 +611,7 @@ func FuzzCompare(f *testing.F) {
 			t.Errorf("not equal to itself: %v, %v", got.OnlyA, got.OnlyB)
 		}
 		if b, err := NewBase(base); err == nil {
-			empty := (&writer{order: binary.LittleEndian}).bytes(24)
+			empty := (&btfrawtest.Writer{Order: binary.LittleEndian}).Bytes(24)
 			_, _ = b.Compare(split, empty)
 		}
 	})

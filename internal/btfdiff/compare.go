@@ -59,39 +59,39 @@ func result(a, z *summary) *Result {
 
 func (b *Base) compare(rawA, rawB []byte) (a, z *summary, err error) {
 	names := b.names()
-	var worlds [2]*world
+	var wholes [2]*whole
 	for i, raw := range [][]byte{rawA, rawB} {
-		if worlds[i], err = newWorld(b, raw, names); err != nil {
+		if wholes[i], err = newWhole(b, raw, names); err != nil {
 			return nil, nil, fmt.Errorf("split: %w", err)
 		}
 	}
-	a, z = compareWorlds(worlds)
+	a, z = compareWholes(wholes)
 	return a, z, nil
 }
 
-// compareWorlds compares two worlds over one base that number labels alike.
-func compareWorlds(worlds [2]*world) (a, z *summary) {
+// compareWholes compares two wholes over one base that number labels alike.
+func compareWholes(wholes [2]*whole) (a, z *summary) {
 	var classes [2][]int32
 	for again := true; again; {
-		for _, w := range worlds {
+		for _, w := range wholes {
 			w.matchBase()
 		}
-		classes[0], classes[1] = refineTogether(worlds[0], worlds[1])
+		classes[0], classes[1] = refineTogether(wholes[0], wholes[1])
 		again = false
-		for i, w := range worlds {
+		for i, w := range wholes {
 			again = w.dropAmbiguous(classes[i]) || again
 		}
 	}
-	return worlds[0].summary(classes[0]), worlds[1].summary(classes[1])
+	return wholes[0].summary(classes[0]), wholes[1].summary(classes[1])
 }
 
 // Check returns an error for split BTF that cannot be compared.
 func (b *Base) Check(raw []byte) error {
-	_, err := newWorld(b, raw, b.names())
+	_, err := newWhole(b, raw, b.names())
 	return err
 }
 
-// names numbers labels for worlds over the base.
+// names numbers labels for wholes over the base.
 func (b *Base) names() *labels { return &labels{base: &b.labels, own: make(map[string]int32)} }
 
 // Compare is NewBase and its Compare, for one comparison only.
@@ -103,9 +103,8 @@ func Compare(base, a, b []byte) (*Result, error) {
 	return parsed.Compare(a, b)
 }
 
-// A world is a base together with one split, and what the two make of each other's
-// declarations.
-type world struct {
+// A whole is a base and one split as one graph, with declarations resolved across both.
+type whole struct {
 	base  *Base
 	blob  *btfraw.BTF
 	graph graph // node i is type firstID+i; ^c is class c of the base
@@ -124,7 +123,7 @@ type world struct {
 	match      []int32 // by node: the base's class that it equals, or -1
 }
 
-func newWorld(base *Base, raw []byte, names *labels) (*world, error) {
+func newWhole(base *Base, raw []byte, names *labels) (*whole, error) {
 	blob, err := btfraw.Read(raw, base.blob)
 	if err != nil {
 		return nil, err
@@ -132,9 +131,9 @@ func newWorld(base *Base, raw []byte, names *labels) (*world, error) {
 	return over(blob, base, nil, names)
 }
 
-// over returns the world of a split; relocated is as in world.
-func over(blob *btfraw.BTF, base *Base, relocated []uint32, names *labels) (*world, error) {
-	w := &world{
+// over returns the whole of a split; relocated is as in whole.
+func over(blob *btfraw.BTF, base *Base, relocated []uint32, names *labels) (*whole, error) {
+	w := &whole{
 		base:         base,
 		blob:         blob,
 		relocated:    relocated,
@@ -166,7 +165,7 @@ func over(blob *btfraw.BTF, base *Base, relocated []uint32, names *labels) (*wor
 }
 
 // node returns the node of a type of the split, or ^id for one of the base.
-func (w *world) node(id uint32) int32 {
+func (w *whole) node(id uint32) int32 {
 	if id >= w.blob.FirstID {
 		return int32(id - w.blob.FirstID)
 	}
@@ -177,7 +176,7 @@ func (w *world) node(id uint32) int32 {
 }
 
 // definer returns the node that defines what class c of the base only declares.
-func (w *world) definer(c int32) (int32, bool) {
+func (w *whole) definer(c int32) (int32, bool) {
 	t, ok := w.base.declarations[c]
 	if !ok || len(w.base.definitions[t]) > 0 || len(w.definitions[t]) == 0 || w.ambiguous[t] {
 		return 0, false
@@ -186,7 +185,7 @@ func (w *world) definer(c int32) (int32, bool) {
 }
 
 // resolve follows declarations to what they stand for.
-func (w *world) resolve(ref int32) int32 {
+func (w *whole) resolve(ref int32) int32 {
 	if ref < 0 {
 		if node, ok := w.definer(^ref); ok {
 			return node
@@ -199,7 +198,7 @@ func (w *world) resolve(ref int32) int32 {
 
 // matchBase finds which class of the base each node equals, given what is known of
 // ambiguous tags.
-func (w *world) matchBase() {
+func (w *whole) matchBase() {
 	w.standsFor = make(map[int32]int32)
 	for t, nodes := range w.declarations {
 		base := w.base.definitions[t]
@@ -255,7 +254,7 @@ func (w *world) matchBase() {
 
 // refsCorrespond reports whether each reference of a node equals, as far as is known, the
 // same reference of class c.
-func (w *world) refsCorrespond(node, c int32) bool {
+func (w *whole) refsCorrespond(node, c int32) bool {
 	baseRefs := w.base.graph.refsOf(w.base.member[c])
 	for i, ref := range w.graph.refsOf(node) {
 		if !w.corresponds(ref, w.base.class[baseRefs[i]]) {
@@ -265,7 +264,7 @@ func (w *world) refsCorrespond(node, c int32) bool {
 	return true
 }
 
-func (w *world) corresponds(ref, c int32) bool {
+func (w *whole) corresponds(ref, c int32) bool {
 	if ref < 0 {
 		return ^ref == c
 	}
@@ -287,10 +286,10 @@ func (w *world) corresponds(ref, c int32) bool {
 	return false
 }
 
-func (w *world) record(node int32) btfraw.Record { return w.blob.Record(w.blob.FirstID + uint32(node)) }
+func (w *whole) record(node int32) btfraw.Record { return w.blob.Record(w.blob.FirstID + uint32(node)) }
 
 // final returns what a reference leads to: a node that the base does not have, or ^c.
-func (w *world) final(ref int32) int32 {
+func (w *whole) final(ref int32) int32 {
 	ref = w.resolve(ref)
 	if ref >= 0 && w.match[ref] >= 0 {
 		return ^w.match[ref]
@@ -298,11 +297,11 @@ func (w *world) final(ref int32) int32 {
 	return ref
 }
 
-// refineTogether numbers the classes of the nodes of two worlds over one base, equal
+// refineTogether numbers the classes of the nodes of two wholes over one base, equal
 // classes equally. The numbers of nodes that match the base mean nothing.
-func refineTogether(a, b *world) (classesA, classesB []int32) {
+func refineTogether(a, b *whole) (classesA, classesB []int32) {
 	var g graph
-	for _, w := range []*world{a, b} {
+	for _, w := range []*whole{a, b} {
 		offset := int32(g.len())
 		for node := range w.graph.label {
 			for _, ref := range w.graph.refsOf(int32(node)) {
@@ -320,7 +319,7 @@ func refineTogether(a, b *world) (classesA, classesB []int32) {
 
 // dropAmbiguous finds tags whose definitions are several classes, although declarations
 // were taken to stand for one; it reports whether there were new ones.
-func (w *world) dropAmbiguous(class []int32) bool {
+func (w *whole) dropAmbiguous(class []int32) bool {
 	found := false
 	for t, nodes := range w.definitions {
 		base := w.base.definitions[t]
@@ -342,9 +341,9 @@ func (w *world) dropAmbiguous(class []int32) bool {
 	return found
 }
 
-// A summary is a world's types by class.
+// A summary is a whole's types by class.
 type summary struct {
-	world   *world
+	whole   *whole
 	side    Side
 	class   []int32
 	first   []int32 // of each class that the base does not have, its first node
@@ -355,9 +354,9 @@ type summary struct {
 	completes map[int32]int32
 }
 
-func (w *world) summary(class []int32) *summary {
+func (w *whole) summary(class []int32) *summary {
 	s := &summary{
-		world:     w,
+		whole:     w,
 		class:     class,
 		classes:   make(map[int32]bool),
 		labels:    make(map[int32]bool),
@@ -398,7 +397,7 @@ func (w *world) summary(class []int32) *summary {
 
 // completesDeclaration reports whether a node that matches class c of the base leads to a
 // definition, through nothing with a tag, where the class leads to a declaration.
-func (w *world) completesDeclaration(node, c int32) bool {
+func (w *whole) completesDeclaration(node, c int32) bool {
 	r := w.record(node)
 	if _, tagged := tagOf(r); tagged {
 		_, declared := w.base.declarations[c]
@@ -418,7 +417,7 @@ func (w *world) completesDeclaration(node, c int32) bool {
 
 // leavesIncomplete reports whether a reference leads, through nothing with a tag, to a declaration
 // of the base that the split defines.
-func (w *world) leavesIncomplete(c int32) bool {
+func (w *whole) leavesIncomplete(c int32) bool {
 	if _, ok := w.base.declarations[c]; ok {
 		_, defined := w.definer(c)
 		return defined
@@ -446,18 +445,18 @@ func (s *summary) without(other *summary) []Class {
 			continue
 		}
 		refsCommon := true
-		for _, ref := range s.world.graph.refsOf(node) {
-			if ref = s.world.final(ref); ref >= 0 && !other.classes[s.class[ref]] {
+		for _, ref := range s.whole.graph.refsOf(node) {
+			if ref = s.whole.final(ref); ref >= 0 && !other.classes[s.class[ref]] {
 				refsCommon = false
 			}
 		}
-		r := s.world.record(node)
+		r := s.whole.record(node)
 		only = append(only, Class{
-			ID:          s.world.blob.FirstID + uint32(node),
+			ID:          s.whole.blob.FirstID + uint32(node),
 			Kind:        r.Kind(),
 			Name:        r.Name(),
-			Description: describe(s.world.blob, s.world.blob.FirstID+uint32(node)),
-			Cause:       refsCommon || !other.labels[s.world.graph.label[node]],
+			Description: describe(s.whole.blob, s.whole.blob.FirstID+uint32(node)),
+			Cause:       refsCommon || !other.labels[s.whole.graph.label[node]],
 		})
 	}
 	return only

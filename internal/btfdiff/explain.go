@@ -89,9 +89,9 @@ func (e *Explanation) pair(a, z *summary) {
 		e.Changes = append(e.Changes, Change{
 			A:     class,
 			B:     others[0],
-			First: (&difference{a, z}).first(a.world.blob.Record(class.ID), z.world.blob.Record(others[0].ID), 0),
-			TextA: text(a.world.blob, class.ID),
-			TextB: text(z.world.blob, others[0].ID),
+			First: (&difference{a, z}).first(a.whole.blob.Record(class.ID), z.whole.blob.Record(others[0].ID), 0),
+			TextA: text(a.whole.blob, class.ID),
+			TextB: text(z.whole.blob, others[0].ID),
 		})
 	}
 	for _, class := range onlyB {
@@ -113,7 +113,7 @@ func causesFirst(a, b bool) int {
 // nameOf is what two types have in common that a reader of C takes for the same: a tag, or else a
 // kind and a name.
 func (s *summary) nameOf(class Class) tag {
-	if t, ok := tagOf(s.world.blob.Record(class.ID)); ok {
+	if t, ok := tagOf(s.whole.blob.Record(class.ID)); ok {
 		return t
 	}
 	return tag{class.Kind, class.Name}
@@ -121,7 +121,7 @@ func (s *summary) nameOf(class Class) tag {
 
 // repeats lists the redundant types.
 func (s *summary) repeats() []Repeat {
-	w := s.world
+	w := s.whole
 	first := make(map[int32]int32) // by class
 	for _, node := range s.first {
 		first[s.class[node]] = node
@@ -297,7 +297,7 @@ func (d *difference) reference(place string, idA, idB uint32, depth int) string 
 	if d.same(idA, idB) {
 		return ""
 	}
-	blobA, blobB := d.a.world.blob, d.b.world.blob
+	blobA, blobB := d.a.whole.blob, d.b.whole.blob
 	if nestedA, nestedB := nested(blobA, idA), nested(blobB, idB); nestedA && nestedB && depth < maxNesting {
 		return place + ": " + d.first(blobA.Record(idA), blobB.Record(idB), depth+1)
 	}
@@ -325,7 +325,7 @@ func (d *difference) same(idA, idB uint32) bool { return d.a.classOf(idA) == d.b
 
 // classOf returns the class of a type: of the base as ^c.
 func (s *summary) classOf(id uint32) int32 {
-	w := s.world
+	w := s.whole
 	ref := w.node(id)
 	if ref < 0 {
 		ref = ^w.base.class[^ref]

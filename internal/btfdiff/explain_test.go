@@ -36,17 +36,17 @@ func TestExplain(t *testing.T) {
 				w.structure("s", field{"a", base.int}, field{"b", base.long})
 			},
 			b: func(w *writer, base baseIDs) {
-				w.add(btfraw.Struct, "s", 2, 16, w.str("a"), base.int, 0, w.str("b"), base.long, 32)
+				w.Add(btfraw.Struct, "s", 2, 16, w.Str("a"), base.int, 0, w.Str("b"), base.long, 32)
 			},
 			want: []string{`STRUCT s: member 1 "b": bit offset 64 on one side, 32 on the other`},
 		},
 		{
 			name: "width of a bit field",
 			a: func(w *writer, base baseIDs) {
-				w.add(btfraw.Struct, "s", kindFlag|1, 4, w.str("a"), base.int, 3<<24)
+				w.Add(btfraw.Struct, "s", kindFlag|1, 4, w.Str("a"), base.int, 3<<24)
 			},
 			b: func(w *writer, base baseIDs) {
-				w.add(btfraw.Struct, "s", kindFlag|1, 4, w.str("a"), base.int, 4<<24)
+				w.Add(btfraw.Struct, "s", kindFlag|1, 4, w.Str("a"), base.int, 4<<24)
 			},
 			want: []string{`STRUCT s: member 0 "a": bit field of 3 on one side, 4 on the other`},
 		},
@@ -70,24 +70,24 @@ func TestExplain(t *testing.T) {
 		},
 		{
 			name: "size only",
-			a:    func(w *writer, base baseIDs) { w.add(btfraw.Struct, "s", 0, 8) },
-			b:    func(w *writer, base baseIDs) { w.add(btfraw.Struct, "s", 0, 16) },
+			a:    func(w *writer, base baseIDs) { w.Add(btfraw.Struct, "s", 0, 8) },
+			b:    func(w *writer, base baseIDs) { w.Add(btfraw.Struct, "s", 0, 16) },
 			want: []string{"STRUCT s: size 8 on one side, 16 on the other"},
 		},
 		{
 			name: "kind_flag only",
-			a:    func(w *writer, base baseIDs) { w.add(btfraw.Struct, "s", 0, 8) },
-			b:    func(w *writer, base baseIDs) { w.add(btfraw.Struct, "s", kindFlag, 8) },
+			a:    func(w *writer, base baseIDs) { w.Add(btfraw.Struct, "s", 0, 8) },
+			b:    func(w *writer, base baseIDs) { w.Add(btfraw.Struct, "s", kindFlag, 8) },
 			want: []string{"STRUCT s: kind_flag false on one side, true on the other"},
 		},
 		{
 			name: "in a struct without a name",
 			a: func(w *writer, base baseIDs) {
-				w.structure("s", field{"u", w.next + 1})
+				w.structure("s", field{"u", w.Next + 1})
 				w.structure("", field{"x", base.int})
 			},
 			b: func(w *writer, base baseIDs) {
-				w.structure("s", field{"u", w.next + 1})
+				w.structure("s", field{"u", w.Next + 1})
 				w.structure("", field{"x", base.long})
 			},
 			want: []string{
@@ -99,13 +99,13 @@ func TestExplain(t *testing.T) {
 		{
 			name: "causes before consequences",
 			a: func(w *writer, base baseIDs) {
-				w.structure("outer", field{"p", w.next + 1})
-				w.ptr(w.next + 1)
+				w.structure("outer", field{"p", w.Next + 1})
+				w.ptr(w.Next + 1)
 				w.structure("inner", field{"a", base.int})
 			},
 			b: func(w *writer, base baseIDs) {
-				w.structure("outer", field{"p", w.next + 1})
-				w.ptr(w.next + 1)
+				w.structure("outer", field{"p", w.Next + 1})
+				w.ptr(w.Next + 1)
 				w.structure("inner", field{"b", base.int})
 			},
 			want: []string{
@@ -143,19 +143,19 @@ func TestExplain(t *testing.T) {
 		},
 		{
 			name: "linkage",
-			a:    func(w *writer, base baseIDs) { w.add(btfraw.Func, "f", 0, w.add(btfraw.FuncProto, "", 0, 0)) },
-			b:    func(w *writer, base baseIDs) { w.add(btfraw.Func, "f", 1, w.add(btfraw.FuncProto, "", 0, 0)) },
+			a:    func(w *writer, base baseIDs) { w.Add(btfraw.Func, "f", 0, w.Add(btfraw.FuncProto, "", 0, 0)) },
+			b:    func(w *writer, base baseIDs) { w.Add(btfraw.Func, "f", 1, w.Add(btfraw.FuncProto, "", 0, 0)) },
 			want: []string{"FUNC f: linkage 0 on one side, 1 on the other"},
 		},
 		{
 			name: "TYPEDEF and INT",
 			a: func(w *writer, base baseIDs) {
 				w.typedef("t", base.int)
-				w.add(btfraw.Int, "i", 0, 4, 1<<24|32)
+				w.Add(btfraw.Int, "i", 0, 4, 1<<24|32)
 			},
 			b: func(w *writer, base baseIDs) {
 				w.typedef("t", base.nodePtr)
-				w.add(btfraw.Int, "i", 0, 4, 32)
+				w.Add(btfraw.Int, "i", 0, 4, 32)
 			},
 			want: []string{
 				"TYPEDEF t: is int on one side, struct node * on the other",
@@ -165,19 +165,19 @@ func TestExplain(t *testing.T) {
 		{
 			name: "variables",
 			a: func(w *writer, base baseIDs) {
-				v := w.add(btfraw.Var, "v", 0, base.int, 1)
-				w.add(btfraw.Datasec, ".data", 1, 8, v, 0, 4)
+				v := w.Add(btfraw.Var, "v", 0, base.int, 1)
+				w.Add(btfraw.Datasec, ".data", 1, 8, v, 0, 4)
 			},
 			b: func(w *writer, base baseIDs) {
-				v := w.add(btfraw.Var, "v", 0, base.int, 1)
-				w.add(btfraw.Datasec, ".data", 1, 8, v, 4, 4)
+				v := w.Add(btfraw.Var, "v", 0, base.int, 1)
+				w.Add(btfraw.Datasec, ".data", 1, 8, v, 4, 4)
 			},
 			want: []string{`DATASEC .data: variable 0 "v": offset 0 on one side, 4 on the other`},
 		},
 		{
 			name: "tags have no names",
-			a:    func(w *writer, base baseIDs) { w.add(btfraw.DeclTag, "d", 0, base.node, 0xffffffff) },
-			b:    func(w *writer, base baseIDs) { w.add(btfraw.DeclTag, "d", 0, base.holder, 0xffffffff) },
+			a:    func(w *writer, base baseIDs) { w.Add(btfraw.DeclTag, "d", 0, base.node, 0xffffffff) },
+			b:    func(w *writer, base baseIDs) { w.Add(btfraw.DeclTag, "d", 0, base.holder, 0xffffffff) },
 			want: []string{
 				`A: DECL_TAG "d" component -1 of struct node`,
 				`B: DECL_TAG "d" component -1 of struct holder`,
@@ -192,7 +192,7 @@ func TestExplain(t *testing.T) {
 		{
 			name: "repeats",
 			a: func(w *writer, base baseIDs) {
-				w.int("long", 8)
+				w.Int("long", 8)
 				w.structure("holder", field{"p", w.ptr(w.forward("opaque"))})
 			},
 			b: func(w *writer, base baseIDs) {
@@ -220,11 +220,11 @@ func TestExplain(t *testing.T) {
 				a, b := whole.split(), whole.split()
 				test.a(a, ids)
 				test.b(b, ids)
-				base, err := NewBase(whole.bytes(24))
+				base, err := NewBase(whole.Bytes(24))
 				if err != nil {
 					t.Fatal(err)
 				}
-				e, err := base.Explain(a.bytes(24), b.bytes(24))
+				e, err := base.Explain(a.Bytes(24), b.Bytes(24))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -268,7 +268,7 @@ func TestExplainAlone(t *testing.T) {
 		b, _ := writeBase(order)
 		b.typedef("t", ids.node)
 		b.typedef("t", ids.node)
-		e, err := NoBase().Explain(a.bytes(24), b.bytes(32))
+		e, err := NoBase().Explain(a.Bytes(24), b.Bytes(32))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -276,7 +276,7 @@ func TestExplainAlone(t *testing.T) {
 		if diff := cmp.Diff(want, lines(e)); diff != "" {
 			t.Errorf("%v (-want +got):\n%s", order, diff)
 		}
-		if _, err := NoBase().Explain(a.split().bytes(24), b.bytes(24)); err == nil {
+		if _, err := NoBase().Explain(a.split().Bytes(24), b.Bytes(24)); err == nil {
 			t.Errorf("%v: split BTF was taken for whole", order)
 		}
 	}

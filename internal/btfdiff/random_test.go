@@ -55,7 +55,7 @@ func randomPlans(rng *rand.Rand, n, baseTypes int) []plan {
 func write(w *writer, plans []plan, order []int) {
 	ids := make([]uint32, len(plans))
 	for i, p := range order {
-		ids[p] = w.next + uint32(i)
+		ids[p] = w.Next + uint32(i)
 	}
 	id := func(ref int) uint32 {
 		if ref < 0 {
@@ -66,7 +66,7 @@ func write(w *writer, plans []plan, order []int) {
 	for _, i := range order {
 		switch p := plans[i]; p.kind {
 		case btfraw.Int:
-			w.int(p.name, 4)
+			w.Int(p.name, 4)
 		case btfraw.Fwd:
 			w.forward(p.name)
 		case btfraw.Typedef:
@@ -224,7 +224,7 @@ func TestRandom(t *testing.T) {
 		w := newWriter(binary.LittleEndian)
 		basePlans := randomPlans(rng, 1+rng.IntN(12), 0)
 		write(w, basePlans, rng.Perm(len(basePlans)))
-		base, err := NewBase(w.bytes(24))
+		base, err := NewBase(w.Bytes(24))
 		if err != nil {
 			t.Fatalf("seed %d: %v", seed, err)
 		}
@@ -235,21 +235,21 @@ func TestRandom(t *testing.T) {
 		otherPlans := randomPlans(rng, 1+rng.IntN(12), len(basePlans))
 		write(other, otherPlans, rng.Perm(len(otherPlans)))
 
-		got, err := base.Compare(a.bytes(24), b.bytes(24))
+		got, err := base.Compare(a.Bytes(24), b.Bytes(24))
 		if err != nil {
 			t.Fatalf("seed %d: %v", seed, err)
 		}
-		if want := wholeRedundant(t, w.bytes(24), a.bytes(24)); got.A.Redundant != want {
+		if want := wholeRedundant(t, w.Bytes(24), a.Bytes(24)); got.A.Redundant != want {
 			t.Fatalf("seed %d: %d redundant, want %d", seed, got.A.Redundant, want)
 		}
 		if !got.Equal() || got.A != got.B {
 			t.Fatalf("seed %d: order matters: %+v", seed, got)
 		}
-		there, err := base.Compare(a.bytes(24), other.bytes(24))
+		there, err := base.Compare(a.Bytes(24), other.Bytes(24))
 		if err != nil {
 			t.Fatalf("seed %d: %v", seed, err)
 		}
-		back, err := base.Compare(other.bytes(24), a.bytes(24))
+		back, err := base.Compare(other.Bytes(24), a.Bytes(24))
 		if err != nil {
 			t.Fatalf("seed %d: %v", seed, err)
 		}
@@ -260,7 +260,7 @@ func TestRandom(t *testing.T) {
 		if there.A.Classes-len(there.OnlyA) != there.B.Classes-len(there.OnlyB) {
 			t.Fatalf("seed %d: the classes in common are not: %+v", seed, there)
 		}
-		e, err := base.Explain(a.bytes(24), other.bytes(24))
+		e, err := base.Explain(a.Bytes(24), other.Bytes(24))
 		if err != nil {
 			t.Fatalf("seed %d: %v", seed, err)
 		}

@@ -15,7 +15,7 @@ type Distilled struct{ Base, Split []byte }
 // a type of the distilled base refers to the one of that kind, name and size in b.
 func (b *Base) CompareRelocated(x, y Distilled) (*Result, error) {
 	names := b.names()
-	var worlds [2]*world
+	var wholes [2]*whole
 	for i, d := range []Distilled{x, y} {
 		small, err := btfraw.Read(d.Base, nil)
 		if err != nil {
@@ -29,11 +29,11 @@ func (b *Base) CompareRelocated(x, y Distilled) (*Result, error) {
 		if err != nil {
 			return nil, fmt.Errorf("split: %w", err)
 		}
-		if worlds[i], err = over(split, b, relocated, names); err != nil {
+		if wholes[i], err = over(split, b, relocated, names); err != nil {
 			return nil, fmt.Errorf("split: %w", err)
 		}
 	}
-	return result(compareWorlds(worlds)), nil
+	return result(compareWholes(wholes)), nil
 }
 
 // A stub is what a distilled base keeps of a type.

@@ -26,29 +26,29 @@ func (t Tags) Has(c Class) bool {
 // name only. What still differs differs in something else than what these tags stand for.
 func (b *Base) Apart(tags Tags) (*Base, error) { return newBase(b.blob, tags) }
 
-// Disputed returns the tags with several definitions that both splits know: each split has a
+// Conflicting returns the tags with several definitions that both splits know: each split has a
 // definition of its own, and it or the base has another one. Definitions that differ only in
-// what a tag further down stands for count as one, so that only where a dispute begins is in the
+// what a tag further down stands for count as one, so that only where a conflict begins is in the
 // set (see cutHashes).
-func (b *Base) Disputed(rawA, rawB []byte) (Tags, error) {
-	var disputed [2]Tags
+func (b *Base) Conflicting(rawA, rawB []byte) (Tags, error) {
+	var conflicting [2]Tags
 	for i, raw := range [][]byte{rawA, rawB} {
-		w, err := newWorld(b, raw, b.names())
+		w, err := newWhole(b, raw, b.names())
 		if err != nil {
 			return nil, fmt.Errorf("split: %w", err)
 		}
-		disputed[i] = w.disputed()
+		conflicting[i] = w.conflicting()
 	}
 	both := make(Tags)
-	for t := range disputed[0] {
-		if disputed[1][t] {
+	for t := range conflicting[0] {
+		if conflicting[1][t] {
 			both[t] = true
 		}
 	}
 	return both, nil
 }
 
-func (w *world) disputed() Tags {
+func (w *whole) conflicting() Tags {
 	tags := make(Tags)
 	for t, nodes := range w.definitions {
 		known := make(map[uint64]bool)

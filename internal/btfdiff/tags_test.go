@@ -21,7 +21,7 @@ func (t Tags) names() map[string]bool {
 	return names
 }
 
-func TestDisputed(t *testing.T) {
+func TestConflicting(t *testing.T) {
 	type types = func(*writer, baseIDs)
 	one := func(w *writer, base baseIDs) { w.structure("chip", field{"first", base.int}) }
 	other := func(w *writer, base baseIDs) { w.structure("chip", field{"second", base.long}) }
@@ -42,15 +42,15 @@ func TestDisputed(t *testing.T) {
 		{
 			name: "a struct that leads to it is not",
 			a: []types{one, other, func(w *writer, base baseIDs) {
-				w.structure("device", field{"chip", w.ptr(w.next - 2)})
-				w.structure("device", field{"chip", w.ptr(w.next - 3)})
+				w.structure("device", field{"chip", w.ptr(w.Next - 2)})
+				w.structure("device", field{"chip", w.ptr(w.Next - 3)})
 			}},
 			b:    []types{one, other},
 			want: []string{"STRUCT chip"},
 		},
 	} {
 		baseWriter, ids := writeBase(little)
-		base, err := NewBase(baseWriter.bytes(24))
+		base, err := NewBase(baseWriter.Bytes(24))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -60,9 +60,9 @@ func TestDisputed(t *testing.T) {
 			for _, part := range parts {
 				part(w, ids)
 			}
-			splits[i] = w.bytes(24)
+			splits[i] = w.Bytes(24)
 		}
-		got, err := base.Disputed(splits[0], splits[1])
+		got, err := base.Conflicting(splits[0], splits[1])
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -79,7 +79,7 @@ func TestDisputed(t *testing.T) {
 // A reference to a tag that is set apart still counts by its kind and name.
 func TestApart(t *testing.T) {
 	baseWriter, ids := writeBase(little)
-	whole, err := NewBase(baseWriter.bytes(24))
+	whole, err := NewBase(baseWriter.Bytes(24))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,7 +90,7 @@ func TestApart(t *testing.T) {
 	holds := func(member string, target func(w *writer) uint32) []byte {
 		w := baseWriter.split()
 		w.structure("list", field{member, w.ptr(target(w))})
-		return w.bytes(24)
+		return w.Bytes(24)
 	}
 	ofBase := holds("head", func(*writer) uint32 { return ids.node })
 	own := holds("head", func(w *writer) uint32 { return w.structure("node", field{"own", ids.int}) })
@@ -121,27 +121,27 @@ func TestApart(t *testing.T) {
 // What a split for a distilled base has of the base vanishes on relocation; nothing else does.
 func TestCompareRelocated(t *testing.T) {
 	baseWriter, _ := writeBase(little)
-	base, err := NewBase(baseWriter.bytes(24))
+	base, err := NewBase(baseWriter.Bytes(24))
 	if err != nil {
 		t.Fatal(err)
 	}
 	distilled := func(of func(w *writer, long uint32) []field, stubs ...func(*writer) uint32) Distilled {
 		small := newWriter(little)
-		long := small.int("long", 8)
+		long := small.Int("long", 8)
 		for _, stub := range stubs {
 			stub(small)
 		}
 		w := small.split()
 		w.structure("own", of(w, long)...)
-		return Distilled{small.bytes(24), w.bytes(24)}
+		return Distilled{small.Bytes(24), w.Bytes(24)}
 	}
 	node := func(size uint32) func(*writer) uint32 {
-		return func(w *writer) uint32 { return w.add(btfraw.Struct, "node", 0, size) }
+		return func(w *writer) uint32 { return w.Add(btfraw.Struct, "node", 0, size) }
 	}
 	const stubID = 2
 	short := distilled(func(w *writer, long uint32) []field { return []field{{"n", w.ptr(stubID)}} }, node(16))
 	repeats := distilled(func(w *writer, long uint32) []field {
-		to := w.ptr(w.next + 1)
+		to := w.ptr(w.Next + 1)
 		w.structure("node", field{"next", to}, field{"value", long})
 		return []field{{"n", to}}
 	})
@@ -170,7 +170,7 @@ func TestCompareRelocated(t *testing.T) {
 
 func TestVariablesAndPrototype(t *testing.T) {
 	baseWriter, ids := writeBase(little)
-	base, err := NewBase(baseWriter.bytes(24))
+	base, err := NewBase(baseWriter.Bytes(24))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -178,9 +178,9 @@ func TestVariablesAndPrototype(t *testing.T) {
 	f := w.function("f", ids.int)
 	g := w.function("g", ids.long)
 	w.ptr(g - 1)
-	v := w.add(btfraw.Var, "v", 0, ids.int, 0)
-	w.add(btfraw.Datasec, ".data", 1, 12, v, 8, 4)
-	raw := w.bytes(24)
+	v := w.Add(btfraw.Var, "v", 0, ids.int, 0)
+	w.Add(btfraw.Datasec, ".data", 1, 12, v, 8, 4)
+	raw := w.Bytes(24)
 	got, err := base.Variables(raw)
 	if diff := cmp.Diff([]Variable{{".data", "v", 8, 4}}, got); err != nil || diff != "" {
 		t.Errorf("%v: -want +got\n%s", err, diff)

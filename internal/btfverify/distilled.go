@@ -26,9 +26,9 @@ func VerifyDistilled(raw []byte, base *BTF, kernel *Kernel) (*BTF, []Problem) {
 		return nil, problems
 	}
 	v := &verifier{BTF: small, kernel: kernel}
-	var known map[essence]bool
+	var known map[stub]bool
 	if base != nil {
-		known = base.knownEssences()
+		known = base.stubs()
 	}
 	for r := range small.All {
 		if err := distillate(r, known); err != nil {
@@ -41,13 +41,13 @@ func VerifyDistilled(raw []byte, base *BTF, kernel *Kernel) (*BTF, []Problem) {
 	return small, nil
 }
 
-func distillate(r btfraw.Record, known map[essence]bool) error {
+func distillate(r btfraw.Record, known map[stub]bool) error {
 	switch {
 	case !distilled.has(r.Kind()):
 		return fmt.Errorf("%v in a distilled base", r.Kind())
 	case nameOf(r) == "":
 		return errors.New("no name to find it by")
-	case known == nil || known[essenceOf(r)]:
+	case known == nil || known[stubOf(r)]:
 		return nil
 	case r.Kind() == btfraw.Fwd:
 		return errors.New("the base has none of this name")
@@ -55,16 +55,16 @@ func distillate(r btfraw.Record, known map[essence]bool) error {
 	return fmt.Errorf("the base has none of this name and %d bytes", r.Size())
 }
 
-// An essence is what a distilled type is looked for by.
-type essence struct {
+// An stub is what a distilled type is looked for by.
+type stub struct {
 	kind btfraw.Kind // Enum for ENUM64 as well, Void for a forward's structs and unions
 	flag bool        // of a forward: a union
 	name string
 	size uint32
 }
 
-func essenceOf(r btfraw.Record) essence {
-	e := essence{kind: r.Kind(), name: nameOf(r), size: r.Size()}
+func stubOf(r btfraw.Record) stub {
+	e := stub{kind: r.Kind(), name: nameOf(r), size: r.Size()}
 	switch e.kind {
 	case btfraw.Fwd:
 		e.kind, e.flag = btfraw.Void, r.Flag()
@@ -74,22 +74,22 @@ func essenceOf(r btfraw.Record) essence {
 	return e
 }
 
-// knownEssences lists all that a distilled base may ask for, once for all modules.
-func (b *BTF) knownEssences() map[essence]bool {
+// stubs lists all that a distilled base may ask for, once for all modules.
+func (b *BTF) stubs() map[stub]bool {
 	b.essencesOnce.Do(func() { b.essences = b.listEssences() })
 	return b.essences
 }
 
-func (b *BTF) listEssences() map[essence]bool {
-	known := make(map[essence]bool)
+func (b *BTF) listEssences() map[stub]bool {
+	known := make(map[stub]bool)
 	for r := range b.All {
 		if !distilled.has(r.Kind()) || r.NameOffset() == 0 {
 			continue
 		}
-		e := essenceOf(r)
+		e := stubOf(r)
 		known[e] = true
 		if e.kind == btfraw.Struct || e.kind == btfraw.Union {
-			known[essence{kind: btfraw.Void, flag: e.kind == btfraw.Union, name: e.name}] = true
+			known[stub{kind: btfraw.Void, flag: e.kind == btfraw.Union, name: e.name}] = true
 		}
 	}
 	return known

@@ -14,7 +14,7 @@ import (
 func FuzzVerify(f *testing.F) {
 	whole := newWriter(binary.LittleEndian)
 	writeBase(whole)
-	base, _ := Verify(whole.bytes(24), nil, &Kernels[0])
+	base, _ := Verify(whole.Bytes(24), nil, &Kernels[0])
 	for _, test := range formTests {
 		if raw := test.bytes(binary.LittleEndian); len(raw) < 1<<12 {
 			f.Add(raw)
@@ -24,12 +24,12 @@ func FuzzVerify(f *testing.F) {
 	split.ref(btfraw.Ptr, "", firstSplit+1)
 	split.list(btfraw.Struct, "list", 0, 16,
 		field{"next", []uint32{firstSplit, 0}}, field{"pair", []uint32{basePair, 64}})
-	f.Add(split.bytes(24))
+	f.Add(split.Bytes(24))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		for i := range Kernels {
 			for _, base := range []*BTF{nil, base} {
 				if btf, _ := Verify(raw, base, &Kernels[i]); btf != nil && base == nil {
-					Verify(split.bytes(24), btf, &Kernels[i])
+					Verify(split.Bytes(24), btf, &Kernels[i])
 				}
 			}
 			VerifyDistilled(raw, base, &Kernels[i])

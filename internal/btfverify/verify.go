@@ -73,7 +73,7 @@ type BTF struct {
 	*btfraw.BTF
 
 	essencesOnce sync.Once
-	essences     map[essence]bool // distilled.go
+	essences     map[stub]bool // distilled.go
 }
 
 type verifier struct {

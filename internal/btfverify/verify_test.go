@@ -28,14 +28,14 @@ type formTest struct {
 // put changes a word of the header.
 func put(at int, v uint32) func(w *writer, raw []byte) []byte {
 	return func(w *writer, raw []byte) []byte {
-		w.order.PutUint32(raw[at:], v)
+		w.Order.PutUint32(raw[at:], v)
 		return raw
 	}
 }
 
 // anInt32 is the type that other types refer to as 1: 16 bytes from offset 24 on, with strings of
 // 5.
-func anInt32(w *writer) { w.int("int", 4) }
+func anInt32(w *writer) { w.Int("int", 4) }
 
 // withInt writes an INT as type 1, and then others.
 func withInt(types func(w *writer)) func(w *writer) {
@@ -47,7 +47,7 @@ func withInt(types func(w *writer)) func(w *writer) {
 
 // one is withInt for one type, many for one that has members, values, parameters or variables.
 func one(kind btfraw.Kind, name string, info, sizeOrType uint32, words ...uint32) func(w *writer) {
-	return withInt(func(w *writer) { w.add(kind, name, info, sizeOrType, words...) })
+	return withInt(func(w *writer) { w.Add(kind, name, info, sizeOrType, words...) })
 }
 
 func many(kind btfraw.Kind, name string, info, sizeOrType uint32, fields ...field) func(w *writer) {
@@ -81,20 +81,20 @@ var formTests = []formTest{
 	{name: "layout behind the strings", kernel: "7.2", types: anInt32, damage: layoutLast,
 		want: []string{"offset 0x18: layout behind the strings, which have to be last"}},
 	{name: "types not aligned", types: anInt32, damage: func(w *writer, raw []byte) []byte {
-		w.order.PutUint32(raw[8:], 2)
-		w.order.PutUint32(raw[16:], 18)
+		w.Order.PutUint32(raw[8:], 2)
+		w.Order.PutUint32(raw[16:], 18)
 		return append(raw[:24:24], append([]byte{0, 0}, raw[24:]...)...)
 	}, want: []string{"offset 0x8: types at 2: a gap from 0 on"}},
 	{name: "types behind the strings", types: anInt32, damage: func(w *writer, raw []byte) []byte {
-		w.order.PutUint32(raw[8:], 5)
-		w.order.PutUint32(raw[16:], 0)
+		w.Order.PutUint32(raw[8:], 5)
+		w.Order.PutUint32(raw[16:], 0)
 		return append(append(raw[:24:24], raw[40:]...), raw[24:40]...)
 	}, want: []string{
 		"offset 0x8: types behind the strings, which have to be last",
 		"offset 0x8: types begin at 5, not a multiple of 4",
 	}},
 	{name: "gap", types: anInt32, damage: func(w *writer, raw []byte) []byte {
-		w.order.PutUint32(raw[16:], 20)
+		w.Order.PutUint32(raw[16:], 20)
 		return append(raw[:40:40], append(make([]byte, 4), raw[40:]...)...)
 	}, want: []string{"offset 0x10: strings at 20: a gap from 16 on"}},
 	{name: "overlap", types: anInt32, damage: put(16, 12),
@@ -112,17 +112,17 @@ var formTests = []formTest{
 		damage: func(_ *writer, raw []byte) []byte { raw[40] = 'x'; return raw },
 		want:   []string{"offset 0x28: strings do not begin with an empty one: split BTF, whose base is needed?"}},
 	{name: "no strings", types: anInt32, damage: func(w *writer, raw []byte) []byte {
-		w.order.PutUint32(raw[20:], 0)
+		w.Order.PutUint32(raw[20:], 0)
 		return raw[:40]
 	}, want: []string{"offset 0x28: strings do not begin with an empty one: split BTF, whose base is needed?"}},
 	{name: "too many strings", types: func(w *writer) {
 		anInt32(w)
-		w.str(strings.Repeat("x", maxNameOffset))
+		w.Str(strings.Repeat("x", maxNameOffset))
 	}, want: []string{"offset 0x28: strings of 16777221 bytes with the base's: names may not lie beyond 0xffffff"}},
 	{name: "no types", types: func(*writer) {}, want: []string{"offset 0x8: no types"}},
 
 	// Records.
-	{name: "part of a record", types: withInt(func(w *writer) { w.words(0, 0) }),
+	{name: "part of a record", types: withInt(func(w *writer) { w.Words(0, 0) }),
 		want: []string{"offset 0x28: type 2 is cut off: 8 bytes of 12"}},
 	{name: "members are missing", types: one(btfraw.Struct, "s", 2, 8, 0, 1, 0),
 		want: []string{"offset 0x28: type 2, STRUCT, is cut off: 24 bytes of 36"}},
@@ -145,13 +145,13 @@ var formTests = []formTest{
 		want: []string{"[2] TYPE_TAG t: kind_flag is set: 6.12 does not know it for tags"}},
 	{name: "flag of a DECL_TAG, for 6.1", kernel: "6.1", types: withInt(func(w *writer) {
 		w.ref(btfraw.Typedef, "t", 1)
-		w.add(btfraw.DeclTag, "d", flag, 2, 0xffffffff)
+		w.Add(btfraw.DeclTag, "d", flag, 2, 0xffffffff)
 	}), want: []string{"[3] DECL_TAG d: kind_flag is set: 6.1 does not know it for tags"}},
 	{name: "flag of a TYPE_TAG", kernel: "7.2", types: one(btfraw.TypeTag, "t", flag, 1)},
 	{name: "flags of ENUM, FWD, STRUCT", types: withInt(func(w *writer) {
 		w.list(btfraw.Enum, "e", flag, 4, f("A", 1))
 		w.list(btfraw.Enum64, "f", flag, 8, f("B", 1, 1))
-		w.add(btfraw.Fwd, "u", flag, 0)
+		w.Add(btfraw.Fwd, "u", flag, 0)
 		w.list(btfraw.Struct, "s", flag, 4, f("x", 1, 3<<24))
 	})},
 	{name: "size of a FWD", types: one(btfraw.Fwd, "s", 0, 1),
@@ -159,18 +159,18 @@ var formTests = []formTest{
 	{name: "size of an ARRAY", types: one(btfraw.Array, "", 0, 4, 1, 1, 1),
 		want: []string{"[2] ARRAY: 4 in size/type, must be 0"}},
 	{name: "linkage of a FUNC", types: withInt(func(w *writer) {
-		w.add(btfraw.FuncProto, "", 0, 0)
-		w.add(btfraw.Func, "f", 1, 2)
-		w.add(btfraw.Func, "g", 2, 2)
+		w.Add(btfraw.FuncProto, "", 0, 0)
+		w.Add(btfraw.Func, "f", 1, 2)
+		w.Add(btfraw.Func, "g", 2, 2)
 	}), want: []string{"[4] FUNC g: linkage 2, must be 0 (static) or 1 (global)"}},
 	{name: "linkage of a VAR", types: withInt(func(w *writer) {
-		w.add(btfraw.Var, "v", 0, 1, 1)
-		w.add(btfraw.Var, "w", 0, 1, 2)
+		w.Add(btfraw.Var, "v", 0, 1, 1)
+		w.Add(btfraw.Var, "w", 0, 1, 2)
 	}), want: []string{"[3] VAR w: linkage 2, must be 0 (static) or 1 (global)"}},
 
 	// Names.
 	{name: "name beyond the end", types: withInt(func(w *writer) {
-		w.words(0x100, uint32(btfraw.Fwd)<<24, 0)
+		w.Words(0x100, uint32(btfraw.Fwd)<<24, 0)
 	}), want: []string{"[2] FWD: name at 0x100: strings end at 0x5"}},
 	{name: "name of a PTR", types: one(btfraw.Ptr, "p", 0, 1),
 		want: []string{`[2] PTR p: name "p", must have none`}},
@@ -195,7 +195,7 @@ var formTests = []formTest{
 	{name: "dots", types: one(btfraw.Typedef, "asan.module_ctor", 0, 1)},
 	{name: "member is no identifier", types: many(btfraw.Struct, "s", 0, 4, f("a b", 1, 0)),
 		want: []string{`[2] STRUCT s: member 0: name "a b" is no identifier`}},
-	{name: "INT of any name", types: func(w *writer) { w.int("long unsigned int", 8); w.int("", 4) }},
+	{name: "INT of any name", types: func(w *writer) { w.Int("long unsigned int", 8); w.Int("", 4) }},
 	{name: "tag of any text", types: one(btfraw.TypeTag, "a b-c", 0, 1)},
 	{name: "longest name", types: one(btfraw.Typedef, strings.Repeat("x", 512), 0, 1)},
 	{name: "name too long", types: one(btfraw.Typedef, strings.Repeat("x", 513), 0, 1),
@@ -208,13 +208,13 @@ var formTests = []formTest{
 		want: []string{"[3] DATASEC \t: name \"\\t\" cannot be printed"}},
 
 	// Numbers.
-	{name: "encoding", types: func(w *writer) { w.add(btfraw.Int, "i", 0, 4, 3<<24|32) },
+	{name: "encoding", types: func(w *writer) { w.Add(btfraw.Int, "i", 0, 4, 3<<24|32) },
 		want: []string{"[1] INT i: encoding 3, must be 0, 1 (signed), 2 (char) or 4 (bool)"}},
-	{name: "unknown bits of an INT", types: func(w *writer) { w.add(btfraw.Int, "i", 0, 4, 1<<28|32) },
+	{name: "unknown bits of an INT", types: func(w *writer) { w.Add(btfraw.Int, "i", 0, 4, 1<<28|32) },
 		want: []string{"[1] INT i: encoding 0x10000020 has unknown bits"}},
-	{name: "more bits than bytes", types: func(w *writer) { w.add(btfraw.Int, "i", 0, 4, 8<<16|32) },
+	{name: "more bits than bytes", types: func(w *writer) { w.Add(btfraw.Int, "i", 0, 4, 8<<16|32) },
 		want: []string{"[1] INT i: 32 bits at 8 in 4 bytes"}},
-	{name: "more than 128 bits", types: func(w *writer) { w.add(btfraw.Int, "i", 0, 32, 129) },
+	{name: "more than 128 bits", types: func(w *writer) { w.Add(btfraw.Int, "i", 0, 32, 129) },
 		want: []string{"[1] INT i: 129 bits at 0: more than 128"}},
 	{name: "FLOAT", types: one(btfraw.Float, "f", 0, 3),
 		want: []string{"[2] FLOAT f: size 3, must be 2, 4, 8, 12 or 16"}},
@@ -231,12 +231,12 @@ var formTests = []formTest{
 	{name: "member begins beyond the struct", types: many(btfraw.Struct, "s", 0, 8, f("a", 1, 65)),
 		want: []string{`[2] STRUCT s: member 0 "a": bit offset 65 in a struct of 8 bytes`}},
 	{name: "flexible array", types: withInt(func(w *writer) {
-		w.add(btfraw.Array, "", 0, 0, 1, 1, 0)
+		w.Add(btfraw.Array, "", 0, 0, 1, 1, 0)
 		w.list(btfraw.Struct, "s", 0, 4, f("n", 1, 0), f("list", 2, 32))
 	})},
 	{name: "component", types: withInt(func(w *writer) {
 		w.ref(btfraw.Typedef, "t", 1)
-		w.add(btfraw.DeclTag, "d", 0, 2, 0xfffffffe)
+		w.Add(btfraw.DeclTag, "d", 0, 2, 0xfffffffe)
 	}), want: []string{"[3] DECL_TAG d: component -2, must be -1 or a number"}},
 	{name: "DATASEC without a size", types: one(btfraw.Datasec, "d", 0, 0),
 		want: []string{"[2] DATASEC d: size 0"}},
@@ -279,9 +279,9 @@ var formTests = []formTest{
 func longerHeader(n, at int, v uint32) func(w *writer, raw []byte) []byte {
 	return func(w *writer, raw []byte) []byte {
 		out := append(append(raw[:24:24], make([]byte, n-24)...), raw[24:]...)
-		w.order.PutUint32(out[4:], uint32(n))
+		w.Order.PutUint32(out[4:], uint32(n))
 		if v != 0 {
-			w.order.PutUint32(out[at:], v)
+			w.Order.PutUint32(out[at:], v)
 		}
 		return out
 	}
@@ -290,24 +290,24 @@ func longerHeader(n, at int, v uint32) func(w *writer, raw []byte) []byte {
 // withLayout puts 8 bytes of layout between types and strings.
 func withLayout(w *writer, raw []byte) []byte {
 	out := longerHeader(32, 28, 8)(w, raw)
-	w.order.PutUint32(out[24:], 16)
-	w.order.PutUint32(out[16:], 24)
+	w.Order.PutUint32(out[24:], 16)
+	w.Order.PutUint32(out[16:], 24)
 	return append(append(out[:48:48], make([]byte, 8)...), out[48:]...)
 }
 
 func layoutLast(w *writer, raw []byte) []byte {
 	out := longerHeader(32, 28, 8)(w, raw)
-	w.order.PutUint32(out[24:], 21)
+	w.Order.PutUint32(out[24:], 21)
 	return append(out, make([]byte, 8)...)
 }
 
 // manyValues writes an enum with n values of one name.
 func manyValues(n int) func(w *writer) {
 	return withInt(func(w *writer) {
-		name := w.str("A")
-		w.add(btfraw.Enum, "", uint32(n), 4)
+		name := w.Str("A")
+		w.Add(btfraw.Enum, "", uint32(n), 4)
 		for range n {
-			w.words(name, 1)
+			w.Words(name, 1)
 		}
 	})
 }
@@ -315,14 +315,14 @@ func manyValues(n int) func(w *writer) {
 // datasec writes a VAR and a section of this name for it.
 func datasec(name string) func(w *writer) {
 	return withInt(func(w *writer) {
-		w.add(btfraw.Var, "v", 0, 1, 1)
+		w.Add(btfraw.Var, "v", 0, 1, 1)
 		w.list(btfraw.Datasec, name, 0, 4, f("", 2, 0, 4))
 	})
 }
 
 func variablesOf(size uint32, variables ...field) func(w *writer) {
 	return withInt(func(w *writer) {
-		w.add(btfraw.Var, "v", 0, 1, 1)
+		w.Add(btfraw.Var, "v", 0, 1, 1)
 		w.list(btfraw.Datasec, "d", 0, size, variables...)
 	})
 }
@@ -331,7 +331,7 @@ func variablesOf(size uint32, variables ...field) func(w *writer) {
 func chainOf(n int) func(w *writer) {
 	return func(w *writer) {
 		for range n {
-			w.ref(btfraw.Const, "", w.next+1)
+			w.ref(btfraw.Const, "", w.Next+1)
 		}
 		anInt32(w)
 	}
@@ -347,7 +347,7 @@ func tagBehind(kind btfraw.Kind) func(w *writer) {
 func (test *formTest) bytes(order binary.ByteOrder) []byte {
 	w := newWriter(order)
 	test.types(w)
-	raw := w.bytes(24)
+	raw := w.Bytes(24)
 	if test.damage != nil {
 		raw = test.damage(w, raw)
 	}
@@ -381,9 +381,9 @@ const (
 )
 
 func writeBase(w *writer) {
-	w.int("int", 4)
+	w.Int("int", 4)
 	w.list(btfraw.FuncProto, "", 0, baseInt, f("a", baseInt))
-	w.add(btfraw.Func, "run", 0, baseProto)
+	w.Add(btfraw.Func, "run", 0, baseProto)
 	w.list(btfraw.Struct, "pair", 0, 8, f("first", baseInt, 0), f("second", baseInt, 32))
 	w.ref(btfraw.Fwd, "opaque", 0)
 	w.ref(btfraw.Typedef, "pair_t", basePair)
@@ -400,13 +400,13 @@ func TestSense(t *testing.T) {
 		{"fine", func(w *writer) {
 			w.ref(btfraw.Ptr, "", basePair)
 			w.list(btfraw.Struct, "s", 0, 16, f("p", firstSplit, 0), f("t", baseTypedef, 64))
-			w.add(btfraw.Var, "v", 0, firstSplit+1, 1)
+			w.Add(btfraw.Var, "v", 0, firstSplit+1, 1)
 			w.list(btfraw.Datasec, ".data", 0, 16, f("", firstSplit+2, 0, 16))
 			w.list(btfraw.FuncProto, "", 0, 0, f("a", baseTypedef), f("", 0))
-			w.add(btfraw.Func, "f", 0, firstSplit+4)
-			w.add(btfraw.DeclTag, "kfunc", 0, firstSplit+5, 0xffffffff)
-			w.add(btfraw.DeclTag, "arg", 0, firstSplit+5, 1)
-			w.add(btfraw.DeclTag, "field", 0, basePair, 1)
+			w.Add(btfraw.Func, "f", 0, firstSplit+4)
+			w.Add(btfraw.DeclTag, "kfunc", 0, firstSplit+5, 0xffffffff)
+			w.Add(btfraw.DeclTag, "arg", 0, firstSplit+5, 1)
+			w.Add(btfraw.DeclTag, "field", 0, basePair, 1)
 		}, nil},
 
 		// References.
@@ -417,41 +417,41 @@ func TestSense(t *testing.T) {
 		{"PTR to a FUNC", func(w *writer) { w.ref(btfraw.Ptr, "", baseFunc) },
 			[]string{"[7] PTR: [3] FUNC run where a type belongs"}},
 		{"TYPEDEF of a VAR", func(w *writer) {
-			w.add(btfraw.Var, "v", 0, baseInt, 1)
+			w.Add(btfraw.Var, "v", 0, baseInt, 1)
 			w.ref(btfraw.Typedef, "t", firstSplit)
 		}, []string{"[8] TYPEDEF t: [7] VAR v where a type belongs"}},
 		{"CONST of a DATASEC", func(w *writer) {
 			w.list(btfraw.Datasec, "d", 0, 4)
 			w.ref(btfraw.Const, "", firstSplit)
 		}, []string{"[8] CONST: [7] DATASEC d where a type belongs"}},
-		{"FUNC of an INT", func(w *writer) { w.add(btfraw.Func, "f", 0, baseInt) },
+		{"FUNC of an INT", func(w *writer) { w.Add(btfraw.Func, "f", 0, baseInt) },
 			[]string{"[7] FUNC f: [1] INT int where a FUNC_PROTO belongs"}},
-		{"FUNC of void", func(w *writer) { w.add(btfraw.Func, "f", 0, 0) },
+		{"FUNC of void", func(w *writer) { w.Add(btfraw.Func, "f", 0, 0) },
 			[]string{"[7] FUNC f: void where a FUNC_PROTO belongs"}},
-		{"VAR of a FUNC_PROTO", func(w *writer) { w.add(btfraw.Var, "v", 0, baseProto, 1) },
+		{"VAR of a FUNC_PROTO", func(w *writer) { w.Add(btfraw.Var, "v", 0, baseProto, 1) },
 			[]string{"[7] VAR v: [2] FUNC_PROTO where a type with a size belongs"}},
-		{"VAR of void", func(w *writer) { w.add(btfraw.Var, "v", 0, 0, 1) },
+		{"VAR of void", func(w *writer) { w.Add(btfraw.Var, "v", 0, 0, 1) },
 			[]string{"[7] VAR v: void where a type with a size belongs"}},
 		{"DATASEC of an INT", func(w *writer) { w.list(btfraw.Datasec, "d", 0, 4, f("", baseInt, 0, 4)) },
 			[]string{"[7] DATASEC d: variable 0: [1] INT int where a VAR belongs"}},
-		{"DECL_TAG of an INT", func(w *writer) { w.add(btfraw.DeclTag, "d", 0, baseInt, 0xffffffff) },
+		{"DECL_TAG of an INT", func(w *writer) { w.Add(btfraw.DeclTag, "d", 0, baseInt, 0xffffffff) },
 			[]string{"[7] DECL_TAG d: [1] INT int where a STRUCT, UNION, FUNC, VAR or TYPEDEF belongs"}},
-		{"DECL_TAG of a third member", func(w *writer) { w.add(btfraw.DeclTag, "d", 0, basePair, 2) },
+		{"DECL_TAG of a third member", func(w *writer) { w.Add(btfraw.DeclTag, "d", 0, basePair, 2) },
 			[]string{"[7] DECL_TAG d: component 2 of [4] STRUCT pair, which has 2"}},
-		{"DECL_TAG of a second parameter", func(w *writer) { w.add(btfraw.DeclTag, "d", 0, baseFunc, 1) },
+		{"DECL_TAG of a second parameter", func(w *writer) { w.Add(btfraw.DeclTag, "d", 0, baseFunc, 1) },
 			[]string{"[7] DECL_TAG d: component 1 of [3] FUNC run, which has 1"}},
 		{"DECL_TAG of a parameter of a FUNC that refers to nothing", func(w *writer) {
-			w.add(btfraw.DeclTag, "d", 0, firstSplit+1, 0)
-			w.add(btfraw.Func, "f", 0, 1<<20)
+			w.Add(btfraw.DeclTag, "d", 0, firstSplit+1, 0)
+			w.Add(btfraw.Func, "f", 0, 1<<20)
 		}, []string{"[7] DECL_TAG d: component 0 of [8] FUNC f, which has none",
 			"[8] FUNC f: type 1048576: the last one is 8"}},
-		{"DECL_TAG of a part of a TYPEDEF", func(w *writer) { w.add(btfraw.DeclTag, "d", 0, baseTypedef, 0) },
+		{"DECL_TAG of a part of a TYPEDEF", func(w *writer) { w.Add(btfraw.DeclTag, "d", 0, baseTypedef, 0) },
 			[]string{"[7] DECL_TAG d: component 0 of [6] TYPEDEF pair_t, which has none"}},
-		{"ARRAY of void", func(w *writer) { w.add(btfraw.Array, "", 0, 0, 0, baseInt, 1) },
+		{"ARRAY of void", func(w *writer) { w.Add(btfraw.Array, "", 0, 0, 0, baseInt, 1) },
 			[]string{"[7] ARRAY: element: void where a type with a size belongs"}},
-		{"ARRAY of a FWD", func(w *writer) { w.add(btfraw.Array, "", 0, 0, baseFwd, baseInt, 1) },
+		{"ARRAY of a FWD", func(w *writer) { w.Add(btfraw.Array, "", 0, 0, baseFwd, baseInt, 1) },
 			[]string{"[7] ARRAY: element: [5] FWD opaque where a type with a size belongs"}},
-		{"ARRAY with a STRUCT as index", func(w *writer) { w.add(btfraw.Array, "", 0, 0, baseInt, basePair, 1) },
+		{"ARRAY with a STRUCT as index", func(w *writer) { w.Add(btfraw.Array, "", 0, 0, baseInt, basePair, 1) },
 			[]string{"[7] ARRAY: index: [4] STRUCT pair where an INT belongs"}},
 		{"member of void", func(w *writer) { w.list(btfraw.Struct, "s", 0, 4, f("x", 0, 0)) },
 			[]string{`[7] STRUCT s: member 0 "x": void where a type with a size belongs`}},
@@ -469,7 +469,7 @@ func TestSense(t *testing.T) {
 			[]string{"[7] FUNC_PROTO: return: [2] FUNC_PROTO where a type that functions return belongs"}},
 
 		// Names.
-		{"name inside of a string of the base", func(w *writer) { w.words(2, uint32(btfraw.Fwd)<<24, 0) },
+		{"name inside of a string of the base", func(w *writer) { w.Words(2, uint32(btfraw.Fwd)<<24, 0) },
 			[]string{`[7] FWD nt: name at 0x2 begins inside of "int": encoded against another base?`}},
 		{"name inside of an own string", func(w *writer) { w.ref(btfraw.Fwd, "@own", 0) },
 			[]string{`[7] FWD own: name at 0x2c begins inside of "@own": encoded against another base?`}},
@@ -477,7 +477,7 @@ func TestSense(t *testing.T) {
 			w.list(btfraw.Struct, "s", 0, 4, f("@x", baseInt, 0))
 		}, []string{`[7] STRUCT s: member 0: name at 0x2c begins inside of "@x": encoded against another base?`}},
 		{"strings that begin with an empty one", func(w *writer) {
-			w.strings = []byte{0}
+			w.Strings = []byte{0}
 			w.ref(btfraw.Fwd, "s", 0)
 		}, []string{"offset 0x24: strings begin with an empty one: encoded without a base?"}},
 
@@ -506,17 +506,17 @@ func TestSense(t *testing.T) {
 		},
 			[]string{`[7] UNION u: member 1 "p": ends at bit 64 of a struct of 4 bytes`}},
 		{"array that is too long", func(w *writer) {
-			w.add(btfraw.Array, "", 0, 0, baseInt, baseInt, 1<<31)
+			w.Add(btfraw.Array, "", 0, 0, baseInt, baseInt, 1<<31)
 			w.list(btfraw.Struct, "s", 0, 64, f("a", firstSplit, 0))
 		}, []string{`[8] STRUCT s: member 0 "a": ends at bit 17179869184 of a struct of 64 bytes`}},
 		{"bit fields", func(w *writer) {
 			w.list(btfraw.Struct, "s", flag, 4, f("a", baseInt, 3<<24), f("b", baseInt, 29<<24|3))
 			w.list(btfraw.Struct, "t", flag, 4, f("a", baseInt, 4<<24), f("b", baseInt, 29<<24|3))
-			w.add(btfraw.Int, "old", 0, 4, 3)
+			w.Add(btfraw.Int, "old", 0, 4, 3)
 			w.list(btfraw.Struct, "u", 0, 4, f("a", firstSplit+2, 0), f("b", firstSplit+2, 3))
 		}, []string{`[8] STRUCT t: member 1 "b": bit offset 3, and the one before ends at 4`}},
 		{"variable that is too long", func(w *writer) {
-			w.add(btfraw.Var, "v", 0, basePair, 1)
+			w.Add(btfraw.Var, "v", 0, basePair, 1)
 			w.list(btfraw.Datasec, "d", 0, 8, f("", firstSplit, 0, 4))
 		}, []string{"[8] DATASEC d: variable 0: [7] VAR v needs 8 bytes, has 4"}},
 
@@ -530,8 +530,8 @@ func TestSense(t *testing.T) {
 			w.list(btfraw.Struct, "s", 0, 8, f("s", firstSplit, 0))
 		}, []string{"[7] CONST: contains itself"}},
 		{"arrays of each other", func(w *writer) {
-			w.add(btfraw.Array, "", 0, 0, firstSplit+1, baseInt, 1)
-			w.add(btfraw.Array, "", 0, 0, firstSplit, baseInt, 1)
+			w.Add(btfraw.Array, "", 0, 0, firstSplit+1, baseInt, 1)
+			w.Add(btfraw.Array, "", 0, 0, firstSplit, baseInt, 1)
 		}, []string{"[7] ARRAY: contains itself", "[7] ARRAY: refers to itself, and no struct or union is in between"}},
 		{"PTR to itself", func(w *writer) { w.ref(btfraw.Ptr, "", firstSplit) },
 			[]string{"[7] PTR: refers to itself, and no struct or union is in between"}},
@@ -544,11 +544,11 @@ func TestSense(t *testing.T) {
 		{"chain of 33 that they know each link of", func(w *writer) {
 			w.ref(btfraw.Const, "", baseInt)
 			for range 32 {
-				w.ref(btfraw.Const, "", w.next-1)
+				w.ref(btfraw.Const, "", w.Next-1)
 			}
 		}, []string{"[39] CONST: more than 32 modifiers in a row, or a ring of them"}},
 		{"too many types", func(w *writer) {
-			for w.next <= maxID+1 {
+			for w.Next <= maxID+1 {
 				w.ref(btfraw.Ptr, "", 0)
 			}
 		}, []string{"offset 0xbfffc4: more types than the 1048575 that base and split may have together"}},
@@ -558,13 +558,13 @@ func TestSense(t *testing.T) {
 			t.Run(fmt.Sprint(test.name, "/", order), func(t *testing.T) {
 				whole := newWriter(order)
 				writeBase(whole)
-				base, problems := Verify(whole.bytes(24), nil, &Kernels[0])
+				base, problems := Verify(whole.Bytes(24), nil, &Kernels[0])
 				if len(problems) > 0 {
 					t.Fatal(problems)
 				}
 				split := whole.split()
 				test.types(split)
-				got := verify(t, split.bytes(24), base, "")
+				got := verify(t, split.Bytes(24), base, "")
 				if diff := cmp.Diff(test.want, got); diff != "" {
 					t.Errorf("problems (-want +got):\n%s", diff)
 				}
@@ -575,7 +575,7 @@ func TestSense(t *testing.T) {
 
 func TestOtherByteOrder(t *testing.T) {
 	base, _ := Verify(formTests[0].bytes(binary.LittleEndian), nil, &Kernels[0])
-	got := verify(t, newWriter(binary.BigEndian).split().bytes(24), base, "")
+	got := verify(t, newWriter(binary.BigEndian).split().Bytes(24), base, "")
 	if diff := cmp.Diff([]string{"offset 0x0: not the byte order of the base"}, got); diff != "" {
 		t.Errorf("problems (-want +got):\n%s", diff)
 	}
@@ -591,29 +591,29 @@ func TestDistilled(t *testing.T) {
 		alone  []string // without
 	}{
 		{name: "fine", types: func(w *writer) {
-			w.int("int", 4)
-			w.add(btfraw.Struct, "pair", 0, 8)
+			w.Int("int", 4)
+			w.Add(btfraw.Struct, "pair", 0, 8)
 			w.ref(btfraw.Fwd, "opaque", 0)
 			w.ref(btfraw.Fwd, "pair", 0)
 		}},
 		{name: "for 6.1", kernel: "6.1", types: anInt32,
 			want:  []string{"offset 0x0: 6.1 does not read it, and takes .BTF for split against vmlinux"},
 			alone: []string{"offset 0x0: 6.1 does not read it, and takes .BTF for split against vmlinux"}},
-		{name: "malformed", types: func(w *writer) { w.add(btfraw.Float, "f", 0, 3) },
+		{name: "malformed", types: func(w *writer) { w.Add(btfraw.Float, "f", 0, 3) },
 			want:  []string{"[1] FLOAT f: size 3, must be 2, 4, 8, 12 or 16"},
 			alone: []string{"[1] FLOAT f: size 3, must be 2, 4, 8, 12 or 16"}},
 		{name: "not in the base", types: func(w *writer) {
-			w.int("int", 4)
-			w.int("long", 8)
+			w.Int("int", 4)
+			w.Int("long", 8)
 			w.ref(btfraw.Fwd, "none", 0)
 		}, want: []string{
 			"[2] INT long: the base has none of this name and 8 bytes",
 			"[3] FWD none: the base has none of this name",
 		}},
 		{name: "another size or kind", types: func(w *writer) {
-			w.add(btfraw.Struct, "pair", 0, 16)
-			w.add(btfraw.Union, "pair", 0, 8)
-			w.add(btfraw.Fwd, "pair", flag, 0)
+			w.Add(btfraw.Struct, "pair", 0, 16)
+			w.Add(btfraw.Union, "pair", 0, 8)
+			w.Add(btfraw.Fwd, "pair", flag, 0)
 		}, want: []string{
 			"[1] STRUCT pair: the base has none of this name and 16 bytes",
 			"[2] UNION pair: the base has none of this name and 8 bytes",
@@ -621,7 +621,7 @@ func TestDistilled(t *testing.T) {
 		}},
 		{name: "PTR", types: func(w *writer) { w.ref(btfraw.Ptr, "", 0) },
 			want: []string{"[1] PTR: PTR in a distilled base"}, alone: []string{"[1] PTR: PTR in a distilled base"}},
-		{name: "no name", types: func(w *writer) { w.add(btfraw.Struct, "", 0, 8) },
+		{name: "no name", types: func(w *writer) { w.Add(btfraw.Struct, "", 0, 8) },
 			want: []string{"[1] STRUCT: no name to find it by"}, alone: []string{"[1] STRUCT: no name to find it by"}},
 	}
 	for _, test := range tests {
@@ -634,12 +634,12 @@ func TestDistilled(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				base, _ := Verify(whole.bytes(24), nil, kernel)
-				_, got := VerifyDistilled(small.bytes(24), base, kernel)
+				base, _ := Verify(whole.Bytes(24), nil, kernel)
+				_, got := VerifyDistilled(small.Bytes(24), base, kernel)
 				if diff := cmp.Diff(test.want, texts(got)); diff != "" {
 					t.Errorf("problems with a base (-want +got):\n%s", diff)
 				}
-				_, got = VerifyDistilled(small.bytes(24), nil, kernel)
+				_, got = VerifyDistilled(small.Bytes(24), nil, kernel)
 				if diff := cmp.Diff(test.alone, texts(got)); diff != "" {
 					t.Errorf("problems without a base (-want +got):\n%s", diff)
 				}

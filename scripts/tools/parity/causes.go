@@ -23,7 +23,7 @@ var causes = []struct {
 }{
 	{"D1", shadowedVariables},
 	{"D2", lastFunction},
-	{"D3", disputedTags},
+	{"D3", conflictingTags},
 	{"D4", repeatedTypes},
 }
 

@@ -214,7 +214,7 @@ func TestLastFunction(t *testing.T) {
 	}
 }
 
-func TestDisputedTags(t *testing.T) {
+func TestConflictingTags(t *testing.T) {
 	const declared, one, another = "struct chip", "struct chip { int first; }", "struct chip { long second; }"
 	unit := func(function, chip string) string {
 		return chip + "; struct device { struct chip *chip; }; " +
@@ -252,7 +252,7 @@ func TestDisputedTags(t *testing.T) {
 
 // The module and the base define a class differently. In a unit that only declares the class, pahole
 // uses the module's definition.
-func TestDisputedWithBase(t *testing.T) {
+func TestConflictingWithBase(t *testing.T) {
 	const task = "; struct task { struct class *class; }; "
 	const run = "struct class { int base; }" + task + "int run(struct task *t) { return t != 0; }"
 	base := encoded(t, link(t, "", run), nil, encode.Rules132)

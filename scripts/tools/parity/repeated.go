@@ -18,7 +18,7 @@ func repeatedTypes(d *differences) error {
 		return nil
 	}
 	base := d.plain.base
-	tags, err := d.disputed()
+	tags, err := d.conflicting()
 	if err != nil {
 		return err
 	}
