@@ -13,8 +13,10 @@ import (
 )
 
 // testOnly are packages that only tests import.
-var testOnly = []string{"internal/cli/clitest", "internal/elfimage/elftest", "internal/fetchtest", "internal/tooltest", "internal/bzimage/bzimagetest",
-	"internal/btfraw/btfrawtest"}
+var testOnly = []string{
+	"internal/btfraw/btfrawtest", "internal/bzimage/bzimagetest", "internal/cli/clitest",
+	"internal/elfimage/elftest", "internal/fetchtest", "internal/tooltest",
+}
 
 // TestArchitecture compares the graph in CONTRIBUTING.md with the imports: an arrow for each import
 // that does not follow from others.

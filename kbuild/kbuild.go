@@ -31,7 +31,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
+
+	"github.com/kbtf/kbtf/internal/patherr"
 )
 
 // Build files, relative to the top of the tree. Makefile.modfinal exists since
@@ -122,7 +123,7 @@ func readTree(dir string) (sources, error) {
 			s[path] = string(text)
 			continue
 		}
-		reason := "cannot read: " + cause(err)
+		reason := "cannot read: " + patherr.Cause(err).Error()
 		if errors.Is(err, fs.ErrNotExist) {
 			switch {
 			case path == genBTFScript:
@@ -154,16 +155,6 @@ func hasModuleBTF(dir string) bool {
 	config, err := os.ReadFile(filepath.Join(dir, autoConf))
 	lines := strings.Split(string(config), "\n")
 	return err == nil && slices.Contains(lines, "CONFIG_DEBUG_INFO_BTF_MODULES=y")
-}
-
-// cause returns the text of err without operation and path, which a fileError
-// names itself.
-func cause(err error) string {
-	var errno syscall.Errno
-	if errors.As(err, &errno) {
-		return errno.Error()
-	}
-	return err.Error()
 }
 
 // lazy compiles a regular expression on first use. kconfig-probe runs for each

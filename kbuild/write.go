@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"slices"
 	"syscall"
+
+	"github.com/kbtf/kbtf/internal/patherr"
 )
 
 // Apply writes the changed files into the tree in dir. On failure no file
@@ -34,7 +36,7 @@ func (p *Plan) Revert(dir string) error {
 func WriteFile(path, text string) error {
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
 		if err := os.WriteFile(path, []byte(text), 0); err != nil {
-			return &fileError{file: path, reason: "cannot write: " + cause(err)}
+			return &fileError{file: path, reason: "cannot write: " + patherr.Cause(err).Error()}
 		}
 		return nil
 	}
@@ -55,7 +57,7 @@ func writeAll(texts map[string]string) error {
 	for _, path := range slices.Sorted(maps.Keys(texts)) {
 		r, err := prepare(path, texts[path])
 		if err != nil {
-			return &fileError{file: path, reason: unwritten + cause(err)}
+			return &fileError{file: path, reason: unwritten + patherr.Cause(err).Error()}
 		}
 		files = append(files, r)
 	}
@@ -73,10 +75,10 @@ func commit(files []*replacement) error {
 		}
 		for _, done := range files[:i] {
 			if undo := done.rollBack(); undo != nil {
-				return &fileError{file: done.path, reason: "was changed and cannot be restored: " + cause(undo)}
+				return &fileError{file: done.path, reason: "was changed and cannot be restored: " + patherr.Cause(undo).Error()}
 			}
 		}
-		return &fileError{file: r.path, reason: unwritten + cause(err)}
+		return &fileError{file: r.path, reason: unwritten + patherr.Cause(err).Error()}
 	}
 	return nil
 }

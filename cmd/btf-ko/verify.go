@@ -5,10 +5,9 @@ package main
 import (
 	"fmt"
 	"io"
-	"sync"
-	"sync/atomic"
 
 	"github.com/spf13/pflag"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/kbtf/kbtf/internal/batch"
 	"github.com/kbtf/kbtf/internal/btfverify"
@@ -72,21 +71,21 @@ func verifyFlags(flags *pflag.FlagSet) func(*cli.Call) int {
 // arguments.
 func verifyFiles(v *btfverify.Verifier, paths []string, opt *verifyOptions, stdout, stderr io.Writer) int {
 	problems := make([][]string, len(paths))
-	var next atomic.Int64
-	var wg sync.WaitGroup
-	for range min(batch.Threads(int(opt.jobs)), len(paths)) {
-		wg.Go(func() {
-			for i := int(next.Add(1)) - 1; i < len(paths); i = int(next.Add(1)) - 1 {
-				if err := fault.Recover(func() error {
-					problems[i] = v.File(paths[i])
-					return nil
-				}); err != nil {
-					problems[i] = []string{err.Error()}
-				}
+	var g errgroup.Group
+	g.SetLimit(batch.Threads(int(opt.jobs)))
+	for i, path := range paths {
+		g.Go(func() error {
+			err := fault.Recover(func() error {
+				problems[i] = v.File(path)
+				return nil
+			})
+			if err != nil {
+				problems[i] = []string{err.Error()}
 			}
+			return nil
 		})
 	}
-	wg.Wait()
+	_ = g.Wait() // problems are in the list
 	refused := 0
 	for i, path := range paths {
 		list := problems[i]

@@ -18,6 +18,8 @@ import (
 	"github.com/kbtf/kbtf/internal/btfraw"
 	"github.com/kbtf/kbtf/internal/dwarf"
 	"github.com/kbtf/kbtf/internal/encode"
+	"github.com/kbtf/kbtf/internal/patherr"
+	"golang.org/x/sync/errgroup"
 )
 
 // Find returns the modules among files and below folders, compressed ones too, and the folder below
@@ -26,7 +28,7 @@ func Find(args []string) (root string, paths []string, err error) {
 	for _, arg := range args {
 		st, err := os.Stat(arg)
 		if err != nil {
-			return "", nil, fmt.Errorf("%s: %w", arg, cause(err))
+			return "", nil, fmt.Errorf("%s: %w", arg, patherr.Cause(err))
 		}
 		if !st.IsDir() {
 			paths = append(paths, filepath.Clean(arg))
@@ -40,7 +42,7 @@ func Find(args []string) (root string, paths []string, err error) {
 			return err
 		})
 		if err != nil {
-			return "", nil, fmt.Errorf("%s: %w", arg, cause(err))
+			return "", nil, fmt.Errorf("%s: %w", arg, patherr.Cause(err))
 		}
 		if len(paths) == found {
 			return "", nil, fmt.Errorf("%s: no modules (*.ko) below it", arg)
@@ -63,14 +65,6 @@ func isModule(path string) bool {
 	return false
 }
 
-func cause(err error) error {
-	var p *fs.PathError
-	if errors.As(err, &p) {
-		return p.Err
-	}
-	return err
-}
-
 // Collect reads the modules, jobs of them at a time. done is called after each, never twice at a
 // time.
 func Collect(root string, paths []string, basePath string, jobs int, done func(n int)) (*Report, error) {
@@ -79,44 +73,34 @@ func Collect(root string, paths []string, basePath string, jobs int, done func(n
 		return nil, err
 	}
 	r := &Report{Base: Base{Path: basePath, Bytes: len(c.raw), Types: c.base.NumTypes()}, Modules: []Module{}}
-	var mu sync.Mutex
-	var wg sync.WaitGroup
-	next, n := 0, 0
-	// The largest first, so that none is left over at the end.
-	order := bySize(paths)
-	for range max(1, min(jobs, len(paths))) {
-		wg.Go(func() {
-			for {
-				mu.Lock()
-				i := next
-				next++
-				mu.Unlock()
-				if i >= len(order) {
-					return
-				}
-				path := order[i]
-				m, err := c.module(path)
-				name := path
-				if rel, relErr := filepath.Rel(root, path); root != "" && relErr == nil {
-					name = rel
-				}
-				mu.Lock()
-				switch {
-				case errors.Is(err, errNothing):
-					r.Without = append(r.Without, name)
-				case err != nil:
-					r.Unreadable = append(r.Unreadable, Failed{name, strings.TrimPrefix(err.Error(), path+": ")})
-				default:
-					m.Path = name
-					r.Modules = append(r.Modules, *m)
-				}
-				n++
-				done(n)
-				mu.Unlock()
+	var mu sync.Mutex // of r and n
+	n := 0
+	var g errgroup.Group
+	g.SetLimit(max(1, jobs))
+	for _, path := range bySize(paths) { // no large one is left for the end
+		g.Go(func() error {
+			m, err := c.module(path)
+			name := path
+			if rel, relErr := filepath.Rel(root, path); root != "" && relErr == nil {
+				name = rel
 			}
+			mu.Lock()
+			defer mu.Unlock()
+			switch {
+			case errors.Is(err, errNothing):
+				r.Without = append(r.Without, name)
+			case err != nil:
+				r.Unreadable = append(r.Unreadable, Failed{name, strings.TrimPrefix(err.Error(), path+": ")})
+			default:
+				m.Path = name
+				r.Modules = append(r.Modules, *m)
+			}
+			n++
+			done(n)
+			return nil
 		})
 	}
-	wg.Wait()
+	_ = g.Wait() // errors are in r
 	slices.Sort(r.Without)
 	slices.SortFunc(r.Unreadable, func(a, b Failed) int { return strings.Compare(a.Path, b.Path) })
 	r.finish(c.read.CountKinds())

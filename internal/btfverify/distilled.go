@@ -55,7 +55,7 @@ func distillate(r btfraw.Record, known map[stub]bool) error {
 	return fmt.Errorf("the base has none of this name and %d bytes", r.Size())
 }
 
-// An stub is what a distilled type is looked for by.
+// A stub is what a distilled type is looked for by.
 type stub struct {
 	kind btfraw.Kind // Enum for ENUM64 as well, Void for a forward's structs and unions
 	flag bool        // of a forward: a union

@@ -4,6 +4,7 @@
 package modules
 
 import (
+	"context"
 	"debug/elf"
 	"errors"
 	"fmt"
@@ -12,8 +13,10 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
+
+	"github.com/kbtf/kbtf/internal/cli"
+	"golang.org/x/sync/errgroup"
 )
 
 // Find returns the paths of the modules below a directory, also compressed ones. Paths are relative
@@ -63,27 +66,27 @@ func Section(file *elf.File, name string) ([]byte, error) {
 
 // InParallel calls do for each of n items, jobs at a time, until one fails. It shows the progress.
 func InParallel(jobs, n int, do func(i int) error) error {
-	var next, done atomic.Int64
-	var wg sync.WaitGroup
-	errs := make([]error, max(jobs, 1))
-	for job := range errs {
-		wg.Go(func() {
-			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
-				if errs[job] = do(i); errs[job] != nil {
-					next.Store(int64(n))
-					return
-				}
-				Progress(int(done.Add(1)), n)
+	var done atomic.Int64
+	g, ctx := errgroup.WithContext(context.Background())
+	g.SetLimit(max(jobs, 1))
+	for i := range n {
+		g.Go(func() error {
+			if ctx.Err() != nil {
+				return nil // another one failed
 			}
+			if err := do(i); err != nil {
+				return err
+			}
+			Progress(int(done.Add(1)), n)
+			return nil
 		})
 	}
-	wg.Wait()
-	return errors.Join(errs...)
+	return g.Wait()
 }
 
 // Progress shows the progress on stderr if that is a terminal.
 func Progress(done, total int) {
-	if info, err := os.Stderr.Stat(); err != nil || info.Mode()&os.ModeCharDevice == 0 {
+	if !cli.IsTerminal(os.Stderr) {
 		return
 	}
 	fmt.Fprintf(os.Stderr, "\r%d of %d modules", done, total)
