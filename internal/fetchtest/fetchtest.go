@@ -12,19 +12,25 @@ import (
 	"testing"
 )
 
-// Path downloads an input, unless the cache has it, and returns its path. input is a name that
-// scripts/fetch knows.
+// Path downloads an input, unless the cache has it, logs its version and returns its path. input is
+// a name that scripts/fetch knows.
 func Path(t testing.TB, input string) string {
 	t.Helper()
 	mod, err := exec.Command("go", "env", "GOMOD").Output()
 	if err != nil {
 		t.Fatalf("go env GOMOD: %v", err)
 	}
-	cmd := exec.Command(filepath.Join(filepath.Dir(strings.TrimSpace(string(mod))), "scripts/fetch"), input)
-	cmd.Stderr = os.Stderr // progress
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("scripts/fetch %s: %v", input, err)
+	script := filepath.Join(filepath.Dir(strings.TrimSpace(string(mod))), "scripts/fetch")
+	fetch := func(args ...string) string {
+		cmd := exec.Command(script, args...)
+		cmd.Stderr = os.Stderr // progress
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatalf("scripts/fetch %s: %v", strings.Join(args, " "), err)
+		}
+		return strings.TrimSpace(string(out))
 	}
-	return strings.TrimSpace(string(out))
+	path := fetch(input)
+	t.Logf("input: %s", fetch("--versions", input))
+	return path
 }
