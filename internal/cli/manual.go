@@ -16,6 +16,9 @@ func roff(text string) string {
 	return text
 }
 
+// paragraph returns text as one line, so that no line starts with a dot, which troff reads as a macro.
+func paragraph(text string) string { return strings.Join(strings.Fields(text), " ") }
+
 // manual returns the manual page of a program, in the man macros.
 func (program *Command) manual() string {
 	p := program.page()
@@ -30,7 +33,7 @@ func (program *Command) manual() string {
 		}
 		line(".B %s", roff(c.Help.Synopsis))
 	}
-	line(".SH DESCRIPTION\n%s", roff(p.Help.Text))
+	line(".SH DESCRIPTION\n%s", roff(paragraph(p.Help.Text)))
 	options := func(c described) {
 		for _, o := range c.options {
 			line(".TP")
@@ -53,7 +56,7 @@ func (program *Command) manual() string {
 	}
 	line(".SH COMMANDS")
 	for _, c := range p.commands[1:] {
-		line(".SS %s\n%s", roff(c.Help.Synopsis), roff(c.Help.Text))
+		line(".SS %s\n%s", roff(c.Help.Synopsis), roff(paragraph(c.Help.Text)))
 		options(c)
 		line(".PP\nExit status: %s", roff(c.Help.Exit))
 	}
