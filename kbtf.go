@@ -71,8 +71,8 @@ type Options struct {
 	// Compat is the version of pahole whose rules select the functions: "1.30" or "1.32". The default is the
 	// newest.
 	Compat string
-	// Features is a list of features, in the words of pahole's --btf_features. The default is the features of
-	// the base. distilled_base is not supported.
+	// Features is a list of features, as in pahole's --btf_features. The default is the features of the base.
+	// distilled_base is not supported.
 	Features string
 	// DebugFile is the path of the debug file of a stripped module, or of a directory to search. The default is
 	// to search where packages install debug files. Encode ignores it.

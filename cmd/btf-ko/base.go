@@ -21,10 +21,10 @@ var baseCommand = &cli.Command{
 	Help: cli.Help{
 		Synopsis: "btf-ko base [--raw] [-o FILE] VMLINUX | btf-ko base --find MODULE|--release R",
 		Text: `
-Writes a base file: the BTF of VMLINUX with an index. It has some megabytes and can
-replace vmlinux as --btf_base; next to vmlinux it is found automatically. VMLINUX is
-an ELF file with .BTF, raw BTF or a bootable kernel, compressed or not. A base file
-that is up to date is not written, for make.`,
+Writes a base file: the BTF of VMLINUX with an index. It is a few megabytes in size
+and can be used as --btf_base instead of vmlinux; next to vmlinux it is found
+automatically. VMLINUX is an ELF file with .BTF, raw BTF or a bootable kernel,
+compressed or not. A base file that is up to date keeps its time stamp, for make.`,
 		Exit: "0 done, 1 cannot read or write, 2 wrong command line",
 		Examples: []string{
 			"btf-ko base vmlinux                           # writes vmlinux.btfbase",

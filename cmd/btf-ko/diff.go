@@ -18,11 +18,11 @@ var diffCommand = &cli.Command{
 	Help: cli.Help{
 		Synopsis: "btf-ko diff [--btf_base FILE] A B",
 		Text: `
-Compares the BTF of two files: the same types, whatever their ids, order, duplicates
-and strings? A and B are ELF files with .BTF, raw BTF, base files or bootable
-kernels; they may be compressed (xz, zstd, gzip). Give the base of modules. Types of
-one name that differ are shown with the first difference; types that differ by
-themselves precede types that only refer to them.`,
+Reports whether two files have the same types, whatever their ids, order, duplicates
+and strings. A and B are ELF files with .BTF, raw BTF, base files or bootable
+kernels; they may be compressed (xz, zstd, gzip). For modules, give --btf_base. Types
+with the same name but different contents are shown with their first difference;
+types that only refer to different types come last.`,
 		Exit: "0 equal, 1 different, 2 BTF or command line is wrong",
 		Examples: []string{
 			"btf-ko diff --btf_base vmlinux xfs.ko xfs-by-pahole.btf",
@@ -44,7 +44,7 @@ func diffFlags(flags *pflag.FlagSet) func(*cli.Call) int {
 	flags.StringVar(&opt.base, "btf_base", "", "the base of both: vmlinux or another `FILE` with BTF")
 	flags.BoolVar(&opt.all, "all", false,
 		fmt.Sprintf("show all differences, not only %d of each sort", btfdiff.MaxDifferences))
-	flags.BoolVarP(&opt.verbose, "verbose", "v", false, "list the redundant types, each with the type that it repeats")
+	flags.BoolVarP(&opt.verbose, "verbose", "v", false, "list the redundant types, each with the type that it duplicates")
 	return func(call *cli.Call) int {
 		if len(call.Args) != 2 {
 			return call.Usage("%d files, not 2: see btf-ko diff --help", len(call.Args))

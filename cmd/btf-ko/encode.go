@@ -54,8 +54,8 @@ func encodeFlags(flags *pflag.FlagSet) func(*cli.Call) int {
 	opt.debug.Root = opt.host.Root
 	flags.StringVar(&opt.base, "btf_base", "", "the base `FILE`: vmlinux, raw BTF, auto or none")
 	flags.StringVar(&opt.order, "modules_order", "", "encode all modules of `FILE`, a modules.order")
-	flags.StringVar(&opt.detached, "btf_encode_detached", "", "write raw BTF to `FILE`, or of several into it")
-	flags.StringVar(&opt.debug.Path, "debug_file", "", "read the DWARF from `FILE`, or a file below it")
+	flags.StringVar(&opt.detached, "btf_encode_detached", "", "write raw BTF to `FILE` (file or directory)")
+	flags.StringVar(&opt.debug.Path, "debug_file", "", "read the DWARF from `FILE` (file or directory)")
 	opt.features.AddFlags(flags)
 	flags.Var(&opt.onError, "on_error", "action if encoding a module fails")
 	flags.BoolVar(&opt.unsign, "strip_signature", false,
@@ -64,7 +64,7 @@ func encodeFlags(flags *pflag.FlagSet) func(*cli.Call) int {
 	flags.BoolVarP(&opt.verbose, "verbose", "v", false, "print the size of what was written")
 	flags.BoolVarP(&opt.quiet, "quiet", "q", false, "print no notes on what was left out")
 	flags.StringVar(&opt.baseCache, "base_cache", os.Getenv("KBTF_BASE_CACHE"),
-		"keep the base's index in `DIR` for the next process; off: neither there nor next to the base "+
+		"keep the base's index in `DIR` for the next process; off: neither store nor use one "+
 			"(default $KBTF_BASE_CACHE, or kbtf/bases in the user's cache folder)")
 	flags.Var(&opt.rules, "compat",
 		"leave out the functions that this version of pahole leaves out: 1.30 or 1.32 (the default)")

@@ -71,7 +71,7 @@ BTF has only the types that the base lacks.`,
 		Environment: []cli.Variable{
 			{Name: "KBTF_BASE_CACHE", Text: "default of --base_cache"},
 			{Name: "KBTF_BASE", Text: "read by the rules that kconfig-probe patch writes: the base of external modules"},
-			{Name: "KBTF_COMPAT", Text: "under the name pahole: the version of pahole to be, 1.30 or 1.32"},
+			{Name: "KBTF_COMPAT", Text: "under the name pahole: the version of pahole to emulate, 1.30 or 1.32"},
 			{Name: "PAHOLE_LANG_EXCLUDE", Text: "default of --lang_exclude"},
 			{Name: "MAKEFLAGS", Text: "read for make's jobserver"},
 		},

@@ -22,7 +22,7 @@ func (o *onError) Set(s string) error {
 		*o = onError(s)
 		return nil
 	}
-	return fmt.Errorf("%q is none of fail, strip and keep", s)
+	return fmt.Errorf("%q is not fail, strip or keep", s)
 }
 
 // after handles the error of a file according to --on_error. It returns the error, or prints a warning

@@ -44,7 +44,7 @@ func reportFlags(flags *pflag.FlagSet) func(*cli.Call) int {
 		case *base == "":
 			return call.Usage("--btf_base is missing: which vmlinux do the modules belong to?")
 		case *asJSON && *page != "":
-			return call.Usage("--json and --html exclude each other")
+			return call.Usage("--json and --html are mutually exclusive")
 		case len(call.Args) == 0:
 			return call.Usage("no modules to report on: see btf-ko report --help")
 		}

@@ -18,9 +18,9 @@ var stripCommand = &cli.Command{
 		Synopsis: "btf-ko strip [-v] [--strip_signature] FILE.ko...",
 		Text: `
 Removes the BTF of modules: the sections .BTF and .BTF.base. If btf-ko added them, the
-file gets the bytes that it had before; other programs' BTF is cut out. Files without
-BTF are unchanged, and on errors, too. Removing BTF invalidates a module's signature,
-so --strip_signature removes that as well.`,
+original file is restored byte for byte; other programs' BTF is cut out. Files without
+BTF are unchanged. On error the file is unchanged. Removing BTF invalidates a module's
+signature, so --strip_signature removes that as well.`,
 		Exit: "0 done, 1 a file could not be changed, 2 wrong command line",
 		Examples: []string{
 			"btf-ko strip drivers/net/dummy.ko",

@@ -53,7 +53,7 @@ func patchFlags(flags *pflag.FlagSet) func(*cli.Call) int {
 			}
 		}
 		if modes > 1 {
-			return fail(call, "-o, --apply, --check and --revert exclude each other")
+			return fail(call, "-o, --apply, --check and --revert are mutually exclusive")
 		}
 		w, err := wiring()
 		if err != nil {

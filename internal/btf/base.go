@@ -194,8 +194,8 @@ func (b *Base) indexStrings() {
 	}
 }
 
-// typesByHash appends the types with a cut hash to to. There is one, except for a handful of types
-// that reach a tag with several definitions in the base.
+// typesByHash appends the types with a cut hash to the slice to. There is one, except for a handful
+// of types that reach a tag with several definitions in the base.
 func (b *Base) typesByHash(h Hash, to []uint32) []uint32 {
 	it := b.byHash.find(h.lo)
 	for id := it.next(); id != 0; id = it.next() {
@@ -206,8 +206,8 @@ func (b *Base) typesByHash(h Hash, to []uint32) []uint32 {
 	return to
 }
 
-// typesByTag appends the definitions and forward declarations of a tag to to, in the order of their
-// ids.
+// typesByTag appends the definitions and forward declarations of a tag to the slice to, in the
+// order of their ids.
 func (b *Base) typesByTag(c tagClass, name []byte, hash uint64, to []uint32) []uint32 {
 	it := b.byTag.find(tagHash(c, hash).lo)
 	for id := it.next(); id != 0; id = it.next() {
@@ -247,7 +247,7 @@ func (b *Base) sameString(x, y uint32) bool {
 	return len(rest) > 0 && rest[0] == 0
 }
 
-// refsOf appends the references of a type to to, in the order of Module.refsOf.
+// refsOf appends the references of a type to the slice to, in the order of Module.refsOf.
 func (b *Base) refsOf(id uint32, to []uint32) []uint32 {
 	r := b.record(id)
 	r.eachRef(func(at int) { to = append(to, le32(r[at:])) })

@@ -276,7 +276,7 @@ func (m *Module) fill(to *Type, u *Unit, from *Type) {
 	}
 }
 
-// refsOf appends the references of a node to to, in the order of Base.refsOf.
+// refsOf appends the references of a node to the slice to, in the order of Base.refsOf.
 func (m *Module) refsOf(n uint32, to []Ref) []Ref {
 	t := &m.types[n]
 	switch t.Kind {

@@ -7,8 +7,8 @@ import (
 	"slices"
 )
 
-// resolution decides what each node of a module becomes: a type of the base, one new type, or
-// several copies of a new type. It works in three steps:
+// resolution maps each node of a module to a type of the base, one new type, or several copies
+// of a new type. It works in three steps:
 //
 //   - Units are grouped into views, by their definitions of the tags that have several (view.go).
 //   - In each view, nodes are mapped to types of the base (basemap.go).

@@ -8,8 +8,8 @@ import (
 	"github.com/kbtf/kbtf/internal/btfraw"
 )
 
-// A Base is the BTF that split BTF refers to, vmlinux's as a rule, partitioned into
-// classes. It may be used from several goroutines at once.
+// A Base is the BTF that split BTF refers to, usually vmlinux's, partitioned into classes. It may
+// be used from several goroutines at once.
 type Base struct {
 	blob  *btfraw.BTF
 	graph graph // node i is type i
@@ -20,8 +20,8 @@ type Base struct {
 	labels labels
 	cut    []uint64
 	byCut  map[uint64][]int32 // classes
-	// Classes of the definitions of a tag, and of those of its declarations that stand
-	// for none of them, because there is none or more than one.
+	// Classes of the definitions of a tag, and of its unresolved declarations: those of a
+	// tag with no definition, or with more than one.
 	definitions  map[tag][]int32
 	declarations map[int32]tag // by class
 	declared     map[tag]bool
@@ -39,9 +39,9 @@ func NewBase(raw []byte) (*Base, error) {
 	return newBase(blob, nil)
 }
 
-// NoBase is for comparing BTF that stands alone: a base without types and strings.
+// NoBase is a base without types and strings, for comparing stand-alone BTF.
 func NoBase() *Base {
-	b, _ := newBase(btfraw.New(btfraw.Header{}, nil, nil), nil) // nothing can be wrong with nothing
+	b, _ := newBase(btfraw.New(btfraw.Header{}, nil, nil), nil) // cannot fail: no contents
 	return b
 }
 
@@ -169,10 +169,10 @@ func (b *Base) oneClass(ids []int32) bool {
 	return true
 }
 
-// Types is the number of types of the base, void not counted.
+// Types is the number of types of the base, without void.
 func (b *Base) Types() int { return b.blob.NumTypes() }
 
-// Redundant is the number of types of the base that another one makes superfluous.
+// Redundant is the number of types of the base that duplicate another one.
 func (b *Base) Redundant() int {
 	redundant := b.Types()
 	for _, id := range b.member {

@@ -552,7 +552,7 @@ func TestMalformed(t *testing.T) {
 		{"no NUL at the end", good(func(b []byte) []byte { b[len(b)-1] = 'x'; return b }),
 			"the last string has no NUL"},
 		{"no empty string", typed(func(w *writer) { w.Strings[0] = 'x'; w.Str("y") }),
-			"strings do not begin with an empty one"},
+			"the first string is not empty"},
 		{"kind void", typed(func(w *writer) { w.Add(btfraw.Void, "", 0, 0) }), "there is no kind 0"},
 		{"unknown kind", typed(func(w *writer) { w.Add(btfraw.NumKinds, "", 0, 0) }), "there is no kind 20"},
 		{"record cut off", typed(func(w *writer) { w.Words(0, uint32(btfraw.Ptr)<<24) }), "type 1 is cut off"},

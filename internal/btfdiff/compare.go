@@ -8,7 +8,7 @@ import (
 	"github.com/kbtf/kbtf/internal/btfraw"
 )
 
-// A Result is what a comparison of two splits, a and b, finds.
+// A Result is the result of comparing two splits, a and b.
 type Result struct {
 	A, B         Side
 	OnlyA, OnlyB []Class // in the order of the types' ids
@@ -17,29 +17,29 @@ type Result struct {
 // Equal reports whether both sides have the same classes beyond the base's.
 func (r *Result) Equal() bool { return len(r.OnlyA) == 0 && len(r.OnlyB) == 0 }
 
-// A Side sums up one split.
+// A Side has the counts of one split.
 type Side struct {
 	Types     int
 	Classes   int // that the base does not have
 	Redundant int // types that duplicate one of the base or of the split
-	// Types like one of the base but for leading to the definition of what that only
-	// leads to the declaration of.
+	// Types that differ from one of the base only in that they lead to a definition where
+	// that leads to a declaration.
 	Completing int
 	// Types that refer to a declaration of the base, perhaps through types of the base that
 	// have no tag, although the split has the definition.
 	Incomplete int
 }
 
-// A Class stands for the types of a split that no observer could tell apart.
+// A Class is a set of types of a split that no reader can distinguish.
 type Class struct {
 	ID   uint32 // of one of the types
 	Kind btfraw.Kind
 	Name string
 	// The type in C-like words, on one line.
 	Description string
-	// Cause reports whether the class differs by itself: either no type of the other side has its
-	// label, or all types that it refers to are common to both sides. A class with Cause false
-	// differs through another class.
+	// Cause reports whether the class itself differs: either no type of the other side has its label,
+	// or all types that it refers to are common to both sides. A class with Cause false differs
+	// through another class.
 	Cause bool
 }
 
@@ -69,7 +69,7 @@ func (b *Base) compare(rawA, rawB []byte) (a, z *summary, err error) {
 	return a, z, nil
 }
 
-// compareWholes compares two wholes over one base that number labels alike.
+// compareWholes compares two wholes over one base, which number labels in the same way.
 func compareWholes(wholes [2]*whole) (a, z *summary) {
 	var classes [2][]int32
 	for again := true; again; {
@@ -94,7 +94,7 @@ func (b *Base) Check(raw []byte) error {
 // names numbers labels for wholes over the base.
 func (b *Base) names() *labels { return &labels{base: &b.labels, own: make(map[string]int32)} }
 
-// Compare is NewBase and its Compare, for one comparison only.
+// Compare calls NewBase and its Compare, for a single comparison.
 func Compare(base, a, b []byte) (*Result, error) {
 	parsed, err := NewBase(base)
 	if err != nil {
@@ -103,7 +103,7 @@ func Compare(base, a, b []byte) (*Result, error) {
 	return parsed.Compare(a, b)
 }
 
-// A whole is a base and one split as one graph, with declarations resolved across both.
+// A whole is a graph of a base and a split, with declarations resolved across both.
 type whole struct {
 	base  *Base
 	blob  *btfraw.BTF
@@ -297,8 +297,8 @@ func (w *whole) final(ref int32) int32 {
 	return ref
 }
 
-// refineTogether numbers the classes of the nodes of two wholes over one base, equal
-// classes equally. The numbers of nodes that match the base mean nothing.
+// refineTogether numbers the classes of the nodes of two wholes over one base, equal classes
+// equally. The numbers of nodes that match the base are meaningless.
 func refineTogether(a, b *whole) (classesA, classesB []int32) {
 	var g graph
 	for _, w := range []*whole{a, b} {

@@ -13,17 +13,18 @@ import (
 // of nested types without a name included.
 const maxMembers = 1000
 
-// describe puts a type into C-like words, with the numbers that C leaves out.
+// describe returns a type in C-like notation, with the numbers that C omits.
 func describe(b *btfraw.BTF, id uint32) string {
 	return (&describer{BTF: b, left: maxMembers}).describe(id)
 }
 
-// text is describe with a line for each member.
+// text is like describe, with a line for each member.
 func text(b *btfraw.BTF, id uint32) string {
 	return (&describer{BTF: b, left: maxMembers, lines: true}).describe(id)
 }
 
-// declaration is how C refers to a type. Of types without a name it lists the first members.
+// declaration returns a type as C refers to it. For types without a name it lists the first
+// members.
 func declaration(b *btfraw.BTF, id uint32) string {
 	return (&describer{BTF: b, left: 4}).declare(id, "", 1)
 }
@@ -34,7 +35,7 @@ type describer struct {
 	lines bool // a line for each member, but for those of nested types
 }
 
-// gaps returns what stands before each member and behind them all.
+// gaps returns the text before each member and after the last.
 func (b *describer) gaps(depth int) (before, behind string) {
 	if b.lines && depth == 0 {
 		return "\n  ", "\n"

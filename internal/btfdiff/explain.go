@@ -16,7 +16,7 @@ import (
 type Explanation struct {
 	A, B     Side
 	Equal    bool
-	Changes  []Change // types that both sides have under one name, but not the same
+	Changes  []Change // types with the same name on both sides that differ
 	OnlyA    []Class  // all others, causes first
 	OnlyB    []Class
 	RepeatsA []Repeat // the redundant types, in the order of their ids
@@ -32,10 +32,10 @@ type Change struct {
 	TextA, TextB string
 }
 
-// Cause reports whether the types differ by themselves, not only through others.
+// Cause reports whether the types themselves differ, not only types that they refer to.
 func (c *Change) Cause() bool { return c.A.Cause || c.B.Cause }
 
-// A Repeat is a redundant type, and the one that makes it so.
+// A Repeat is a redundant type, and the type that it duplicates.
 type Repeat struct {
 	ID     uint32
 	Kind   btfraw.Kind
@@ -44,7 +44,7 @@ type Repeat struct {
 	OfBase bool // Of is a type of the base
 }
 
-// Explain is Compare with the reasons.
+// Explain is like Compare, with the reasons.
 func (b *Base) Explain(rawA, rawB []byte) (*Explanation, error) {
 	a, z, err := b.compare(rawA, rawB)
 	if err != nil {
@@ -65,8 +65,8 @@ func (b *Base) Repeats(raw []byte) ([]Repeat, error) {
 	return s.repeats(), nil
 }
 
-// pair finds the changes: what only one side has, if the other has something of that name. Where a
-// name stands for several types the first belongs to the first.
+// pair finds the changes: types of only one side, paired by name with those of the other. Several
+// types of one name are paired in order.
 func (e *Explanation) pair(a, z *summary) {
 	onlyB := z.without(a)
 	candidates := make(map[tag][]Class)
@@ -110,8 +110,7 @@ func causesFirst(a, b bool) int {
 	return cmp.Compare(rank[a], rank[b])
 }
 
-// nameOf is what two types have in common that a reader of C takes for the same: a tag, or else a
-// kind and a name.
+// nameOf returns what identifies a type to a reader of C: a tag, or else a kind and a name.
 func (s *summary) nameOf(class Class) tag {
 	if t, ok := tagOf(s.whole.blob.Record(class.ID)); ok {
 		return t
@@ -148,14 +147,14 @@ func (s *summary) repeats() []Repeat {
 	return list
 }
 
-// A difference is looked for in two types, one of each side.
+// A difference compares two types, one from each side.
 type difference struct{ a, b *summary }
 
 // maxNesting bounds how deep first looks into types without a name.
 const maxNesting = 16
 
-// first describes where two types begin to differ. What a reader would notice first is looked at
-// first: the members in their order, and only then how many there are, and the size.
+// first describes the first difference between two types, in the order in which a reader notices
+// them: members in order, then their number, then the size.
 func (d *difference) first(a, b btfraw.Record, depth int) string {
 	if a.Kind() != b.Kind() {
 		return sides("%v", a.Kind(), b.Kind())
@@ -195,7 +194,7 @@ func (d *difference) first(a, b btfraw.Record, depth int) string {
 	return sides("kind_flag %t", a.Flag(), b.Flag())
 }
 
-// firstNumber compares what some kinds have beside names and references.
+// firstNumber compares the numbers that some kinds have besides names and references.
 func (d *difference) firstNumber(a, b btfraw.Record) string {
 	switch a.Kind() {
 	case btfraw.Int:
@@ -220,7 +219,7 @@ func (d *difference) firstNumber(a, b btfraw.Record) string {
 	return ""
 }
 
-// placeOf is what the items of a kind are called.
+// placeOf returns the word for an item of a kind.
 func placeOf(k btfraw.Kind) string {
 	switch k {
 	case btfraw.Struct, btfraw.Union:
@@ -292,7 +291,7 @@ func (d *difference) firstVariable(a, b []btfraw.Variable, recordA, recordB btfr
 	return sides("size %d", recordA.Size(), recordB.Size())
 }
 
-// reference compares what is referred to from a place; "" if that is the same.
+// reference compares the targets of a reference; "" if they are equal.
 func (d *difference) reference(place string, idA, idB uint32, depth int) string {
 	if d.same(idA, idB) {
 		return ""
@@ -336,7 +335,7 @@ func (s *summary) classOf(id uint32) int32 {
 	return ref
 }
 
-// sides puts two values into words; format is for the first, with its unit.
+// sides describes two values; format is for the first, with its unit.
 func sides(format string, a, b any) string {
 	return fmt.Sprintf(format, a) + " on one side, " + fmt.Sprintf("%v", b) + " on the other"
 }

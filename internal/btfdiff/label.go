@@ -45,8 +45,8 @@ func typeName(b *btfraw.BTF, id uint32) string {
 	return b.Record(id).Name()
 }
 
-// label appends all that the record encodes by itself: everything but its references. Records of
-// one class have equal labels.
+// label appends everything in the record except its references. Records of one class have equal
+// labels.
 func label(r btfraw.Record, to []byte) []byte {
 	kind := r.Kind()
 	number := func(v uint32) { to = binary.LittleEndian.AppendUint32(to, v) }
@@ -84,8 +84,8 @@ func label(r btfraw.Record, to []byte) []byte {
 	return to
 }
 
-// A tag is what C calls the name of a struct, union or enum: declarations and
-// definitions that share it are meant to be the same type.
+// A tag is the name of a struct, union or enum (as in C): declarations and definitions that share
+// it refer to the same type.
 type tag struct {
 	kind btfraw.Kind // Struct, Union or Enum
 	name string

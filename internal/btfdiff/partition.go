@@ -55,7 +55,7 @@ func (g *graph) refine(redirect []int32) []int32 {
 		members[c]++
 	}
 
-	// Who refers to a node, in the form of g.start and g.refs.
+	// The nodes that refer to a node, in the form of g.start and g.refs.
 	parentStart := make([]int32, n+2)
 	for _, ref := range g.refs {
 		if ref = to(ref); ref >= 0 {
@@ -128,7 +128,7 @@ func (g *graph) refine(redirect []int32) []int32 {
 				moved = append(moved, node)
 			}
 		}
-		// Only now may classes change: the loop above looks at the old ones.
+		// Classes change only now, because the loop above reads the old ones.
 		for w, node := range work {
 			if c := newClass[groupOf[w]]; c != class[node] {
 				members[class[node]]--

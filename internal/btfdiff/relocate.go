@@ -11,8 +11,8 @@ import (
 // A Distilled is a split with its distilled base: the contents of .BTF and .BTF.base.
 type Distilled struct{ Base, Split []byte }
 
-// CompareRelocated compares two splits as they are once a kernel has relocated them: what refers to
-// a type of the distilled base refers to the one of that kind, name and size in b.
+// CompareRelocated compares two splits as a kernel relocates them: references to a type of the
+// distilled base become references to the type of that kind, name and size in b.
 func (b *Base) CompareRelocated(x, y Distilled) (*Result, error) {
 	names := b.names()
 	var wholes [2]*whole

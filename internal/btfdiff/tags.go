@@ -23,13 +23,13 @@ func (t Tags) Has(c Class) bool {
 }
 
 // Apart returns a base for comparisons in which a reference to one of the tags counts by kind and
-// name only. What still differs differs in something else than what these tags stand for.
+// name only. Remaining differences do not result from the definitions of these tags.
 func (b *Base) Apart(tags Tags) (*Base, error) { return newBase(b.blob, tags) }
 
 // Conflicting returns the tags with several definitions that both splits know: each split has a
-// definition of its own, and it or the base has another one. Definitions that differ only in
-// what a tag further down stands for count as one, so that only where a conflict begins is in the
-// set (see cutHashes).
+// definition of its own, and it or the base has another one. Definitions that differ only through
+// another tag count as one, so that the set has only the tags that cause a conflict (see
+// cutHashes).
 func (b *Base) Conflicting(rawA, rawB []byte) (Tags, error) {
 	var conflicting [2]Tags
 	for i, raw := range [][]byte{rawA, rawB} {

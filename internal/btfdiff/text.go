@@ -19,7 +19,7 @@ const (
 	maxLines       = 20 // of a type
 )
 
-// TextOptions are what Text prints beside the differences.
+// TextOptions select what Text prints besides the differences.
 type TextOptions struct {
 	NameA, NameB   string
 	BytesA, BytesB int
@@ -27,7 +27,7 @@ type TextOptions struct {
 	Repeats        bool // the redundant types
 }
 
-// Text prints an explanation for people.
+// Text prints an explanation in human-readable form.
 func (e *Explanation) Text(out io.Writer, opt TextOptions) {
 	d := &differences{Explanation: e, TextOptions: opt, out: out}
 	d.summary()
@@ -48,7 +48,7 @@ type differences struct {
 
 func (d *differences) printf(format string, args ...any) { fmt.Fprintf(d.out, format, args...) }
 
-// summary counts: first what each side has, then what differs, by kind.
+// summary prints counts: first the types of each side, then the differences by kind.
 func (d *differences) summary() {
 	d.printf("A: %s\nB: %s\n\n", d.NameA, d.NameB)
 	w := tabwriter.NewWriter(d.out, 0, 0, 2, ' ', tabwriter.AlignRight)
@@ -74,7 +74,7 @@ func (d *differences) summary() {
 		onlyB[c.Kind]++
 	}
 	d.printf("\n")
-	row("\tin both, not the same\tonly in A\tonly in B")
+	row("\tin both, but different\tonly in A\tonly in B")
 	for kind := btfraw.Int; kind < btfraw.NumKinds; kind++ {
 		if changed[kind]+onlyA[kind]+onlyB[kind] > 0 {
 			row("%v\t%d\t%d\t%d", kind, changed[kind], onlyA[kind], onlyB[kind])
@@ -83,7 +83,7 @@ func (d *differences) summary() {
 	w.Flush()
 }
 
-// most is how many of n are shown.
+// most returns how many of n items are shown.
 func (d *differences) most(limit, n int) int {
 	if d.All {
 		return n
@@ -104,13 +104,13 @@ func (d *differences) bounded(n int, show func(i int)) {
 
 func (d *differences) changes() {
 	if len(d.Changes) > 0 {
-		d.printf("\nin both, not the same:\n")
+		d.printf("\nin both, but different:\n")
 	}
 	d.bounded(len(d.Changes), func(i int) {
 		c := &d.Changes[i]
 		d.printf("%v %s: %s\n", c.A.Kind, c.A.Name, c.First)
 		if c.TextA == c.TextB {
-			return // it leads to what differs
+			return // it only leads to a type that differs
 		}
 		unified := udiff.Unified("A", "B", c.TextA+"\n", c.TextB+"\n")
 		lines := strings.SplitAfter(strings.TrimSuffix(unified, "\n"), "\n")[2:] // without --- A and +++ B
@@ -122,8 +122,8 @@ func (d *differences) changes() {
 	})
 }
 
-// only lists what one side has alone. Without All, types without a name that merely lead to others
-// are counted.
+// only lists the classes of one side only. Without All, types without a name that only lead to
+// others are counted instead.
 func (d *differences) only(side string, classes []Class) {
 	var shown []Class
 	for _, c := range classes {

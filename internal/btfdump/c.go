@@ -10,14 +10,14 @@ import (
 	"github.com/kbtf/kbtf/internal/btfraw"
 )
 
-// C writes the types of these names as C, behind the types that they need: text that compiles, as
-// GNU C11, to the sizes and offsets in the BTF. A name is "ring", for all that are called that, or
-// "struct ring", and likewise for union, enum and typedef.
+// C writes the types of these names as C, after the types that they need. The output compiles as
+// GNU C11, with the sizes and offsets in the BTF. A name is "ring", which selects all types of that
+// name, or "struct ring"; likewise for union, enum and typedef.
 //
-// The BTF has to be sound (btfverify): a type must not contain itself. What BTF has no room for is
-// put in by hand: padding where there was an alignment, packed where members lie closer than they
-// would. Type and declaration tags are left out. Names that C does not allow twice get a number:
-// ring___2.
+// The BTF must be sound (btfverify): a type must not contain itself. What BTF does not record is
+// reconstructed: padding in place of alignment, and packed where members are closer together than C
+// would place them. Type and declaration tags are left out. Duplicate names that C does not allow
+// are numbered: ring___2.
 func C(b *btfraw.BTF, names ...string) (string, error) {
 	w := newCWriter(b)
 	err := w.write(names)
@@ -76,7 +76,7 @@ func find(b *btfraw.BTF, name string) (ids []uint32) {
 	return ids
 }
 
-// cKeyword is the word that C has before the name of a type.
+// cKeyword is the keyword before the name of a type in C.
 func cKeyword(r btfraw.Record) string {
 	switch r.Kind() {
 	case btfraw.Struct:
@@ -111,10 +111,10 @@ func pointerSize(b *btfraw.BTF) int {
 	return 8
 }
 
-// maxDepth bounds how far one type is spelled out: C compilers have bounds too.
+// maxDepth limits the nesting of a type in the output; C compilers have limits, too.
 const maxDepth = 256
 
-// A need is a type that has to be known: whole, or declared.
+// A need is a type that must be defined or declared before a use.
 type need struct {
 	id    uint32
 	whole bool
@@ -133,8 +133,8 @@ type cWriter struct {
 	layouts map[uint32]layout
 	inlined map[uint32]bool // enums without a name that were written
 
-	// The names in use. Structs, unions and enums have one space of names, everything else another
-	// (C11, 6.2.3).
+	// The names in use. Structs, unions and enums have one name space, everything else another (C11,
+	// 6.2.3).
 	tags     map[string][]*cTag
 	tagOf    map[uint32]*cTag
 	ordinary map[string]int
@@ -152,7 +152,7 @@ func (t *cTag) forward() string { return t.keyword + " " + t.name + ";\n\n" }
 
 func (w *cWriter) printf(format string, args ...any) { w.out = fmt.Appendf(w.out, format, args...) }
 
-// top writes a type that was asked for.
+// top writes a requested type.
 func (w *cWriter) top(id uint32) error {
 	r := w.btf.Record(id)
 	switch r.Kind() {
@@ -181,7 +181,7 @@ func (w *cWriter) again(n need) bool {
 	return again
 }
 
-// define writes what has to stand before a use of a type.
+// define writes what must precede a use of a type.
 func (w *cWriter) define(id uint32, whole bool) {
 	if id == 0 || w.err != nil || w.again(need{id, whole}) {
 		return
@@ -276,7 +276,7 @@ func (w *cWriter) tagNamed(keyword, name string, forward bool) *cTag {
 	return t
 }
 
-// numbered is a name that is taken n times already.
+// numbered returns the name to use if a name is already in use n times.
 func numbered(name string, n int) string {
 	if n == 0 {
 		return name

@@ -21,7 +21,7 @@ func (w *cWriter) qualified(id uint32) (end uint32, qualifiers string) {
 			words = append(words, strings.ToLower(kind.String()))
 		case btfraw.TypeTag:
 		default:
-			if kind == btfraw.FuncProto { // "noreturn" and "const" of GNU C: they are not part of how it is called
+			if kind == btfraw.FuncProto { // GNU C's "noreturn" and "const" do not affect calls
 				words = nil
 			}
 			return id, strings.Join(words, " ")
@@ -30,8 +30,8 @@ func (w *cWriter) qualified(id uint32) (end uint32, qualifiers string) {
 	}
 }
 
-// parameters spells the parameters of a FUNC_PROTO. Names are given where they cannot be confused
-// with types.
+// parameters spells the parameters of a FUNC_PROTO. Names that cannot be confused with types are
+// included.
 func (w *cWriter) parameters(r btfraw.Record, named bool) string {
 	var list []string
 	for i := range r.Vlen() {
@@ -103,7 +103,7 @@ func integerOf(r btfraw.Record) string {
 	return typ
 }
 
-// A layout is what a compiler makes of a type as it is written here, in bytes.
+// A layout is the size and alignment that a compiler computes for the type as written, in bytes.
 type layout struct {
 	size, align uint64
 	packed      bool
@@ -136,8 +136,8 @@ func (w *cWriter) layout(id uint32) layout {
 	return l
 }
 
-// compositeLayout decides whether a struct or union has to be packed: whether its members lie where
-// they would not by themselves. Packed is right whatever the machine aligns to.
+// compositeLayout decides whether a struct or union must be packed, that is, whether its members
+// are not where C would place them. Packed is right whatever the machine aligns to.
 func (w *cWriter) compositeLayout(r btfraw.Record) layout {
 	l := layout{size: uint64(r.Size()), align: 1}
 	for i := range r.Vlen() {

@@ -16,7 +16,7 @@ func Read(f *btffile.File, basePath string) (*btfraw.BTF, error) {
 	return readOver(f, basePath, btfraw.Read)
 }
 
-// ReadSound is Read for C: it refuses BTF that btfverify refuses for the newest kernel.
+// ReadSound is like Read, for C: it refuses BTF that btfverify refuses for the newest kernel.
 func ReadSound(f *btffile.File, basePath string) (*btfraw.BTF, error) {
 	kernel, err := btfverify.KernelOf("")
 	if err != nil {

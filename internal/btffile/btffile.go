@@ -19,8 +19,7 @@ import (
 	"github.com/kbtf/kbtf/internal/elfimage"
 )
 
-// maxSize is the most that a compressed file may decompress to, in bytes: vmlinux with DWARF has
-// less.
+// maxSize limits the decompressed size of a file in bytes. A vmlinux with DWARF is smaller.
 const maxSize = 4 << 30
 
 // A File is a file with BTF.
@@ -32,8 +31,8 @@ type File struct {
 	mapped []byte
 }
 
-// Open opens a file that has BTF. A file in none of the forms counts as raw BTF: its reader reports
-// what is wrong.
+// Open opens a file that has BTF. A file in an unknown format is treated as raw BTF; parsing it
+// returns the error.
 func Open(path string) (*File, error) {
 	c, err := OpenContents(path)
 	if err != nil {
@@ -72,7 +71,7 @@ var errNoBTF = errors.New("no .BTF section")
 // Close releases the file; nothing of it may be used afterwards.
 func (f *File) Close() { elfimage.Unmap(f.mapped) }
 
-// Contents is what a file holds, whether or not that is BTF.
+// Contents is the contents of a file, which need not have BTF.
 type Contents struct {
 	Path string
 	// Release is the kernel release of a bootable kernel, "" for other files.

@@ -3,16 +3,16 @@
 // Package btfraw reads BTF record by record, in place: the header, the types, the strings, and
 // split BTF on top of its base.
 //
-// It is the reader of the packages that judge and print BTF. It shares no code with the encoder's
-// package btf, so that an error in one is noticed by the other. Reading goes in steps, for readers
-// that report all that is wrong (btfverify): ParseHeader, New and BTF.Index refuse only what they
-// cannot go on from, and their errors have offsets. Read takes all steps and checks what a reader
-// relies on.
+// It is the reader for the packages that check and print BTF. It shares no code with the encoder's
+// package btf, so that a bug in one is detected by the other. Reading is split into steps for
+// callers that report every problem (btfverify): ParseHeader, New and BTF.Index fail only where
+// they cannot continue, and their errors have offsets. Read performs all steps and checks
+// everything that callers rely on.
 //
 // cilium/ebpf/btf, which asks the running kernel (btfverify), reads well-formed BTF into Go types.
-// It does not carry the bits of an INT, whether an enum is an ENUM64, kind_flag of tags, nor
-// DECL_TAGs with their ids; it reads 16 of the 24 bits of vlen; and it refuses BTF whose defects
-// are to be named.
+// It drops the bits of an INT, the difference between ENUM and ENUM64, kind_flag of tags, and the
+// ids of DECL_TAGs; it reads 16 of the 24 bits of vlen; and it refuses malformed BTF, whose defects
+// btfverify reports.
 //
 // The format is that of the kernel's Documentation/bpf/btf.rst.
 package btfraw
@@ -43,8 +43,7 @@ const (
 	LayoutOffAt = 24
 )
 
-// An Error is what is wrong with BTF, and where: the offset is in bytes from the beginning of the
-// section.
+// An Error describes a defect of BTF and its offset, in bytes from the start of the section.
 type Error struct {
 	Offset int
 	Reason string
@@ -67,7 +66,7 @@ type Header struct {
 // A Part is a range of the section, in bytes from the end of the header.
 type Part struct{ Offset, Size uint32 }
 
-// End returns the offset behind the part.
+// End returns the offset after the part.
 func (p Part) End() uint64 { return uint64(p.Offset) + uint64(p.Size) }
 
 // ParseHeader reads the fields of the header; of their values it checks the magic number only.
@@ -125,7 +124,7 @@ func New(h Header, raw []byte, base *BTF) *BTF {
 // Index finds where each type begins, up to the first one whose length is unknown. accept returns
 // why a type is refused, or "".
 func (b *BTF) Index(accept func(Record) string) *Error {
-	b.records = make([]uint32, 0, len(b.Types)/24) // a type of vmlinux has 24 bytes, a name and an average of members
+	b.records = make([]uint32, 0, len(b.Types)/24) // the average size of a type in vmlinux
 	for at := 0; at < len(b.Types); {
 		left := len(b.Types) - at
 		if left < RecordSize {
@@ -191,7 +190,7 @@ func (b *BTF) checkStrings() *Error {
 		return errorAt(b.StringsAt+n-1, "the last string has no NUL")
 	}
 	if b.FirstString == 0 && (len(b.Strings) == 0 || b.Strings[0] != 0) {
-		return errorAt(b.StringsAt, "strings do not begin with an empty one: split BTF, whose base is needed?")
+		return errorAt(b.StringsAt, "the first string is not empty: split BTF without its base?")
 	}
 	if uint64(b.FirstString)+uint64(len(b.Strings)) > math.MaxUint32 {
 		return errorAt(b.StringsAt, "strings of base and split exceed 4 GiB")
@@ -223,7 +222,7 @@ func (b *BTF) NumTypes() int { return len(b.records) }
 // End returns the first id that neither the BTF nor its base has.
 func (b *BTF) End() uint32 { return b.FirstID + uint32(len(b.records)) }
 
-// EndOfStrings returns the first name offset behind all strings.
+// EndOfStrings returns the first name offset after all strings.
 func (b *BTF) EndOfStrings() uint32 { return b.FirstString + uint32(len(b.Strings)) }
 
 // All yields the types, without those of the base.
@@ -259,7 +258,7 @@ func (b *BTF) CountKinds() (n [NumKinds]int) {
 	return n
 }
 
-// OwnerOf returns the BTF whose string a name offset means: b, or its base.
+// OwnerOf returns the BTF that has the string at a name offset: b, or its base.
 func (b *BTF) OwnerOf(off uint32) *BTF {
 	for b.Base != nil && off < b.FirstString {
 		b = b.Base
@@ -267,7 +266,7 @@ func (b *BTF) OwnerOf(off uint32) *BTF {
 	return b
 }
 
-// Tail returns what begins at a name offset below EndOfStrings: the string, and all that follow.
+// Tail returns the strings from a name offset below EndOfStrings to the end.
 func (b *BTF) Tail(off uint32) []byte {
 	b = b.OwnerOf(off)
 	return b.Strings[off-b.FirstString:]

@@ -65,8 +65,8 @@ func isModule(path string) bool {
 	return false
 }
 
-// Collect reads the modules, jobs of them at a time. done is called after each, never twice at a
-// time.
+// Collect reads the modules, jobs of them at a time. done is called after each module, by one
+// goroutine at a time.
 func Collect(root string, paths []string, basePath string, jobs int, done func(n int)) (*Report, error) {
 	c, err := newCollector(basePath)
 	if err != nil {
@@ -77,7 +77,7 @@ func Collect(root string, paths []string, basePath string, jobs int, done func(n
 	n := 0
 	var g errgroup.Group
 	g.SetLimit(max(1, jobs))
-	for _, path := range bySize(paths) { // no large one is left for the end
+	for _, path := range bySize(paths) { // largest first, to keep all CPUs busy at the end
 		g.Go(func() error {
 			m, err := c.module(path)
 			name := path
@@ -122,8 +122,8 @@ func bySize(paths []string) []string {
 // errNothing is the error of a module without BTF and DWARF.
 var errNothing = errors.New("neither BTF nor DWARF")
 
-// A collector has the base in the three forms in which it is used: to encode, to find what is
-// redundant, to read splits.
+// A collector has the base in three forms: for encoding, for finding redundant types, and for
+// reading split BTF.
 type collector struct {
 	raw  []byte
 	base *btf.Base

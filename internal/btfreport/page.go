@@ -16,9 +16,9 @@ import (
 //go:embed page.html
 var pageText string
 
-// Page writes the report as one page of HTML that refers to nothing outside of itself. In page.html
-// @words@ stand for what is put in: html/template would make every start of the program, one for
-// each module of a build, a tenth slower.
+// Page writes the report as a self-contained HTML page. In page.html, @words@ are placeholders.
+// html/template is not used, because it would slow down each start of the program, one per module
+// of a build, by a tenth.
 func (r *Report) Page() ([]byte, error) {
 	modules, err := json.Marshal(r.Modules) // which escapes <, > and &, and so does not end the script
 	if err != nil {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 
-// Package btfreport sums up what the BTF of a kernel's modules takes, and what splitting it against
-// that of vmlinux saves.
+// Package btfreport reports the size of the BTF of a kernel's modules, and how much splitting it
+// against vmlinux saves.
 //
-// Modules are read one by one, as many at a time as there are CPUs, and only numbers are kept of
-// each: collect.go. The result is written as text, as a page (page.go) or, as it stands, as JSON.
+// Modules are read in parallel, one per CPU, and only the numbers are kept (collect.go). The result
+// is written as text (text.go), as an HTML page (page.go), or as JSON.
 package btfreport
 
 import (
@@ -16,14 +16,14 @@ import (
 	"github.com/kbtf/kbtf/internal/btfraw"
 )
 
-// A Report is about the modules of one kernel. Sizes are in bytes.
+// A Report covers the modules of one kernel. Sizes are in bytes.
 type Report struct {
 	Base    Base     `json:"base"`
 	Total   Sum      `json:"total"`
 	Groups  []Sum    `json:"groups"` // by subsystem, the largest first
 	Kinds   []Kind   `json:"kinds"`
 	Modules []Module `json:"modules"` // the largest first
-	// Modules that are in none of the numbers.
+	// Modules that are not counted.
 	Without    []string `json:"without_btf,omitempty"` // neither BTF nor DWARF
 	Unreadable []Failed `json:"unreadable,omitempty"`
 }
@@ -35,7 +35,7 @@ type Base struct {
 	Types int    `json:"types"`
 }
 
-// A Sum is about several modules.
+// A Sum has the totals of several modules.
 type Sum struct {
 	Name      string `json:"name,omitempty"`
 	Modules   int    `json:"modules"`
@@ -43,7 +43,7 @@ type Sum struct {
 	Compared  int    `json:"compared"` // their split
 	Split     int    `json:"split"`
 	Types     int    `json:"types"`
-	Redundant int    `json:"redundant"` // types that the base or the module itself says already
+	Redundant int    `json:"redundant"` // types that duplicate one of the base or the module
 }
 
 // Kind counts the types of a kind.

@@ -84,11 +84,11 @@ func (r *Report) Notes() (notes []string) {
 	note(noDWARF, "Modules without DWARF to encode: %d. "+
 		"Their full size is unknown, and the savings are those of the others.", noDWARF)
 	note(encoded, "Modules without BTF: %d. Their split was encoded for this report.", encoded)
-	note(len(r.Without), "Modules with neither BTF nor DWARF: %d. They are in none of the numbers.", len(r.Without))
+	note(len(r.Without), "Modules with neither BTF nor DWARF: %d. They are not counted.", len(r.Without))
 	return notes
 }
 
-// unknown stands for numbers that cannot be had.
+// unknown stands for unknown numbers.
 const unknown = "-"
 
 func known(n int) any {
@@ -105,7 +105,7 @@ func percent(full, split int) string {
 	return fmt.Sprintf("%.1f%%", Saved(full, split))
 }
 
-// A table has a title in the place of its first column's head.
+// A table has a title in place of the heading of its first column.
 type table struct {
 	out   io.Writer
 	title string
@@ -127,7 +127,7 @@ func (t *table) row(name string, values ...any) {
 	t.rows = append(t.rows, row)
 }
 
-// flush writes the names to the left and the numbers, right-aligned, behind them.
+// flush writes the table: left-aligned names, then right-aligned numbers.
 func (t *table) flush() {
 	width := len(t.title)
 	for _, n := range t.names {

@@ -24,7 +24,7 @@ func (v *verifier) chain(r btfraw.Record) error {
 		case k != btfraw.TypeTag:
 			other = k
 		case other != btfraw.Void && v.kernel.TagsFirst:
-			return fmt.Errorf("%v before TYPE_TAG %s: %s wants tags first", other, nameOf(r), v.kernel.Version)
+			return fmt.Errorf("%v before TYPE_TAG %s: %s requires tags first", other, nameOf(r), v.kernel.Version)
 		}
 		next := r.Type()
 		if next == 0 || next >= v.End() {

@@ -14,16 +14,16 @@ func (v *verifier) cycles() {
 // inside has the kinds whose types contain what they refer to.
 var inside = modifiers | set(btfraw.Array, btfraw.Struct, btfraw.Union)
 
-// spelled has the kinds whose references are part of how C spells the type. A struct or
-// union ends that: it has a name, or its contents are checked by themselves.
+// spelled has the kinds whose references are part of the type as written in C, up to a struct or
+// union: that has a name, or is checked on its own.
 var spelled = modifiers | set(btfraw.Ptr, btfraw.Array, btfraw.FuncProto)
 
-// ring refuses a type on each ring of types of these kinds. It goes down without recursion: chains
-// can be a million types long.
+// ring refuses a type on each ring of types of these kinds. It does not recurse, because chains can
+// be a million types long.
 func (v *verifier) ring(kinds kindSet, reason string) {
 	const (
 		unseen  = iota
-		open    // what it refers to is being looked at
+		open    // its references are being visited
 		refused // the same, and part of a ring
 		done
 	)
@@ -45,7 +45,7 @@ func (v *verifier) ring(kinds kindSet, reason string) {
 			}
 			for _, ref := range r.References {
 				if ref < v.FirstID {
-					continue // a base has been checked by itself
+					continue // a base has been checked before
 				}
 				switch s := &state[ref-v.FirstID]; *s {
 				case unseen:

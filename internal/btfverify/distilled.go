@@ -55,7 +55,7 @@ func distillate(r btfraw.Record, known map[stub]bool) error {
 	return fmt.Errorf("the base has none of this name and %d bytes", r.Size())
 }
 
-// A stub is what a distilled type is looked for by.
+// A stub is the key by which a distilled type is looked up.
 type stub struct {
 	kind btfraw.Kind // Enum for ENUM64 as well, Void for a forward's structs and unions
 	flag bool        // of a forward: a union
@@ -74,7 +74,7 @@ func stubOf(r btfraw.Record) stub {
 	return e
 }
 
-// stubs lists all that a distilled base may ask for, once for all modules.
+// stubs lists all types that a distilled base may refer to, once for all modules.
 func (b *BTF) stubs() map[stub]bool {
 	b.essencesOnce.Do(func() { b.essences = b.listEssences() })
 	return b.essences

@@ -3,22 +3,22 @@
 // Package btfverify reports whether a kernel accepts BTF, and whether the BTF is sound against its
 // base.
 //
-// A kernel that loads a module looks at the form of its .BTF only: header, sections, records,
-// names, chains of modifiers. It does not follow references, and nothing identifies the base that
-// the module was encoded against. So there are checks of two kinds here:
+// A kernel that loads a module checks only the form of its .BTF: header, sections, records, names,
+// chains of modifiers. It does not follow references, and BTF does not identify the base that it
+// was encoded against. So there are two kinds of checks here:
 //
 //   - what kernels refuse: section.go, record.go, name.go and chain.go. The differences between
 //     kernels are one table, kernel.go;
-//   - what no kernel notices, and readers fall over: references that do not exist or are of the
+//   - what no kernel detects but readers fail on: references that do not exist or are of the
 //     wrong kind (reference.go), types that contain themselves (cycle.go), members that do not fit
 //     (layout.go).
 //
-// A wrong base shows itself in both: ids and name offsets below its end mean something else there.
-// Encoders write each string once and whole, so a name that begins inside of a string was not meant
-// (name.go); the reference of a struct to a FUNC, or to a type that is longer than the struct, was
-// not either. docs/verify-and-diff.md says how many of a kernel's modules are noticed.
+// Both kinds detect a wrong base, in which the ids and name offsets refer to other types and
+// strings. Encoders write each string once and in full, so a name offset inside a string indicates
+// a wrong base (name.go), and so does a struct that refers to a FUNC, or to a type larger than
+// itself. docs/verify-and-diff.md lists how many of a kernel's modules are detected.
 //
 // Rules are those of the kernel's Documentation/bpf/btf.rst; what is not in there was observed by
-// loading BTF (kernel_real_test.go). The package judges an encoder, so it shares no code with it:
+// loading BTF (kernel_real_test.go). The package checks the encoder, so it shares no code with it:
 // it reads BTF with btfraw.
 package btfverify

@@ -29,7 +29,7 @@ func NewVerifier(basePath, version string) (*Verifier, error) {
 		if v.running, err = AskRunning(); err != nil {
 			return nil, err
 		}
-		version = "" // whose rules accept the most
+		version = "" // the newest, which accepts the most
 	}
 	if v.kernel, err = KernelOf(version); err != nil || basePath == "" {
 		return v, err

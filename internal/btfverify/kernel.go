@@ -4,11 +4,11 @@ package btfverify
 
 import "fmt"
 
-// A Kernel is what one version does differently from others when it loads BTF.
+// A Kernel lists how a version differs from others when it loads BTF.
 type Kernel struct {
 	Version string
-	// Header is the length of the longest header that is known, in bytes. A longer one has to be
-	// zero behind that.
+	// Header is the length of the longest header that is known, in bytes. The rest of a longer
+	// header must be zero.
 	Header uint32
 	// InfoMask has the bits of a type's info word that may be set: kind_flag, kind and vlen.
 	InfoMask uint32

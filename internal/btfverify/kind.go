@@ -65,6 +65,6 @@ var (
 	modifiers = set(btfraw.Typedef, btfraw.Volatile, btfraw.Const, btfraw.Restrict, btfraw.TypeTag)
 	sized     = set(btfraw.Int, btfraw.Ptr, btfraw.Array, btfraw.Struct, btfraw.Union,
 		btfraw.Enum, btfraw.Enum64, btfraw.Float)
-	// unsized have neither a size nor a type in the word behind the info.
+	// unsized have neither a size nor a type in the word after info.
 	unsized = set(btfraw.Array, btfraw.Fwd)
 )

@@ -8,11 +8,11 @@ import (
 	"github.com/kbtf/kbtf/internal/btfraw"
 )
 
-// minPointer is the size of a pointer in bytes where BTF does not say it: at least that.
+// minPointer is the minimum size of a pointer in bytes, which BTF does not record.
 const minPointer = 4
 
-// layout checks that members and variables have the room that their types need. Kernels look at the
-// offsets only.
+// layout checks that members and variables have enough room for their types. Kernels only check
+// offsets.
 func (v *verifier) layout(r btfraw.Record) error {
 	switch r.Kind() {
 	case btfraw.Struct, btfraw.Union:
@@ -46,8 +46,8 @@ func (v *verifier) membersFit(r btfraw.Record) error {
 	return nil
 }
 
-// width is how many bits a member takes, at least. width is that of a bit field with kind_flag, or
-// 0.
+// width returns the minimum size of a member in bits. width is that of a bit field with kind_flag,
+// or 0.
 func (v *verifier) width(id, width uint32) uint64 {
 	if width > 0 {
 		return uint64(width)
@@ -58,7 +58,7 @@ func (v *verifier) width(id, width uint32) uint64 {
 	return 8 * v.size(id, 0)
 }
 
-// size is how many bytes a type takes, at least; 0 where that is not known.
+// size returns the minimum size of a type in bytes, 0 if it is unknown.
 func (b *BTF) size(id uint32, depth int) uint64 {
 	if id = b.strip(id); id == 0 || depth > maxChain {
 		return 0

@@ -66,9 +66,8 @@ func (v *verifier) checkName(off uint32, rule nameRule) error {
 	return nil
 }
 
-// beginsString checks that a name is a whole string. A part of one would do by btf.rst, but no
-// encoder writes it: the offset was meant for another base, or the base's strings had another
-// length.
+// beginsString checks that a name is a whole string. btf.rst allows a part of one, but no encoder
+// emits it: the offset belongs to another base, or the base's strings had another length.
 func (v *verifier) beginsString(off uint32) error {
 	owner := v.OwnerOf(off)
 	at := off - owner.FirstString
@@ -77,16 +76,16 @@ func (v *verifier) beginsString(off uint32) error {
 	}
 	from := at - min(at, maxNameLength)
 	from += uint32(bytes.LastIndexByte(owner.Strings[from:at], 0) + 1)
-	return fmt.Errorf("name at %#x begins inside of %q: encoded against another base?",
+	return fmt.Errorf("name at %#x begins inside %q: encoded against another base?",
 		off, beginning(owner.Strings[from:]))
 }
 
 // nameOf returns the name of a type as str does.
 func nameOf(r btfraw.Record) string { return str(r.BTF, r.NameOffset()) }
 
-// str returns the string at a name offset, or as much of it as shows that it is too long for a
-// name. Strings may overlap: to look at all of many long ones would take forever. An offset that is
-// out of range has none.
+// str returns the string at a name offset, truncated where it exceeds the longest name: strings may
+// overlap, and scanning many long ones would take too long. For an offset out of range it returns
+// an empty string.
 func str(b *btfraw.BTF, off uint32) string {
 	if off >= b.EndOfStrings() {
 		return ""
@@ -103,8 +102,8 @@ func beginning(s []byte) []byte {
 	return s
 }
 
-// isIdentifier knows C's identifiers, and dots: kernels take them since 6.5, and 6.1 in its later
-// releases.
+// isIdentifier reports whether a name is a C identifier, with dots allowed: kernels accept them
+// since 6.5, and 6.1 in its later releases.
 func isIdentifier(name []byte) bool {
 	for i, c := range name {
 		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '_' || c == '.'

@@ -10,7 +10,7 @@ import (
 	"github.com/kbtf/kbtf/internal/btfraw"
 )
 
-// form checks what a record has in common with all of its kind.
+// form checks the fields that all records of a kind share.
 func (v *verifier) form(r btfraw.Record) error {
 	form := formOf(r)
 	switch vlen := r.Vlen(); {
@@ -23,7 +23,7 @@ func (v *verifier) form(r btfraw.Record) error {
 	switch {
 	case !r.Flag() || form.flag || isTag && v.kernel.FlaggedTags:
 	case isTag:
-		return fmt.Errorf("kind_flag is set: %s does not know it for tags", v.kernel.Version)
+		return fmt.Errorf("kind_flag is set: %s does not support it for tags", v.kernel.Version)
 	default:
 		return errors.New("kind_flag is set")
 	}
@@ -33,7 +33,7 @@ func (v *verifier) form(r btfraw.Record) error {
 	return nil
 }
 
-// contents checks numbers that have a meaning for this kind only.
+// contents checks the numbers that are specific to a kind.
 func (v *verifier) contents(r btfraw.Record) error {
 	switch r.Kind() {
 	case btfraw.Int:
@@ -81,7 +81,7 @@ func integer(r btfraw.Record) error {
 	return nil
 }
 
-// members checks where members are. They are in the order of their offsets.
+// members checks the offsets of members, which must be in ascending order.
 func members(r btfraw.Record) error {
 	last := uint32(0)
 	for i := range r.Vlen() {

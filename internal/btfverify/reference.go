@@ -8,10 +8,10 @@ import (
 	"github.com/kbtf/kbtf/internal/btfraw"
 )
 
-// A target is what a reference has to lead to.
+// A target describes the types that a reference may lead to.
 type target struct {
 	words    string
-	stripped bool // behind modifiers
+	stripped bool // after following modifiers
 	kinds    kindSet
 }
 

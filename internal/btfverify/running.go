@@ -9,10 +9,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Running is the running kernel, which is asked through bpf(2) what it accepts.
+// Running checks BTF by loading it into the running kernel with bpf(2).
 //
 // The kernel checks BTF that programs load more thoroughly than a module's: references and sizes,
-// too. Such BTF stands alone.
+// too. Such BTF must be stand-alone.
 type Running struct {
 	Release string
 }

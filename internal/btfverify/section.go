@@ -72,7 +72,7 @@ func (v *verifier) parts(parts []part, size int) bool {
 			v.refuse(p.at, "%s at %d, %d bytes: the section ends at %d", p.name, p.Offset, p.Size, size)
 			return false
 		case uint64(p.Offset) < end:
-			v.refuse(p.at, "%s at %d: overlap with what ends at %d", p.name, p.Offset, end)
+			v.refuse(p.at, "%s at %d: overlap with the part that ends at %d", p.name, p.Offset, end)
 			return false
 		case uint64(p.Offset) > end:
 			v.refuse(p.at, "%s at %d: a gap from %d on", p.name, p.Offset, end)
@@ -85,7 +85,7 @@ func (v *verifier) parts(parts []part, size int) bool {
 		return false
 	}
 	if last := parts[len(parts)-1]; last.name != "strings" && last.Size > 0 {
-		v.refuse(last.at, "%s behind the strings, which have to be last", last.name)
+		v.refuse(last.at, "%s after the strings, which must be last", last.name)
 	}
 	return true
 }
@@ -106,13 +106,13 @@ func (v *verifier) checkStrings(at int) bool {
 		// btf.rst demands an empty string of BTF that stands alone; encoders of split BTF use the
 		// base's.
 		if n > 0 && v.Strings[0] == 0 {
-			v.refuse(at, "strings begin with an empty one: encoded without a base?")
+			v.refuse(at, "the first string is empty: encoded without a base?")
 			return false
 		}
 		return true
 	}
 	if n == 0 || v.Strings[0] != 0 {
-		v.refuse(at, "strings do not begin with an empty one: split BTF, whose base is needed?")
+		v.refuse(at, "the first string is not empty: split BTF without its base?")
 		return false
 	}
 	if len(v.Types) == 0 {

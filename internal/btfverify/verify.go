@@ -59,16 +59,16 @@ func Verify(raw []byte, base *BTF, kernel *Kernel) (*BTF, []Problem) {
 	return v.BTF, nil
 }
 
-// blameBase puts the likely reason first if so many types are wrong that no slip of an encoder
-// explains it.
+// blameBase puts a wrong base first in the list if too many types are wrong for a bug of an
+// encoder.
 func (v *verifier) blameBase() {
 	if n, all := len(v.problems), v.NumTypes(); v.base != nil && n >= 3 && 10*n >= all {
-		reason := fmt.Sprintf("%d of %d types make no sense: encoded against another base?", n, all)
+		reason := fmt.Sprintf("%d of %d types are invalid: encoded against another base?", n, all)
 		v.problems = slices.Insert(v.problems, 0, Problem{Offset: v.TypesAt, Reason: reason})
 	}
 }
 
-// BTF is what has no problems. It may be a base.
+// BTF is a .BTF section without problems. It may be used as a base.
 type BTF struct {
 	*btfraw.BTF
 
@@ -106,7 +106,7 @@ func (v *verifier) index() {
 			return fmt.Sprintf("more types than the %d that base and split may have together", maxID)
 		}
 		if unknown := r.Word(1) &^ v.kernel.InfoMask; unknown != 0 {
-			return fmt.Sprintf("type %d: info %#x: %s does not know the bits %#x",
+			return fmt.Sprintf("type %d: info %#x: %s does not support bits %#x",
 				r.ID, r.Word(1), v.kernel.Version, unknown)
 		}
 		return ""
@@ -116,7 +116,8 @@ func (v *verifier) index() {
 	}
 }
 
-// checks are made of each type in this order. One may rely on those before it, for that type only.
+// checks are run on each type in this order. A check may rely on earlier ones, but only for the
+// same type.
 var checks = []func(*verifier, btfraw.Record) error{
 	(*verifier).form,
 	(*verifier).names,

@@ -79,7 +79,7 @@ var formTests = []formTest{
 		want: []string{"offset 0x18: header of 32 bytes: 6.12 knows 24, and the others are not 0"}},
 	{name: "layout", kernel: "7.2", types: anInt32, damage: withLayout},
 	{name: "layout behind the strings", kernel: "7.2", types: anInt32, damage: layoutLast,
-		want: []string{"offset 0x18: layout behind the strings, which have to be last"}},
+		want: []string{"offset 0x18: layout after the strings, which must be last"}},
 	{name: "types not aligned", types: anInt32, damage: func(w *writer, raw []byte) []byte {
 		w.Order.PutUint32(raw[8:], 2)
 		w.Order.PutUint32(raw[16:], 18)
@@ -90,7 +90,7 @@ var formTests = []formTest{
 		w.Order.PutUint32(raw[16:], 0)
 		return append(append(raw[:24:24], raw[40:]...), raw[24:40]...)
 	}, want: []string{
-		"offset 0x8: types behind the strings, which have to be last",
+		"offset 0x8: types after the strings, which must be last",
 		"offset 0x8: types begin at 5, not a multiple of 4",
 	}},
 	{name: "gap", types: anInt32, damage: func(w *writer, raw []byte) []byte {
@@ -98,7 +98,7 @@ var formTests = []formTest{
 		return append(raw[:40:40], append(make([]byte, 4), raw[40:]...)...)
 	}, want: []string{"offset 0x10: strings at 20: a gap from 16 on"}},
 	{name: "overlap", types: anInt32, damage: put(16, 12),
-		want: []string{"offset 0x10: strings at 12: overlap with what ends at 16"}},
+		want: []string{"offset 0x10: strings at 12: overlap with the part that ends at 16"}},
 	{name: "bytes at the end", types: anInt32, damage: func(_ *writer, raw []byte) []byte { return append(raw, 0, 0) },
 		want: []string{"offset 0x10: 2 bytes follow the last part"}},
 	{name: "types beyond the end", types: anInt32, damage: put(12, 1<<32-4),
@@ -110,11 +110,11 @@ var formTests = []formTest{
 		want:   []string{"offset 0x2c: the last string has no NUL"}},
 	{name: "strings without the empty one", types: anInt32,
 		damage: func(_ *writer, raw []byte) []byte { raw[40] = 'x'; return raw },
-		want:   []string{"offset 0x28: strings do not begin with an empty one: split BTF, whose base is needed?"}},
+		want:   []string{"offset 0x28: the first string is not empty: split BTF without its base?"}},
 	{name: "no strings", types: anInt32, damage: func(w *writer, raw []byte) []byte {
 		w.Order.PutUint32(raw[20:], 0)
 		return raw[:40]
-	}, want: []string{"offset 0x28: strings do not begin with an empty one: split BTF, whose base is needed?"}},
+	}, want: []string{"offset 0x28: the first string is not empty: split BTF without its base?"}},
 	{name: "too many strings", types: func(w *writer) {
 		anInt32(w)
 		w.Str(strings.Repeat("x", maxNameOffset))
@@ -130,9 +130,9 @@ var formTests = []formTest{
 		want: []string{"offset 0x28: type 2: there is no kind 0"}},
 	{name: "kind 20", types: one(20, "x", 0, 0), want: []string{"offset 0x28: type 2: there is no kind 20"}},
 	{name: "kind 32, for 6.1", kernel: "6.1", types: one(32, "x", 0, 0),
-		want: []string{"offset 0x28: type 2: info 0x20000000: 6.1 does not know the bits 0x20000000"}},
+		want: []string{"offset 0x28: type 2: info 0x20000000: 6.1 does not support bits 0x20000000"}},
 	{name: "vlen of 24 bits, for 6.12", kernel: "6.12", types: manyValues(1 << 16),
-		want: []string{"offset 0x28: type 2: info 0x6010000: 6.12 does not know the bits 0x10000"}},
+		want: []string{"offset 0x28: type 2: info 0x6010000: 6.12 does not support bits 0x10000"}},
 	{name: "vlen of 24 bits", kernel: "7.2", types: manyValues(1 << 16)},
 	{name: "vlen of 16 bits", types: manyValues(1<<16 - 1)},
 
@@ -142,11 +142,11 @@ var formTests = []formTest{
 	{name: "flag of a FUNC_PROTO", types: one(btfraw.FuncProto, "", flag, 0),
 		want: []string{"[2] FUNC_PROTO: kind_flag is set"}},
 	{name: "flag of a TYPE_TAG, for 6.12", kernel: "6.12", types: one(btfraw.TypeTag, "t", flag, 1),
-		want: []string{"[2] TYPE_TAG t: kind_flag is set: 6.12 does not know it for tags"}},
+		want: []string{"[2] TYPE_TAG t: kind_flag is set: 6.12 does not support it for tags"}},
 	{name: "flag of a DECL_TAG, for 6.1", kernel: "6.1", types: withInt(func(w *writer) {
 		w.ref(btfraw.Typedef, "t", 1)
 		w.Add(btfraw.DeclTag, "d", flag, 2, 0xffffffff)
-	}), want: []string{"[3] DECL_TAG d: kind_flag is set: 6.1 does not know it for tags"}},
+	}), want: []string{"[3] DECL_TAG d: kind_flag is set: 6.1 does not support it for tags"}},
 	{name: "flag of a TYPE_TAG", kernel: "7.2", types: one(btfraw.TypeTag, "t", flag, 1)},
 	{name: "flags of ENUM, FWD, STRUCT", types: withInt(func(w *writer) {
 		w.list(btfraw.Enum, "e", flag, 4, f("A", 1))
@@ -263,14 +263,14 @@ var formTests = []formTest{
 		w.ref(btfraw.TypeTag, "rcu", 3)
 	})},
 	{name: "tag behind a modifier, for 6.12", kernel: "6.12", types: tagBehind(btfraw.Const),
-		want: []string{"[3] CONST: CONST before TYPE_TAG user: 6.12 wants tags first"}},
+		want: []string{"[3] CONST: CONST before TYPE_TAG user: 6.12 requires tags first"}},
 	{name: "tag behind a TYPEDEF, for 6.1", kernel: "6.1", types: withInt(func(w *writer) {
 		w.ref(btfraw.TypeTag, "user", 1)
 		w.ref(btfraw.Typedef, "t", 2)
 		w.ref(btfraw.TypeTag, "rcu", 3)
 	}), want: []string{
-		"[3] TYPEDEF t: TYPEDEF before TYPE_TAG user: 6.1 wants tags first",
-		"[4] TYPE_TAG rcu: TYPEDEF before TYPE_TAG user: 6.1 wants tags first",
+		"[3] TYPEDEF t: TYPEDEF before TYPE_TAG user: 6.1 requires tags first",
+		"[4] TYPE_TAG rcu: TYPEDEF before TYPE_TAG user: 6.1 requires tags first",
 	}},
 	{name: "tag behind a modifier", kernel: "7.2", types: tagBehind(btfraw.Volatile)},
 }
@@ -470,16 +470,16 @@ func TestSense(t *testing.T) {
 
 		// Names.
 		{"name inside of a string of the base", func(w *writer) { w.Words(2, uint32(btfraw.Fwd)<<24, 0) },
-			[]string{`[7] FWD nt: name at 0x2 begins inside of "int": encoded against another base?`}},
+			[]string{`[7] FWD nt: name at 0x2 begins inside "int": encoded against another base?`}},
 		{"name inside of an own string", func(w *writer) { w.ref(btfraw.Fwd, "@own", 0) },
-			[]string{`[7] FWD own: name at 0x2c begins inside of "@own": encoded against another base?`}},
+			[]string{`[7] FWD own: name at 0x2c begins inside "@own": encoded against another base?`}},
 		{"member's name inside of a string", func(w *writer) {
 			w.list(btfraw.Struct, "s", 0, 4, f("@x", baseInt, 0))
-		}, []string{`[7] STRUCT s: member 0: name at 0x2c begins inside of "@x": encoded against another base?`}},
+		}, []string{`[7] STRUCT s: member 0: name at 0x2c begins inside "@x": encoded against another base?`}},
 		{"strings that begin with an empty one", func(w *writer) {
 			w.Strings = []byte{0}
 			w.ref(btfraw.Fwd, "s", 0)
-		}, []string{"offset 0x24: strings begin with an empty one: encoded without a base?"}},
+		}, []string{"offset 0x24: the first string is empty: encoded without a base?"}},
 
 		{"three types of five", func(w *writer) {
 			w.ref(btfraw.Ptr, "", baseInt)
@@ -488,7 +488,7 @@ func TestSense(t *testing.T) {
 			w.ref(btfraw.Const, "", baseFunc)
 			w.ref(btfraw.Volatile, "", baseFunc)
 		}, []string{
-			"offset 0x18: 3 of 5 types make no sense: encoded against another base?",
+			"offset 0x18: 3 of 5 types are invalid: encoded against another base?",
 			"[9] PTR: [3] FUNC run where a type belongs",
 			"[10] CONST: [3] FUNC run where a type belongs",
 			"[11] VOLATILE: [3] FUNC run where a type belongs",

@@ -57,7 +57,7 @@ func (d *Source) Of(module *elfimage.Image) (*elfimage.Image, error) {
 		}
 	}
 	if refused != nil {
-		return nil, fmt.Errorf("%s: no DWARF (.debug_info), and its debug file does not fit: %w", module.Path, refused)
+		return nil, fmt.Errorf("%s: no DWARF (.debug_info), and its debug file does not match: %w", module.Path, refused)
 	}
 	return nil, fmt.Errorf("%w, or give its debug file (--debug_file)", missing)
 }

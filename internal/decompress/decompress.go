@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 
 // Package decompress decompresses what kernels and their modules are compressed with. gzip and zstd
-// are decompressed here. xz and the older formats are left to their programs, which are installed
-// where files are in these formats.
+// are decompressed here. xz and the older formats are decompressed by their programs, which systems
+// that use these formats have.
 package decompress
 
 import (
@@ -16,7 +16,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// formats are told apart by how they begin.
+// formats are recognised by their magic.
 var formats = []struct {
 	magic, program string
 	open           func(data []byte) (io.ReadCloser, error) // nil: the program decompresses
@@ -72,7 +72,7 @@ func openGzip(data []byte) (io.ReadCloser, error) {
 	return r, err
 }
 
-// maxWindow is how far back a zstd stream may refer, in bytes: zstd's --ultra --long=28.
+// maxWindow is the largest window of a zstd stream, in bytes: that of zstd --ultra --long=28.
 const maxWindow = 1 << 28
 
 func openZstd(data []byte) (io.ReadCloser, error) {

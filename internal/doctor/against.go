@@ -148,7 +148,7 @@ func (d *Diagnosis) againstModule(path string) error {
 		}
 		compared = true
 		if here.size != there.size {
-			d.problem(abiFix, "struct module has %#x bytes in %s and %#x in %s: modules of one will not load "+
+			d.problem(abiFix, "struct module is %#x bytes in %s and %#x in %s: modules of one will not load "+
 				"into the kernel of the other (\".gnu.linkonce.this_module section size must match\", or ENOEXEC)",
 				here.size, built, there.size, path)
 		}

@@ -82,7 +82,7 @@ func (d *Diagnosis) config() {
 	if c.is("DEBUG_INFO_BTF") && !d.Encoder.readable && (d.Tree == nil || !d.Tree.headers) {
 		d.problem("fix the encoder before the next make, including make olddefconfig",
 			"%s: the next make silently drops DEBUG_INFO_BTF and DEBUG_INFO_BTF_MODULES, as the encoder does not work: "+
-				"struct module changes its size, and modules fail to load "+loadErrors, c.Path)
+				"the size of struct module changes, and modules fail to load "+loadErrors, c.Path)
 	}
 	was, err := strconv.ParseUint(c.value("PAHOLE_VERSION"), 10, 32)
 	if err != nil || !d.Encoder.readable || d.Encoder.Name != probe.Pahole {

@@ -4,7 +4,7 @@ package encode
 
 import "fmt"
 
-// ParseRules returns the rules for functions of a version of pahole: 1.30 or 1.32.
+// ParseRules returns the function rules of a version of pahole, 1.30 or 1.32.
 func ParseRules(version string) (Rules, error) {
 	switch version {
 	case "1.30":

@@ -35,7 +35,7 @@ const (
 	DistilledBase  = "distilled_base" // .BTF.base
 	allVars        = "global_var"     // VARs of all sections
 	attributes     = "attributes"     // TYPE_TAG with kind_flag
-	layout         = "layout"         // the sizes of the kinds behind the types; not in split BTF
+	layout         = "layout"         // the sizes of the kinds, after the types; not in split BTF
 	trueSignatures = "true_signature"
 	mergeUnits     = "force_cu_merging"
 

@@ -99,8 +99,8 @@ func exists(path string) bool {
 
 // noBase returns the end of the error for a release without a base. use is the suggested action.
 func (h Host) noBase(release, use string) string {
-	return fmt.Sprintf("%s, which does not run here (%s does), and none of its files with BTF is here "+
-		"(/boot/vmlinuz-%s, /lib/modules/%s/build/vmlinux and so on): %s %s",
+	return fmt.Sprintf("%s, which is not the running kernel (%s), and no file with its BTF was found "+
+		"(/boot/vmlinuz-%s, /lib/modules/%s/build/vmlinux, ...): %s %s",
 		release, h.Release, release, release, use, SourcesOf(release))
 }
 

@@ -61,7 +61,7 @@ func TestBaseIsFoundByTheModulesRelease(t *testing.T) {
 		h := hostWith(t, test.running, test.files...)
 		got, err := h.FindBase(module)
 		if test.want == "" {
-			if err == nil || !strings.Contains(err.Error(), "built for 6.12.1-test, which does not run here") {
+			if err == nil || !strings.Contains(err.Error(), "built for 6.12.1-test, which is not the running kernel") {
 				t.Errorf("%v: got %q, %v; want an error", test, got, err)
 			}
 		} else if want := filepath.Join(h.Root, test.want); got != want || err != nil {
