@@ -98,7 +98,7 @@ func TestErrors(t *testing.T) {
 			_, err := kbtf.EncodeFile(module, base, kbtf.Options{Features: "distilled_base"})
 			return err
 		}, "feature distilled_base: not supported by this package"},
-		{"another base", func() error { return kbtf.Verify(raw, nil, "") }, "split BTF, whose base is needed"},
+		{"another base", func() error { return kbtf.Verify(raw, nil, "") }, "split BTF without its base"},
 		{"another kernel", func() error { return kbtf.Verify(raw, base, "4.4") }, "4.4"},
 		{"attach to text", func() error { return kbtf.Attach("kbtf.go", raw) }, "kbtf.go: not an ELF file"},
 	} {
