@@ -4,18 +4,13 @@ package main
 
 import (
 	"fmt"
-	"os"
 
 	"github.com/kbtf/kbtf/internal/patherr"
 	"github.com/kbtf/kbtf/internal/replace"
 )
 
-// writeDetached writes raw BTF. A regular file is replaced atomically, so that it is unchanged if the
-// disk is full.
+// writeDetached writes raw BTF. The file is unchanged if the disk is full.
 func writeDetached(path string, blob []byte) error {
-	if st, err := os.Stat(path); err == nil && !st.Mode().IsRegular() {
-		return writeError(path, os.WriteFile(path, blob, 0o644)) // /dev/stdout and the like
-	}
 	return writeError(path, replace.File(path, blob))
 }
 

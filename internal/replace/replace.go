@@ -22,7 +22,12 @@ const suffix = ".kbtf-tmp"
 // File replaces the contents of a file, or creates it with mode 0644; a symbolic link stays one.
 // Processes that write the same file wait for each other. On error the file is unchanged, and the
 // temporary file is removed.
+//
+// Devices and pipes, such as /dev/stdout, are written to instead of replaced.
 func File(path string, contents []byte) error {
+	if st, err := os.Stat(path); err == nil && !st.Mode().IsRegular() {
+		return os.WriteFile(path, contents, 0o644)
+	}
 	return write(path, contents, func(f *os.File) error { return f.Chmod(0o644) })
 }
 

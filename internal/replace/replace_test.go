@@ -5,6 +5,7 @@ package replace
 import (
 	"bytes"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -184,5 +185,31 @@ func TestSame(t *testing.T) {
 		if Same(where, []byte(contents)) {
 			t.Errorf("%s: reported equal to %q", where, contents)
 		}
+	}
+}
+
+// A pipe stays one: what is written comes out of it.
+func TestFilePipe(t *testing.T) {
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := unix.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	read := make(chan []byte)
+	go func() {
+		data, err := os.ReadFile(pipe)
+		if err != nil {
+			t.Error(err)
+		}
+		read <- data
+	}()
+	if err := File(pipe, []byte("contents")); err != nil {
+		t.Fatal(err)
+	}
+	st, err := os.Lstat(pipe)
+	if err != nil || st.Mode().Type() != fs.ModeNamedPipe {
+		t.Fatalf("the pipe is now %v (%v)", st, err) // and its reader waits for a writer
+	}
+	if got := <-read; string(got) != "contents" {
+		t.Errorf("read %q", got)
 	}
 }
