@@ -96,8 +96,8 @@ func (h *baseHasher) visit(id uint32, depth int) error {
 		sum.addHash(elem)
 		sum.addHash(index)
 		sum.add(0, uint64(le32(tail[8:])))
-	case KindStruct, KindUnion:
-		for i := 0; i < vlen; i, tail = i+1, tail[12:] {
+	case KindStruct, KindUnion, KindFuncProto: // members, and parameters, which have no offset
+		for i := 0; i < vlen; i++ {
 			n, err := h.nameHash(le32(tail))
 			if err != nil {
 				return err
@@ -106,7 +106,13 @@ func (h *baseHasher) visit(id uint32, depth int) error {
 			if err != nil {
 				return err
 			}
-			sum.addMember(n, uint64(le32(tail[8:])), r)
+			if kind == KindFuncProto {
+				sum.addMember(n, 0, r)
+				tail = tail[8:]
+			} else {
+				sum.addMember(n, uint64(le32(tail[8:])), r)
+				tail = tail[12:]
+			}
 		}
 	case KindEnum, KindEnum64:
 		wide := kind == KindEnum64
@@ -122,18 +128,6 @@ func (h *baseHasher) visit(id uint32, depth int) error {
 				tail = tail[8:]
 			}
 			sum.add(n, v)
-		}
-	case KindFuncProto:
-		for i := 0; i < vlen; i, tail = i+1, tail[8:] {
-			n, err := h.nameHash(le32(tail))
-			if err != nil {
-				return err
-			}
-			r, err := h.refHash(le32(tail[4:]), depth)
-			if err != nil {
-				return err
-			}
-			sum.addMember(n, 0, r)
 		}
 	case KindDatasec: // not in byHash, but its references may lead to other types
 		for i := 0; i < vlen; i, tail = i+1, tail[12:] {
