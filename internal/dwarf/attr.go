@@ -63,6 +63,7 @@ const (
 	AttrExternal
 	AttrLocation
 	AttrLowPC
+	AttrRanges
 	AttrArtificial
 	AttrLanguage
 	AttrProducer
@@ -88,7 +89,7 @@ var attrByCode = [...]Attr{
 	0x31: 1 + AttrAbstractOrigin, 0x34: 1 + AttrArtificial, 0x36: 1 + AttrCallingConvention,
 	0x37: 1 + AttrCount, 0x38: 1 + AttrMemberLocation,
 	0x3c: 1 + AttrDeclaration, 0x3e: 1 + AttrEncoding, 0x3f: 1 + AttrExternal,
-	0x47: 1 + AttrSpecification, 0x49: 1 + AttrType,
+	0x47: 1 + AttrSpecification, 0x49: 1 + AttrType, 0x55: 1 + AttrRanges,
 	0x6b: 1 + AttrDataBitOffset, 0x72: 1 + AttrStrOffsetsBase, 0x73: 1 + AttrAddrBase,
 	0x76: 1 + AttrDwoName, 0x8c: 1 + AttrLoclistsBase,
 }

@@ -64,11 +64,12 @@ type symbol struct {
 
 // state is a function as described by a DIE of one unit.
 type state struct {
-	unit   int
-	addr   uint64 // DW_AT_low_pc; 0 if absent, or not comparable with symbols
-	ret    btf.Ref
-	params []btf.Param
-	tags   []funcTag
+	unit    int
+	addr    uint64 // DW_AT_low_pc; 0 if absent, or not comparable with symbols
+	hasCode bool   // otherwise the unit has only inlined copies
+	ret     btf.Ref
+	params  []btf.Param
+	tags    []funcTag
 	traits
 }
 
@@ -164,10 +165,11 @@ func (t *functionTable) emit(m *btf.Module, opt *Options) error {
 }
 
 // choose returns the state that provides the prototype and the parameter names. That is the first
-// one. In a linked file, the first one at the address of a symbol is preferred, since a weak
-// function and the one that overrides it have the same name.
+// one with code: units that inline another function of this name do not describe what a tracer
+// attaches to. In a linked file, the first one at the address of a symbol is preferred, since a
+// weak function and the one that overrides it have the same name.
 func (f *function) choose(rules Rules) *state {
-	best := &f.states[0]
+	best := &f.states[max(0, slices.IndexFunc(f.states, func(s state) bool { return s.hasCode }))]
 	if rules == Rules130 || len(f.states) == 1 {
 		return best
 	}

@@ -37,8 +37,24 @@ func TestFunctions(t *testing.T) {
 		{"inlined in one unit only",
 			[]string{"static inline int both(int y) { return y + 1; } int a(int x) " +
 				"{ return both(x); }",
-				"int both(int z) { return z + 1; }"}, []string{"func a int(int x)",
-				"func both int(int y)"}},
+				"int both(int z) { return z + 1; }"},
+			[]string{"func a int(int x)", "func both int(int z)"}},
+		{"inlined in the first unit with another const",
+			[]string{"struct dc { int a; }; static inline int is_req(struct dc *d) { return d->a; } " +
+				"int user(struct dc *d) { return is_req(d); }",
+				"struct dc { int a; }; int is_req(const struct dc *d) { return d->a + 1; }"},
+			[]string{"func is_req int(const struct dc/4* d)", "func user int(struct dc/4* d)"}},
+		{"inlined in the first unit, split into hot and cold parts in the second", []string{
+			"static inline int odd(char *p) { return *p & 1; } int user(char *p) { return odd(p); }",
+			"__attribute__((cold)) void fail(const char *); " +
+				"int odd(const char *p) { if (p[1] == 7) { fail(p); fail(p + 1); } return *p; }"},
+			[]string{"func odd int(const char* p)", "func user int(char* p)"}},
+		{"inlined in two units, differently", []string{
+			"static inline int odd(char *p) { return *p & 1; } int user(char *p) { return odd(p); }",
+			"static inline int odd(char *q) { return *q & 2; } int next(char *p) { return odd(p); }",
+			"int odd(const char *r) { return *r; }"},
+			[]string{"func next int(char* p)", "func odd int(const char* r)",
+				"func user int(char* p)"}},
 		{"variable arguments", []string{"int print(const char *format, ...) { return *format; }"},
 			[]string{"func print int(const char* format, ...)"}},
 		{"a parameter without a name", []string{"int f(int) { return 1; }"}, nil},

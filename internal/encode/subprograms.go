@@ -34,6 +34,7 @@ type subprogram struct {
 	variadic bool
 	resolved bool
 	addr     uint64 // DW_AT_low_pc
+	hasCode  bool   // not only declared, or inlined
 	name     btf.Name
 	ret      btf.Ref
 	first, n int // range in params
@@ -86,8 +87,10 @@ func (f *unitFunctions) visit(r *dwarf.Reader, t *unitTypes) error {
 		if n != 0 && f.table.find(&t.unit, n) == nil {
 			return nil
 		}
+		s.hasCode = r.Has(dwarf.AttrLowPC) || r.Has(dwarf.AttrRanges)
 		if f.linked {
 			s.addr = r.Address(dwarf.AttrLowPC)
+			s.hasCode = s.addr != 0 || r.Has(dwarf.AttrRanges) // 0: the linker dropped it
 		}
 		convention, _ := r.Uint(dwarf.AttrCallingConvention)
 		s.nocall = convention == ccNocall
@@ -258,7 +261,8 @@ func (f *unitFunctions) merge(m *btf.Module, t *unitTypes, refs []btf.Ref, unit 
 		if slices.ContainsFunc(params, func(p parameter) bool { return p.name == 0 }) {
 			continue
 		}
-		st := state{unit: unit, addr: s.addr, ret: ref(s.ret), traits: s.traits}
+		st := state{unit: unit, addr: s.addr, hasCode: s.hasCode, ret: ref(s.ret),
+			traits: s.traits}
 		if s.n > 0 || s.variadic {
 			st.params = make([]btf.Param, 0, s.n+1)
 		}

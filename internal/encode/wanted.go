@@ -57,7 +57,7 @@ var wanted = dwarf.Wanted{
 
 	dwarf.TagSubprogram: dwarf.Attrs(dwarf.AttrName, dwarf.AttrType, dwarf.AttrDeclaration,
 		dwarf.AttrAbstractOrigin, dwarf.AttrSpecification, dwarf.AttrInline,
-		dwarf.AttrCallingConvention, dwarf.AttrLowPC),
+		dwarf.AttrCallingConvention, dwarf.AttrLowPC, dwarf.AttrRanges),
 	dwarf.TagVariable: dwarf.Attrs(dwarf.AttrName, dwarf.AttrType, dwarf.AttrDeclaration,
 		dwarf.AttrSpecification, dwarf.AttrExternal, dwarf.AttrArtificial, dwarf.AttrLocation),
 
