@@ -136,12 +136,12 @@ type props struct {
 // props returns the properties of a type, looking through modifiers.
 func (w *writer) props(view int, ref Ref) props {
 	for range maxModifiers + 1 {
-		m, at, here := w.r.locate(view, ref)
-		switch {
-		case !here && m.kind == baseType:
-			return w.m.base.props(m.id, 0)
-		case !here: // declared only
-			return props{passable: true}
+		at, ok := w.r.locate(view, ref)
+		if !ok {
+			if id, inBase := w.r.target(view, ref); inBase {
+				return w.m.base.props(id, 0)
+			}
+			return props{passable: true} // declared only
 		}
 		t := &w.m.types[at.node]
 		switch t.Kind {

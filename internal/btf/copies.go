@@ -2,150 +2,179 @@
 
 package btf
 
-// numberCopies numbers the new types from 1. A node that looks the same in all views gets one
-// number. A node that reaches a tag with several definitions, or a node that is in the base for
-// some views only, gets one for each class of equal copies.
-func (r *resolution) numberCopies(redefined []uint32) {
-	m := r.m
-	next := uint32(0)
-	r.soleCopy = make([]uint32, len(m.types))
-	r.copies = map[viewNode]uint32{}
-	if len(r.views) == 1 && len(redefined) == 0 {
-		for n := range m.types {
-			if r.views[0].mapped[n] == 0 {
-				next++
-				r.soleCopy[n] = next
-			}
+// Units that define a tag differently see different graphs. To copy all that leads to such a tag
+// would multiply a driver's types for one struct that two files define differently. Therefore a
+// struct, union or enum with a tag is there once for each of its definitions, whatever it leads to:
+// it is written as one view sees it, its home. Types without a tag (pointers, arrays, typedefs,
+// prototypes) are copied, so that a function's parameters lead to the definition that the
+// function's own unit has. Copies end at the next tag, and equal ones are merged.
+//
+// A view that agrees with the base uses the base's types, next to the module's copy for the other
+// views: a driver that brings a newer version of a kernel's header needs its own.
+
+// multipleCopies in resolution.soleCopy marks a node that views may see differently.
+const multipleCopies = ^uint32(0)
+
+// numberCopies numbers the new types that need one number from 1. copyOf numbers the others.
+func (r *resolution) numberCopies(conflicting, redefined []uint32) {
+	varies := r.varyingNodes(redefined)
+	r.soleCopy = make([]uint32, len(r.m.types))
+	for n := range r.m.types {
+		switch {
+		case varies != nil && varies[n] && r.m.tag[n] == noTag:
+			r.soleCopy[n] = multipleCopies
+		case r.isNew(uint32(n)):
+			r.numbers++
+			r.soleCopy[n] = r.numbers
 		}
-		return
+	}
+	if varies != nil {
+		r.chooseHomes(varies, conflicting, redefined)
+	}
+}
+
+// isNew reports whether some view does not have a node in the base.
+func (r *resolution) isNew(n uint32) bool {
+	for i := range r.views {
+		if r.views[i].mapped[n] == 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// varyingNodes returns the new nodes whose references lead to different types in different views;
+// nil if there are none.
+func (r *resolution) varyingNodes(redefined []uint32) []bool {
+	if len(r.views) == 1 && len(redefined) == 0 {
+		return nil
 	}
 	var queue []uint32
-	reaches := make([]bool, len(m.types)) // such a tag or node, through new nodes only
-	isNew := func(n uint32) bool {
-		for i := range r.views {
-			if r.views[i].mapped[n] == 0 {
-				return true
-			}
-		}
-		return false
-	}
+	varies := make([]bool, len(r.m.types))
 	mark := func(n uint32) {
-		if !reaches[n] && isNew(n) {
-			reaches[n] = true
+		if !varies[n] && r.isNew(n) {
+			varies[n] = true
 			queue = append(queue, n)
 		}
 	}
 	for _, k := range redefined {
 		r.eachTagReferrer(k, mark)
 	}
-	for n := range m.types {
+	differs := func(n uint32) bool {
 		for i := range r.views {
 			if r.views[i].mapped[n] != r.views[0].mapped[n] {
-				mark(uint32(n))
-				break
+				return true
 			}
+		}
+		return false
+	}
+	for n := range r.m.types {
+		if differs(uint32(n)) {
+			mark(uint32(n))
 		}
 	}
 	for len(queue) > 0 {
 		n := queue[len(queue)-1]
 		queue = queue[:len(queue)-1]
-		r.eachReferrer(n, mark)
-	}
-	for n := range m.types {
-		switch {
-		case reaches[n]:
-			r.soleCopy[n] = multipleCopies
-		case isNew(uint32(n)):
-			next++
-			r.soleCopy[n] = next
+		// A node with a tag has one copy, but may be in the base for some views.
+		if r.m.tag[n] == noTag || differs(n) {
+			r.eachReferrer(n, mark)
 		}
 	}
-	var list []viewNode
-	add := func(unit int, n uint32) {
-		c := viewNode{r.viewOf[unit], n}
-		if reaches[n] && r.views[c.view].mapped[n] == 0 {
-			if _, ok := r.copies[c]; !ok {
-				list = append(list, c)
-				r.copies[c] = uint32(len(list))
-			}
+	return varies
+}
+
+// chooseHomes chooses the view that each varying node with a tag is written in: of those where the
+// node is new, one that defines most of the tags in question to which the node refers; of these,
+// the one with most units that have the node; then the first.
+func (r *resolution) chooseHomes(varies []bool, conflicting, redefined []uint32) {
+	m := r.m
+	inQuestion := make([]bool, len(m.tags))
+	for _, list := range [][]uint32{conflicting, redefined} {
+		for _, k := range list {
+			inQuestion[k] = true
 		}
 	}
+	units := map[viewNode]int{}
+	var list []viewNode // the keys of units, in order of their first unit
 	for u, nodes := range m.units {
 		for _, n := range nodes {
-			add(u, n)
-		}
-	}
-	for _, a := range m.added {
-		add(a.unit, a.node)
-	}
-	r.refine(list, next)
-}
-
-// refine merges equal copies by partition refinement. Copies with one cut hash start in one class.
-// Each round splits the classes whose members refer to different classes, until a round splits
-// none. used is the last number that numberCopies has assigned.
-func (r *resolution) refine(list []viewNode, used uint32) {
-	r.class = make([]uint32, len(list)+1)
-	classes := newClasses(len(list))
-	first := used + 1
-	// Targets of the references of each copy. Between rounds only the classes of copies change.
-	var refs []Ref
-	var targets []refTarget
-	end := make([]int, len(list))
-	for i, c := range list {
-		r.class[i+1] = first + classes.of(r.m.hash[c.node])
-		refs = r.m.refsOf(c.node, refs[:0])
-		for _, ref := range refs {
-			targets = append(targets, r.resolveRef(c.view, ref))
-		}
-		end[i] = len(targets)
-	}
-	next := make([]uint32, len(r.class))
-	for {
-		before := len(classes.hash)
-		classes.clear()
-		start := 0
-		for i := range list {
-			h := Hash{mix0, uint64(r.class[i+1])}
-			for _, t := range targets[start:end[i]] {
-				id, inBase := r.targetID(t)
-				x := uint64(id) << 1
-				if inBase {
-					x |= 1
+			if c := (viewNode{r.viewOf[u], n}); varies[n] && m.tag[n] != noTag &&
+				r.views[c.view].mapped[n] == 0 {
+				if units[c] == 0 {
+					list = append(list, c)
 				}
-				h.mix(x, x)
+				units[c]++
 			}
-			next[i+1] = first + classes.of(h)
-			start = end[i]
 		}
-		r.class, next = next, r.class
-		if len(classes.hash) == before {
-			return
+	}
+	r.home = map[uint32]int{}
+	tags := map[uint32][]uint32{}
+	defined := func(c viewNode) (count int) {
+		if _, ok := tags[c.node]; !ok {
+			tags[c.node] = r.tagsOf(c.node, inQuestion, nil)
+		}
+		for _, k := range tags[c.node] {
+			if _, ok := r.definition(&r.views[c.view], k); ok {
+				count++
+			}
+		}
+		return count
+	}
+	for _, c := range list {
+		best, ok := r.home[c.node]
+		if !ok {
+			r.home[c.node] = c.view
+			continue
+		}
+		old := viewNode{best, c.node}
+		if a, b := defined(c), defined(old); a > b || a == b && units[c] > units[old] {
+			r.home[c.node] = c.view
 		}
 	}
 }
 
-// classes numbers distinct hashes from 0, in the order of their first use.
-type classes struct {
-	hash  []Hash
-	table idTable
-}
-
-func newClasses(n int) *classes { return &classes{make([]Hash, 0, n), newIDTable(n)} }
-
-func (c *classes) clear() {
-	c.hash = c.hash[:0]
-	clear(c.table.slots)
-}
-
-func (c *classes) of(h Hash) uint32 {
-	it := c.table.find(h.lo)
-	for n := it.next(); n != 0; n = it.next() {
-		if c.hash[n-1] == h {
-			return n - 1
+// tagsOf appends the tags in question that a node refers to, directly or through nodes without a
+// tag.
+func (r *resolution) tagsOf(n uint32, inQuestion []bool, to []uint32) []uint32 {
+	for _, ref := range r.m.refsOf(n, nil) {
+		switch {
+		case ref == 0:
+		case ref.isTag():
+			if inQuestion[ref.index()] {
+				to = append(to, ref.index())
+			}
+		case r.m.tag[ref.index()] == noTag:
+			to = r.tagsOf(ref.index(), inQuestion, to)
 		}
 	}
-	c.hash = append(c.hash, h)
-	c.table.insert(h.lo, uint32(len(c.hash)))
-	return uint32(len(c.hash) - 1)
+	return to
+}
+
+// copyOf returns the number of a node's copy in a view; equal copies have one number. Recursion
+// ends at tags: in C, every cycle of references passes through one.
+func (r *resolution) copyOf(c viewNode) uint32 {
+	if number := r.soleCopy[c.node]; number != multipleCopies {
+		return number
+	}
+	if number, ok := r.copies[c]; ok {
+		return number
+	}
+	h := r.m.hash[c.node]
+	for _, ref := range r.m.refsOf(c.node, nil) {
+		id, inBase := r.target(c.view, ref)
+		x := uint64(id) << 1
+		if inBase {
+			x |= 1
+		}
+		h.mix(x, x)
+	}
+	number, ok := r.byContent[h]
+	if !ok {
+		r.numbers++
+		number = r.numbers
+		r.byContent[h] = number
+	}
+	r.copies[c] = number
+	return number
 }

@@ -34,21 +34,21 @@ func (m *Module) Marshal(order binary.ByteOrder, layout bool) ([]byte, error) {
 	// Assign all ids before writing, because types also refer to later ones.
 	var types []viewNode
 	assign := func(unit int, n uint32) {
-		view, c := r.viewOf[unit], r.soleCopy[n]
-		inBase := c == 0
-		if c == multipleCopies {
-			c, inBase = r.target(view, nodeRef(n))
-		}
-		if inBase {
+		at := viewNode{r.viewOf[unit], n}
+		if r.views[at.view].mapped[n] != 0 {
 			return
 		}
+		c := r.copyOf(at)
 		for int(c) >= len(w.ids) {
 			w.ids = append(w.ids, zeroed[uint32](len(m.types))...)
 		}
 		if w.ids[c] == 0 {
 			w.ids[c] = w.nextID
 			w.nextID++
-			types = append(types, viewNode{view, n})
+			if home, ok := r.home[n]; ok {
+				at.view = home
+			}
+			types = append(types, at)
 		}
 	}
 	for u, nodes := range m.units {

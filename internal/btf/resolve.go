@@ -12,11 +12,10 @@ import (
 //
 //   - Units are grouped into views, by their definitions of the tags that have several (view.go).
 //   - In each view, nodes are mapped to types of the base (basemap.go).
-//   - Nodes that differ between views are copied once per view; equal copies are merged
-//     (copies.go).
+//   - Nodes without a tag that differ between views are copied (copies.go).
 //
-// A declaration agrees with every definition, in the module and in the base. A declaration in a
-// view without a definition refers to the first unit's definition.
+// A declaration agrees with every definition, in the module and in the base. In a view without a
+// definition it refers to the definition that most units have, the first of equals.
 type resolution struct {
 	m    *Module
 	base *Base
@@ -28,13 +27,15 @@ type resolution struct {
 
 	completesBase bool // the module defines a tag that the base only declares
 
-	views    []view
-	viewOf   []int      // by unit: index into views
-	firstDef []viewNode // by tag: its first definition, or noView; nil with a single view
+	views  []view
+	viewOf []int      // by unit: index into views
+	usual  []viewNode // by tag: its definition for units that only declare it; nil: a single view
 
-	soleCopy []uint32            // by node: number of its only copy, 0 or multipleCopies
-	copies   map[viewNode]uint32 // index into class
-	class    []uint32            // by copy, from 1: its number, which equal copies share
+	numbers   uint32              // of the new types so far
+	soleCopy  []uint32            // by node: number of its only copy, 0 or multipleCopies
+	home      map[uint32]int      // by varying node with a tag: the view to write it in
+	copies    map[viewNode]uint32 // numbers of other varying nodes
+	byContent map[Hash]uint32     // the same, by cut hash and targets
 
 	tagBase map[uint32]uint32 // by tag without definition: its type in the base, or 0
 	scratch struct {
@@ -43,16 +44,14 @@ type resolution struct {
 	}
 }
 
-// multipleCopies in resolution.soleCopy marks a node with an entry in copies for each view.
-const multipleCopies = ^uint32(0)
-
 // maxMapped limits the size of all mappings to the base together, in entries of 4 bytes (1 GiB).
 // Units of real modules agree on the types of the base, with a handful of exceptions.
 const maxMapped = 1 << 28
 
 func (m *Module) resolve() (*resolution, error) {
 	r := &resolution{m: m, base: m.base, first: make([]uint32, len(m.types)),
-		more:    map[uint32][]uint32{},
+		more:   map[uint32][]uint32{},
+		copies: map[viewNode]uint32{}, byContent: map[Hash]uint32{},
 		tagBase: map[uint32]uint32{}}
 	for n := range m.types {
 		r.scratch.ids = r.base.typesByHash(m.hash[n], r.scratch.ids[:0])
@@ -78,24 +77,9 @@ func (m *Module) resolve() (*resolution, error) {
 		}
 		v.mapped = mapped[v.conflicting]
 	}
-	r.numberCopies(redefined)
+	r.numberCopies(conflicting, redefined)
 	return r, nil
 }
-
-// refTarget is what a reference resolves to in a view.
-type refTarget struct {
-	kind targetKind
-	id   uint32
-}
-
-type targetKind uint8
-
-const (
-	baseType    targetKind = iota // id: a type of the base; 0 is void
-	soleCopyOf                    // id: number of the only copy
-	forwardDecl                   // id: a tag that is only declared
-	copyInClass                   // id: index into resolution.class
-)
 
 // forward is set in the result of target for a tag that is only declared.
 const forward = 1 << 31
@@ -103,55 +87,38 @@ const forward = 1 << 31
 // target resolves a reference in a view. The result is the id of a type of the base, or else the
 // number of a copy, or forward plus the number of a tag.
 func (r *resolution) target(view int, ref Ref) (id uint32, inBase bool) {
-	return r.targetID(r.resolveRef(view, ref))
-}
-
-func (r *resolution) targetID(t refTarget) (id uint32, inBase bool) {
-	switch t.kind {
-	case forwardDecl:
-		return t.id | forward, false
-	case copyInClass:
-		return r.class[t.id], false
-	}
-	return t.id, t.kind == baseType
-}
-
-func (r *resolution) resolveRef(view int, ref Ref) refTarget {
-	t, at, defined := r.locate(view, ref)
-	if !defined {
-		return t
+	at, ok := r.locate(view, ref)
+	switch {
+	case !ok && ref == 0:
+		return 0, true
+	case !ok:
+		if id := r.tagInBase(ref.index()); id != 0 {
+			return id, true
+		}
+		return ref.index() | forward, false
 	}
 	if id := r.views[at.view].mapped[at.node]; id != 0 {
-		return refTarget{baseType, id}
+		return id, true
 	}
-	if c := r.soleCopy[at.node]; c != multipleCopies {
-		return refTarget{soleCopyOf, c}
-	}
-	return refTarget{copyInClass, r.copies[at]}
+	return r.copyOf(at), false
 }
 
-// locate returns the node that a reference leads to, and the view to read it in. defined is false
-// for void and for a tag without a definition in the module; t is then its target.
-func (r *resolution) locate(view int, ref Ref) (t refTarget, at viewNode, defined bool) {
-	if ref == 0 {
-		return refTarget{baseType, 0}, at, false
+// locate returns the node that a reference leads to, and the view to read it in. ok is false for
+// void and for a tag without a definition in the module.
+func (r *resolution) locate(view int, ref Ref) (at viewNode, ok bool) {
+	switch {
+	case ref == 0:
+		return viewNode{}, false
+	case !ref.isTag():
+		return viewNode{view, ref.index()}, true
 	}
-	v := &r.views[view]
-	n := ref.index()
-	if ref.isTag() {
-		def, ok := r.definition(v, n)
-		if !ok {
-			if r.firstDef != nil && r.firstDef[n].view != noView {
-				return r.locate(r.firstDef[n].view, nodeRef(r.firstDef[n].node))
-			}
-			if id := r.tagInBase(n); id != 0 {
-				return refTarget{baseType, id}, at, false
-			}
-			return refTarget{forwardDecl, n}, at, false
-		}
-		n = def
+	if def, ok := r.definition(&r.views[view], ref.index()); ok {
+		return viewNode{view, def}, true
 	}
-	return refTarget{}, viewNode{view, n}, true
+	if r.usual == nil || r.usual[ref.index()].view == noView {
+		return viewNode{}, false
+	}
+	return r.usual[ref.index()], true
 }
 
 // tagInBase returns the base type for a tag that the module only declares: its only definition;

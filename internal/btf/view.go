@@ -91,10 +91,11 @@ func (r *resolution) groupUnits(conflicting, redefined []uint32) {
 		node uint32
 	}
 	var defs []keyedDef
-	r.firstDef = make([]viewNode, len(m.tags))
-	for k := range r.firstDef {
-		r.firstDef[k].view = noView
+	r.usual = make([]viewNode, len(m.tags))
+	for k := range r.usual {
+		r.usual[k].view = noView
 	}
+	unitsWith := map[uint32]int{} // by definition of a tag that has several
 	byKey := map[string]int{}
 	var key, conflictKey []byte // conflictKey is the prefix of key for the conflicting tags
 	for u, nodes := range m.units {
@@ -115,6 +116,7 @@ func (r *resolution) groupUnits(conflicting, redefined []uint32) {
 			if d.slot <= len(conflicting) {
 				conflictKey = key
 			}
+			unitsWith[d.node]++
 		}
 		i, ok := byKey[string(key)]
 		if !ok {
@@ -136,8 +138,17 @@ func (r *resolution) groupUnits(conflicting, redefined []uint32) {
 			if len(m.tags[k].defs) > 1 {
 				v.chosen[k] = n
 			}
-			if r.firstDef[k].view == noView {
-				r.firstDef[k] = viewNode{i, n}
+			if r.usual[k].view == noView {
+				r.usual[k] = viewNode{i, n}
+			}
+		}
+	}
+	// More units have another definition than the first.
+	for i := range r.views {
+		for _, k := range redefined {
+			if n, ok := r.definition(&r.views[i], k); ok &&
+				unitsWith[n] > unitsWith[r.usual[k].node] {
+				r.usual[k] = viewNode{i, n}
 			}
 		}
 	}

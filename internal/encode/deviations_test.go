@@ -50,24 +50,97 @@ func TestVariablesAfterDebugSections(t *testing.T) {
 }
 
 // In units that only declare a struct which others define in several ways, the declaration stands
-// for the first definition in the file, wherever the unit is.
-func TestDeclarationFirstDefinition(t *testing.T) {
+// for the definition that most units have, the first of equals, wherever the unit is.
+func TestDeclarationUsualDefinition(t *testing.T) {
 	declares := func(f string) string {
-		return "struct chip; struct device { struct chip *chip; }; int " + f +
-			"(struct device *d) { return d != 0; }"
+		return "struct chip; int " + f + "(struct chip *c) { return c != 0; }"
 	}
-	img := gcc.build(t, declares("before"),
-		"struct chip { int first; }; struct device { struct chip *chip; }; int one(struct "+
-			"device *d) { return d->chip->first; }",
-		"struct chip { long second; }; struct device { struct chip *chip; }; int two(struct "+
-			"device *d) { return d->chip->second; }",
-		declares("after"))
-	spec := load(t, img)
-	for function, member := range map[string]string{"before": "first", "one": "first",
-		"two": "second", "after": "first"} {
-		if got := chipOf(t, spec, function); got != member {
-			t.Errorf("%s: struct chip has the member %q, want %q", function, got, member)
-		}
+	defines := func(f, member string) string {
+		return "struct chip { " + member + "; }; int " + f + "(struct chip *c) { return c != 0; }"
+	}
+	for _, tt := range []struct {
+		name  string
+		units []string
+		want  map[string]string // by function: the member of struct chip
+	}{
+		{"equals", []string{declares("before"), defines("one", "int first"),
+			defines("two", "long second"), declares("after")},
+			map[string]string{"before": "first", "one": "first", "two": "second", "after": "first"}},
+		{"most units have the second", []string{declares("before"), defines("one", "int first"),
+			defines("two", "long second"), declares("after"), defines("three", "long second")},
+			map[string]string{"before": "second", "one": "first", "two": "second",
+				"three": "second", "after": "second"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			spec := load(t, gcc.build(t, tt.units...))
+			for function, member := range tt.want {
+				if got := chipOf(t, firstParameter(t, spec, function)); got != member {
+					t.Errorf("%s: struct chip has the member %q, want %q", function, got, member)
+				}
+			}
+		})
+	}
+}
+
+// A struct that leads to a tag with several definitions is not multiplied: it leads to the
+// definition that most of its units have. Prototypes lead to their own unit's definition.
+func TestConflictingTagDoesNotMultiply(t *testing.T) {
+	const device = "struct device { struct chip *chip; struct device *parent; }; " +
+		"struct ops { int (*probe)(struct device *); }; "
+	unit := func(f, member string) string {
+		return "struct chip { " + member + "; }; " + device + "int " + f + "_dev(struct device *d) " +
+			"{ return d != 0; } int " + f + "_chip(struct chip *c, struct ops *o) { return c != 0; }"
+	}
+	other := "struct chip; " + device + "int other(struct ops *o) { return o != 0; }"
+	for _, tt := range []struct {
+		name  string
+		units []string
+		want  string            // the member of struct chip that struct device leads to
+		chips map[string]string // by function: that of its parameter
+	}{
+		{"one unit each", []string{unit("a", "int first"), unit("b", "long second"), other},
+			"first", map[string]string{"a_chip": "first", "b_chip": "second"}},
+		{"most units have the second", []string{unit("a", "int first"), other,
+			unit("b", "long second"), unit("c", "long second")},
+			"second", map[string]string{"a_chip": "first", "b_chip": "second", "c_chip": "second"}},
+		{"declaring units have no view",
+			[]string{other, strings.Replace(other, "int other", "int another", 1),
+				unit("b", "int only")},
+			"only", map[string]string{"b_chip": "only"}},
+		{"three definitions, through a struct without a tag",
+			[]string{unit("a", "int first"), unit("b", "char second"),
+				strings.Replace(unit("c", "long third"), "struct chip *chip;",
+					"struct { struct chip *chip; };", 1)},
+			"", map[string]string{"a_chip": "first", "b_chip": "second", "c_chip": "third"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			img := gcc.build(t, tt.units...)
+			spec := load(t, img)
+			for _, tag := range []string{"device", "ops"} {
+				all, err := spec.AnyTypesByName(tag)
+				want := 1
+				if tag == "device" && tt.want == "" {
+					want = 2 // two units define it in two ways
+				}
+				if err != nil || len(all) != want {
+					t.Errorf("struct %s: %d definitions, want %d (%v)", tag, len(all), want, err)
+				}
+			}
+			if tt.want != "" {
+				var d *cilium.Struct
+				if err := spec.TypeByName("device", &d); err != nil {
+					t.Fatal(err)
+				}
+				if got := chipOf(t, d.Members[0].Type); got != tt.want {
+					t.Errorf("struct device leads to a chip with %q, want %q", got, tt.want)
+				}
+			}
+			for function, member := range tt.chips {
+				if got := chipOf(t, firstParameter(t, spec, function)); got != member {
+					t.Errorf("%s: struct chip has the member %q, want %q", function, got, member)
+				}
+			}
+		})
 	}
 }
 
@@ -118,16 +191,21 @@ func load(t *testing.T, img *elfimage.Image) *cilium.Spec {
 	return spec
 }
 
-// chipOf returns the name of the only member of the struct chip that a function's parameter leads
-// to.
-func chipOf(t *testing.T, spec *cilium.Spec, function string) string {
+// firstParameter returns the type of a function's first parameter.
+func firstParameter(t *testing.T, spec *cilium.Spec, function string) cilium.Type {
 	t.Helper()
 	var f *cilium.Func
 	if err := spec.TypeByName(function, &f); err != nil {
 		t.Fatal(err)
 	}
-	device := f.Type.(*cilium.FuncProto).Params[0].Type.(*cilium.Pointer).Target.(*cilium.Struct)
-	chip, ok := device.Members[0].Type.(*cilium.Pointer).Target.(*cilium.Struct)
+	return f.Type.(*cilium.FuncProto).Params[0].Type
+}
+
+// chipOf returns the name of the only member of the struct chip that a pointer leads to, empty if
+// it is only declared.
+func chipOf(t *testing.T, ptr cilium.Type) string {
+	t.Helper()
+	chip, ok := ptr.(*cilium.Pointer).Target.(*cilium.Struct)
 	if !ok {
 		return ""
 	}
