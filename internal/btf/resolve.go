@@ -54,6 +54,9 @@ func (m *Module) resolve() (*resolution, error) {
 		copies: map[viewNode]uint32{}, byContent: map[Hash]uint32{},
 		tagBase: map[uint32]uint32{}}
 	for n := range m.types {
+		if m.namesCode(uint32(n)) {
+			continue
+		}
 		r.scratch.ids = r.base.typesByHash(m.hash[n], r.scratch.ids[:0])
 		if ids := r.scratch.ids; len(ids) > 0 {
 			r.first[n] = ids[0]
@@ -79,6 +82,15 @@ func (m *Module) resolve() (*resolution, error) {
 	}
 	r.numberCopies(conflicting, redefined)
 	return r, nil
+}
+
+// namesCode reports whether a node is a FUNC or belongs to one. It names code of the module, even
+// if the base has a function of that name and prototype: tools look for a module's functions in its
+// own BTF.
+func (m *Module) namesCode(n uint32) bool {
+	t := &m.types[n]
+	return t.Kind == KindFunc ||
+		t.Kind == KindDeclTag && !t.To.isTag() && m.types[t.To.index()].Kind == KindFunc
 }
 
 // forward is set in the result of target for a tag that is only declared.

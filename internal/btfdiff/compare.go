@@ -352,6 +352,8 @@ type summary struct {
 	// By class of the base that leads to a declaration: the first node that leads to the
 	// definition.
 	completes map[int32]int32
+	// By class of the base: the first FUNC of the split, or its DECL_TAG. It names other code.
+	functions map[int32]int32
 }
 
 func (w *whole) summary(class []int32) *summary {
@@ -361,6 +363,7 @@ func (w *whole) summary(class []int32) *summary {
 		classes:   make(map[int32]bool),
 		labels:    make(map[int32]bool),
 		completes: make(map[int32]int32),
+		functions: make(map[int32]int32),
 	}
 	for i := range w.graph.label {
 		node := int32(i)
@@ -368,6 +371,10 @@ func (w *whole) summary(class []int32) *summary {
 		if c := w.match[node]; c >= 0 && w.completesDeclaration(node, c) {
 			if _, again := s.completes[c]; !again {
 				s.completes[c] = node
+			}
+		} else if c >= 0 && w.namesCode(node) {
+			if _, again := s.functions[c]; !again {
+				s.functions[c] = node
 			}
 		}
 		if _, ok := w.standsFor[node]; ok || w.match[node] >= 0 || s.classes[class[node]] {
@@ -390,9 +397,18 @@ func (w *whole) summary(class []int32) *summary {
 		Incomplete: incomplete,
 		Types:      w.graph.len(),
 		Classes:    len(s.first),
-		Redundant:  w.graph.len() - len(s.first) - len(s.completes),
+		Redundant:  w.graph.len() - len(s.first) - len(s.completes) - len(s.functions),
 	}
 	return s
+}
+
+// namesCode reports whether a node is a FUNC or the DECL_TAG of one.
+func (w *whole) namesCode(node int32) bool {
+	r := w.record(node)
+	if r.Kind() == btfraw.DeclTag {
+		r = w.blob.Record(r.Type())
+	}
+	return r.Kind() == btfraw.Func
 }
 
 // completesDeclaration reports whether a node that matches class c of the base leads to a

@@ -132,7 +132,8 @@ func (s *summary) repeats() []Repeat {
 		if of >= 0 {
 			of = first[s.class[of]]
 		}
-		if of == node || of < 0 && s.completes[^of] == node && w.completesDeclaration(node, ^of) {
+		if of == node || of < 0 && (s.completes[^of] == node && w.completesDeclaration(node, ^of) ||
+			s.functions[^of] == node && w.namesCode(node)) {
 			continue
 		}
 		r := w.record(node)

@@ -165,11 +165,11 @@ func (t *functionTable) emit(m *btf.Module, opt *Options) error {
 }
 
 // choose returns the state that provides the prototype and the parameter names. That is the first
-// one with code: units that inline another function of this name do not describe what a tracer
-// attaches to. In a linked file, the first one at the address of a symbol is preferred, since a
-// weak function and the one that overrides it have the same name.
+// one of the first unit with code: units that only inline a function of this name do not describe
+// what a tracer attaches to. In a linked file, the first one at the address of a symbol is
+// preferred, since a weak function and the one that overrides it have the same name.
 func (f *function) choose(rules Rules) *state {
-	best := &f.states[max(0, slices.IndexFunc(f.states, func(s state) bool { return s.hasCode }))]
+	best := f.firstWithCode()
 	if rules == Rules130 || len(f.states) == 1 {
 		return best
 	}
@@ -188,6 +188,17 @@ func (f *function) choose(rules Rules) *state {
 		}
 	}
 	return best
+}
+
+// firstWithCode returns the first state of the first unit with code; without one, the first state.
+// It is the abstract instance if the unit has one: in a copy that the compiler modified
+// (foo.isra.0), the parameters may be in another order.
+func (f *function) firstWithCode() *state {
+	i := max(0, slices.IndexFunc(f.states, func(s state) bool { return s.hasCode }))
+	for i > 0 && f.states[i-1].unit == f.states[i].unit {
+		i--
+	}
+	return &f.states[i]
 }
 
 // dropsParameters reports whether the compiler removed parameters and changed the calling

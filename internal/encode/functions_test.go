@@ -145,6 +145,12 @@ func TestRules(t *testing.T) {
 			int g(int x) { return twice(x, x); }`,
 			[]string{"func before int()", "func g int(int x)", "func twice int(int a, int b)"},
 			[]string{"func before int()", "func g int(int x)"}},
+		{"a copy with parameters in another order", "extern int ext(int, int, int);" +
+			"__attribute__((noinline)) static int f(int unused, int start, int end, int max) " +
+			"{ return ext(end, max, start) + ext(start, end, max); } " +
+			"int g(int x) { return f(1, x, 2, x) + f(2, x + 1, 2, x); }",
+			[]string{"func f int(int unused, int start, int end, int max)", "func g int(int x)"},
+			[]string{"func g int(int x)"}},
 		{"a split-off part only", `static inline int f(int x) { return x; } int g(int x) { return f(x); }
 			asm(".type f.part.0, @function\nf.part.0: ret\n.type g.cold, @function\ng.cold: ret");`,
 			[]string{"func f int(int x)", "func g int(int x)"}, []string{"func g int(int x)"}},

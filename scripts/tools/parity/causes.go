@@ -53,7 +53,7 @@ func join(list []deviation) string {
 }
 
 // explain returns the deviations that explain the differences of a module, and none unless they
-// explain all.
+// explain all. Otherwise it leaves those differences in the result that nothing explains.
 func (c *comparison) explain(out *outcome) ([]deviation, error) {
 	d := &differences{
 		file:        c.file(out.path),
@@ -66,6 +66,7 @@ func (c *comparison) explain(out *outcome) ([]deviation, error) {
 	}
 	list, err := d.explain()
 	if d.left() > 0 {
+		out.result.OnlyA, out.result.OnlyB = d.onlyOracle, d.onlyEncoder
 		return nil, err
 	}
 	return list, err
