@@ -25,6 +25,7 @@ var causes = []struct {
 	{"D2", lastFunction},
 	{"D3", conflictingTags},
 	{"D4", repeatedTypes},
+	{"D9", inlinedCopies},
 }
 
 // differences are those of one module that are not explained yet.

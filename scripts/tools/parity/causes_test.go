@@ -178,6 +178,38 @@ func TestShadowedVariables(t *testing.T) {
 	}
 }
 
+// A unit inlines a function, and another has the code of one of the same name.
+func TestInlinedCopies(t *testing.T) {
+	const inlines = "struct dc { int a; }; static inline int f(struct dc *d) { return d->a; } " +
+		"int user(struct dc *d) { return f(d); }"
+	code := func(of, name string) string {
+		return "struct dc { int a; }; int f(" + of + " *" + name + ") { return " + name + "->a + 1; }"
+	}
+	const pointer = " const struct dc *pointer;"
+	for _, test := range []struct {
+		name            string
+		encoder, oracle []string
+		want            []string
+	}{
+		{"const", []string{inlines, code("const struct dc", "d")},
+			[]string{inlines + pointer, code("struct dc", "d")}, []string{"D9 ×3"}},
+		{"another type refers to the prototype",
+			[]string{inlines, code("const struct dc", "d") + "int h(const struct dc *d) { return d->a; }"},
+			[]string{inlines + pointer + "int h(const struct dc *d) { return d->a; }", code("struct dc", "d")},
+			[]string{"D9 ×2"}},
+		{"the first unit has code", []string{code("const struct dc", "d"), inlines},
+			[]string{code("struct dc", "d") + pointer, inlines},
+			[]string{"-FUNC f", "+FUNC f", "+FUNC_PROTO "}},
+		{"another prototype than the inlined one", []string{inlines, code("const struct dc", "d")},
+			[]string{"struct dc { int a; }; int user(struct dc *d) { return d->a; }" + pointer, code("struct dc", "q")},
+			[]string{"-FUNC f", "-FUNC_PROTO ", "+FUNC f", "+FUNC_PROTO "}},
+	} {
+		file := link(t, "", test.encoder...)
+		oracle := encoded(t, link(t, "", test.oracle...), nil, encode.Rules132)
+		check(t, test.name, compare(t, file, nil, oracle, encoded(t, file, nil, encode.Rules132)), test.want...)
+	}
+}
+
 func TestLastFunction(t *testing.T) {
 	// A unit with the function zz, not at the start of its section: an address of 0 does not count.
 	unit := func(number, parameter, attributes, more string) string {
@@ -228,21 +260,22 @@ func TestConflictingTags(t *testing.T) {
 		want            []string
 	}{
 		{"the definition of a declared tag", []string{user, first, second},
-			[]string{user, second, first}, []string{"D3 ×2"}},
+			[]string{user, second, first}, []string{"D3 ×12"}},
 		{"and a struct that does not refer to it", []string{user, first, second},
 			[]string{strings.Replace(user, "long a", "int b", 1), second, first},
-			[]string{"D3 ×2", "-STRUCT other", "-PTR ", "-FUNC_PROTO ", "-FUNC apart",
+			[]string{"D3 ×12", "-STRUCT other", "-PTR ", "-FUNC_PROTO ", "-FUNC apart",
 				"+STRUCT other", "+PTR ", "+FUNC_PROTO ", "+FUNC apart"}},
 		{"a struct that refers to it has another member", []string{user, first, second},
 			[]string{strings.Replace(user, "*chip;", "*chip; int more;", 1), second, first},
-			[]string{"-STRUCT device", "-PTR ", "-FUNC_PROTO ", "-FUNC user", "+FUNC user"}},
+			[]string{"D3 ×10", "-STRUCT device", "-PTR ", "-FUNC_PROTO ", "-FUNC user", "+FUNC user"}},
 		{"one definition, which one side lacks", []string{user, first}, []string{user, unit("one", declared)},
 			[]string{"-STRUCT device", "-PTR ", "-PTR ", "-FWD chip", "-FUNC_PROTO ", "-FUNC one", "-FUNC user",
 				"+STRUCT device", "+PTR ", "+PTR ", "+STRUCT chip", "+FUNC_PROTO ", "+FUNC one", "+FUNC user"}},
 		{"two definitions, and one side has one", []string{user, first, second},
 			[]string{user, second, unit("one", another)},
-			[]string{"-FUNC one", "-FUNC user", "+STRUCT device", "+PTR ", "+PTR ", "+STRUCT chip",
-				"+FUNC_PROTO ", "+FUNC one", "+FUNC user"}},
+			[]string{"-STRUCT device", "-PTR ", "-FUNC_PROTO ", "-FUNC one", "-FUNC two", "-FUNC user",
+				"+STRUCT device", "+PTR ", "+PTR ", "+STRUCT chip", "+FUNC_PROTO ", "+FUNC one", "+FUNC two",
+				"+FUNC user"}},
 	} {
 		file := link(t, "", test.encoder...)
 		oracle := encoded(t, link(t, "", test.oracle...), nil, encode.Rules132)
