@@ -342,6 +342,9 @@ func (r *Reader) indexedString(a Attr, index uint64) bool {
 	}
 	c := tab.Cursor(at)
 	v := c.Value(at, r.d.uint(tab.Data[at:], size))
+	if r.err = c.Err(); r.err != nil {
+		return false
+	}
 	r.set(a, ClassString, uint64(strInDebugStr|StrRef(v)&strOffMask))
 	return true
 }

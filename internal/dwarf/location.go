@@ -153,8 +153,8 @@ func (d *Data) eachLoc(u *Unit, off uint64, visit func(expr []byte) bool) {
 	for off <= uint64(len(b)) && 2*size <= uint64(len(b))-off {
 		raw := d.uint(b[off:], u.AddrSize)
 		begin, end := cursor.Value(off, raw), d.uint(b[off+size:], u.AddrSize)
-		_, _, relocated := d.loc.Symbol(off)
-		if begin == 0 && end == 0 && !relocated {
+		_, _, relocated, err := d.loc.Symbol(off)
+		if begin == 0 && end == 0 && !relocated && err == nil {
 			return
 		}
 		off += 2 * size

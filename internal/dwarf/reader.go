@@ -231,6 +231,9 @@ func (r *Reader) Next() bool {
 		}
 		return true
 	}
+	if r.err == nil {
+		r.err = r.rel.Err()
+	}
 	return false
 }
 

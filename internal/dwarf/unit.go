@@ -105,6 +105,9 @@ func (d *Data) Units() ([]Unit, error) {
 		}
 		at := off + uint64(abbrevAt)
 		u.abbrevOff = rel.Value(at, d.uint(info[at:], u.offSize))
+		if err := rel.Err(); err != nil {
+			return nil, fmt.Errorf("%s: %w", d.Image.Path, err)
+		}
 		u.strOffsetsBase, u.addrBase, u.loclistsBase = 8, 8, 12
 		if u.offSize == 8 {
 			u.strOffsetsBase, u.addrBase, u.loclistsBase = 16, 16, 20

@@ -12,7 +12,7 @@ type VarAddr struct {
 
 // VarAddr decodes the location of the DIE at the reader: DW_OP_addr or DW_OP_addrx, plus a constant
 // (section 2.5.1.1). ok is false for a variable elsewhere: in a register, on the stack, optimized
-// out, or without AttrLocation.
+// out, or without AttrLocation. A damaged relocation ends the walk: see Err.
 func (r *Reader) VarAddr() (p VarAddr, ok bool) {
 	if !r.Has(AttrLocation) || r.Class[AttrLocation] != ClassExpr {
 		return p, false
@@ -41,7 +41,10 @@ func (r *Reader) VarAddr() (p VarAddr, ok bool) {
 	default:
 		return p, false
 	}
-	p = r.d.varAddr(in, field, r.u.AddrSize)
+	if p, r.err = r.d.varAddr(in, field, r.u.AddrSize); r.err != nil {
+		r.pos = r.end
+		return p, false
+	}
 	if len(rest) > 0 {
 		v, n := uleb(rest[1:])
 		if rest[0] != opPlusUconst || n == 0 || n != len(rest)-1 {
@@ -52,9 +55,10 @@ func (r *Reader) VarAddr() (p VarAddr, ok bool) {
 	return p, true
 }
 
-func (d *Data) varAddr(in *elfimage.Relocated, field uint64, size int) VarAddr {
-	if s, addend, ok := in.Symbol(field); ok {
-		return VarAddr{s.Section, s.Value + uint64(addend)}
+func (d *Data) varAddr(in *elfimage.Relocated, field uint64, size int) (VarAddr, error) {
+	s, addend, ok, err := in.Symbol(field)
+	if ok {
+		return VarAddr{s.Section, s.Value + uint64(addend)}, nil
 	}
-	return VarAddr{0, d.uint(in.Data[field:], size)}
+	return VarAddr{0, d.uint(in.Data[field:], size)}, err
 }

@@ -20,14 +20,21 @@ import (
 // amd64, arm64 and ppc64le) they are not applied: Data is the section in the file, and a Cursor
 // that moves along with the reader returns the values. Otherwise Data is a copy with all
 // relocations applied, and cursors return their argument.
+//
+// Debugging sections also have relocations of types that are not known here, in fields that are
+// never read (DW_OP_GNU_push_tls_address, for example). Reading a field with such a relocation is
+// an error, which the cursor keeps.
 type Relocated struct {
 	Data []byte
 
 	img  *Image
 	syms *Symbols
+	name string // of the section
 	rela []byte // Elf64_Rela, little endian, sorted by offset; nil if there are none
-	lazy bool   // relocations are not applied to Data
-	abs  absTypes
+	// Those of rela that a cursor has to follow: all if none is applied to Data, otherwise those of
+	// unknown types.
+	pending []byte
+	abs     absTypes
 }
 
 const relaSize = 24 // of an Elf64_Rela, in bytes
@@ -67,12 +74,15 @@ func (img *Image) Relocate(sections ...*Section) (*Relocated, error) {
 		if err != nil {
 			return nil, err
 		}
-		for at := 0; at < len(part.rela); at += relaSize {
-			off := binary.LittleEndian.Uint64(part.rela[at:])
-			binary.LittleEndian.PutUint64(part.rela[at:], off+uint64(len(all.Data)))
+		for _, rela := range [][]byte{part.rela, part.pending} {
+			for at := 0; at < len(rela); at += relaSize {
+				off := binary.LittleEndian.Uint64(rela[at:])
+				binary.LittleEndian.PutUint64(rela[at:], off+uint64(len(all.Data)))
+			}
 		}
 		all.Data, all.rela = append(all.Data, part.Data...), append(all.rela, part.rela...)
-		all.syms = cmp.Or(part.syms, all.syms)
+		all.pending = append(all.pending, part.pending...)
+		all.syms, all.name, all.abs = cmp.Or(part.syms, all.syms), s.Name, part.abs
 	}
 	return all, nil
 }
@@ -83,7 +93,7 @@ func (img *Image) relocate(s *Section, inPlace bool) (*Relocated, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Relocated{Data: data, img: img}
+	r := &Relocated{Data: data, img: img, name: s.Name}
 	if img.Type != elf.ET_REL {
 		return r, nil
 	}
@@ -116,7 +126,8 @@ func (img *Image) relocate(s *Section, inPlace bool) (*Relocated, error) {
 			lazy = false
 		}
 		if lazy && sortedRela(raw) {
-			r.rela, r.lazy = raw[:len(raw)/relaSize*relaSize], true
+			r.rela = raw[:len(raw)/relaSize*relaSize]
+			r.pending = r.rela
 			return r, nil
 		}
 		return r, r.apply(rs, raw)
@@ -164,6 +175,7 @@ func (r *Relocated) apply(rs *Section, raw []byte) error {
 	type entry struct {
 		off, info uint64
 		addend    int64
+		applied   bool
 	}
 	var list []entry
 	for ; uint64(len(raw)) >= size; raw = raw[size:] {
@@ -185,7 +197,8 @@ func (r *Relocated) apply(rs *Section, raw []byte) error {
 				e.addend = int64(int32(o.Uint32(raw[8:])))
 			}
 		}
-		err := r.applyOne(e.off, uint32(e.info), uint32(e.info>>32), &e.addend, addends)
+		var err error
+		e.applied, err = r.applyOne(e.off, uint32(e.info), uint32(e.info>>32), &e.addend, addends)
 		if err != nil {
 			return fmt.Errorf("%s: section %s: offset %#x: %w", img.Path, rs.Name, e.off, err)
 		}
@@ -197,13 +210,17 @@ func (r *Relocated) apply(rs *Section, raw []byte) error {
 		r.rela = binary.LittleEndian.AppendUint64(r.rela, e.off)
 		r.rela = binary.LittleEndian.AppendUint64(r.rela, e.info)
 		r.rela = binary.LittleEndian.AppendUint64(r.rela, uint64(e.addend))
+		if !e.applied {
+			r.pending = append(r.pending, r.rela[len(r.rela)-relaSize:]...)
+		}
 	}
 	return nil
 }
 
-// applyOne relocates Data at off. It sets *addend if the addend is in the section (SHT_REL). Types
-// that debugging information does not need are ignored; their fields are never read.
-func (r *Relocated) applyOne(off uint64, typ, sym uint32, addend *int64, addends bool) error {
+// applyOne relocates Data at off, unless the type is not known. It sets *addend if the addend is in
+// the section (SHT_REL).
+func (r *Relocated) applyOne(off uint64, typ, sym uint32, addend *int64,
+	addends bool) (applied bool, err error) {
 	width, op := 0, byte('=')
 	switch typ {
 	case r.abs.abs32, r.abs.abs32s:
@@ -212,14 +229,14 @@ func (r *Relocated) applyOne(off uint64, typ, sym uint32, addend *int64, addends
 		width = 8
 	default:
 		if width, op = addSub(r.img.Machine, typ); width == 0 {
-			return nil
+			return typ == noRelocation, nil
 		}
 	}
 	if off > uint64(len(r.Data)) || uint64(width) > uint64(len(r.Data))-off {
-		return fmt.Errorf("relocation outside the section of %d bytes", len(r.Data))
+		return false, fmt.Errorf("relocation outside the section of %d bytes", len(r.Data))
 	}
 	if uint64(sym) >= uint64(r.syms.Len()) {
-		return fmt.Errorf("relocation against symbol %d of %d", sym, r.syms.Len())
+		return false, fmt.Errorf("relocation against symbol %d of %d", sym, r.syms.Len())
 	}
 	o, field := r.img.Order, r.Data[off:]
 	get := func() uint64 {
@@ -254,8 +271,12 @@ func (r *Relocated) applyOne(off uint64, typ, sym uint32, addend *int64, addends
 	default:
 		o.PutUint64(field, v)
 	}
-	return nil
+	return true, nil
 }
+
+// noRelocation is R_<machine>_NONE, which is 0 on all machines: a linker with --emit-relocs or
+// objcopy may leave it.
+const noRelocation = 0
 
 // addSub returns how a relocation adds to or subtracts from a field. RISC-V and LoongArch express
 // differences that way, because their linkers move code. width is in bytes, 0 for other types.
@@ -320,31 +341,36 @@ type Cursor struct {
 
 	sym      uint32 // the last symbol, which is nearly always the next one too, and its value
 	symValue uint64
+
+	err error
 }
+
+// Err returns the first error of Value.
+func (c *Cursor) Err() error { return c.err }
 
 // Cursor returns a cursor at byte off of the section.
 func (r *Relocated) Cursor(off uint64) Cursor {
 	c := Cursor{r: r, at: ^uint64(0)}
-	if r.lazy {
-		c.pos = r.search(off)
+	if len(r.pending) > 0 {
+		c.pos = search(r.pending, off)
 		c.load()
 	}
 	return c
 }
 
 func (c *Cursor) load() {
-	if c.pos < len(c.r.rela) {
-		c.at = binary.LittleEndian.Uint64(c.r.rela[c.pos:])
+	if c.pos < len(c.r.pending) {
+		c.at = binary.LittleEndian.Uint64(c.r.pending[c.pos:])
 	} else {
 		c.at = ^uint64(0)
 	}
 }
 
 // Value returns the value of the field at byte off; v is the value in the file. Offsets must not
-// decrease between calls.
+// decrease between calls. If the relocation is damaged, Value returns v; see Err.
 func (c *Cursor) Value(off, v uint64) uint64 {
 	if c.at < off {
-		rela, pos := c.r.rela, c.pos+relaSize
+		rela, pos := c.r.pending, c.pos+relaSize
 		for pos+relaSize <= len(rela) && binary.LittleEndian.Uint64(rela[pos:]) < off {
 			pos += relaSize
 		}
@@ -355,10 +381,11 @@ func (c *Cursor) Value(off, v uint64) uint64 {
 		return v
 	}
 	r := c.r
-	e := r.rela[c.pos : c.pos+relaSize]
+	e := r.pending[c.pos : c.pos+relaSize]
 	info := binary.LittleEndian.Uint64(e[8:])
 	if sym := uint32(info >> 32); sym != c.sym { // symbol 0 is null with value 0
 		if int(sym) >= r.syms.Len() {
+			c.fail(off, "relocation against symbol %d of %d", sym, r.syms.Len())
 			return v
 		}
 		c.sym, c.symValue = sym, r.syms.At(int(sym)).Value
@@ -369,26 +396,48 @@ func (c *Cursor) Value(off, v uint64) uint64 {
 		return sum
 	case r.abs.abs32, r.abs.abs32s:
 		return uint64(uint32(sum))
+	case noRelocation:
+		return v
 	}
+	c.fail(off, unknownType, uint32(info), r.img.Machine)
 	return v
 }
 
-// search returns the position in r.rela of the first relocation at or after byte off.
-func (r *Relocated) search(off uint64) int {
-	return relaSize * sort.Search(len(r.rela)/relaSize, func(i int) bool {
-		return binary.LittleEndian.Uint64(r.rela[i*relaSize:]) >= off
+const unknownType = "relocation type %d is not known for machine %v"
+
+func (c *Cursor) fail(off uint64, format string, args ...any) {
+	if c.err == nil {
+		c.err = c.r.errorAt(off, format, args...)
+	}
+}
+
+// errorAt returns an error without the file's path.
+func (r *Relocated) errorAt(off uint64, format string, args ...any) error {
+	return fmt.Errorf("%s: offset %#x: %s: damaged file?", r.name, off, fmt.Sprintf(format, args...))
+}
+
+// search returns the position in relocations of the first one at or after byte off.
+func search(rela []byte, off uint64) int {
+	return relaSize * sort.Search(len(rela)/relaSize, func(i int) bool {
+		return binary.LittleEndian.Uint64(rela[i*relaSize:]) >= off
 	})
 }
 
-// Symbol returns the symbol that the field at byte off refers to, and the addend.
-func (r *Relocated) Symbol(off uint64) (s Symbol, addend int64, ok bool) {
-	pos := r.search(off)
+// Symbol returns the symbol that the field at byte off refers to, and the addend. ok is false if the
+// field has no relocation. The error has no path.
+func (r *Relocated) Symbol(off uint64) (s Symbol, addend int64, ok bool, err error) {
+	pos := search(r.rela, off)
 	if pos >= len(r.rela) || binary.LittleEndian.Uint64(r.rela[pos:]) != off {
-		return s, 0, false
+		return s, 0, false, nil
 	}
-	sym := int(binary.LittleEndian.Uint64(r.rela[pos+8:]) >> 32)
-	if sym >= r.syms.Len() {
-		return s, 0, false
+	info := binary.LittleEndian.Uint64(r.rela[pos+8:])
+	switch uint32(info) {
+	case r.abs.abs32, r.abs.abs32s, r.abs.abs64:
+	default:
+		return s, 0, false, r.errorAt(off, unknownType, uint32(info), r.img.Machine)
 	}
-	return r.syms.At(sym), int64(binary.LittleEndian.Uint64(r.rela[pos+16:])), true
+	if sym := int(info >> 32); sym < r.syms.Len() {
+		return r.syms.At(sym), int64(binary.LittleEndian.Uint64(r.rela[pos+16:])), true, nil
+	}
+	return s, 0, false, r.errorAt(off, "relocation against symbol %d of %d", info>>32, r.syms.Len())
 }

@@ -60,6 +60,9 @@ func TestRelocate(t *testing.T) {
 	}
 }
 
+// lazy reports whether no relocation of a section has been applied.
+func lazy(r *Relocated) bool { return len(r.rela) > 0 && len(r.pending) == len(r.rela) }
+
 // throughCursor returns a section with each relocated field replaced by the cursor's value.
 func throughCursor(r *Relocated) []byte {
 	out := bytes.Clone(r.Data)
@@ -120,7 +123,7 @@ func TestCursor(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !r.lazy {
+	if !lazy(r) {
 		t.Fatal("relocations were applied to a copy")
 	}
 	all := throughCursor(r)
@@ -158,7 +161,7 @@ func TestSymbolOfField(t *testing.T) {
 			percpu := img.Section(".data..percpu")
 			found := 0
 			for off := range uint64(len(r.Data)) {
-				if s, addend, ok := r.Symbol(off); ok && int(s.Section) == percpu.Index &&
+				if s, addend, ok, _ := r.Symbol(off); ok && int(s.Section) == percpu.Index &&
 					s.Value+uint64(addend) == 0 {
 					found++
 				}
@@ -168,6 +171,12 @@ func TestSymbolOfField(t *testing.T) {
 			}
 		})
 	}
+}
+
+func swapEntries(a, b []byte) {
+	e := bytes.Clone(a[:relaSize])
+	copy(a, b[:relaSize])
+	copy(b, e)
 }
 
 // Relocations that are unsorted, unknown, or wrong.
@@ -196,16 +205,13 @@ func TestOddRelocations(t *testing.T) {
 	t.Run("reversed", func(t *testing.T) {
 		r, err := change(func(_, rela []byte) {
 			for i, j := 0, len(rela)-relaSize; i < j; i, j = i+relaSize, j-relaSize {
-				var e [relaSize]byte
-				copy(e[:], rela[i:])
-				copy(rela[i:], rela[j:j+relaSize])
-				copy(rela[j:], e[:])
+				swapEntries(rela[i:], rela[j:])
 			}
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if r.lazy || !bytes.Equal(r.Data, want) {
+		if lazy(r) || !bytes.Equal(r.Data, want) {
 			t.Error("values differ from sequential reads")
 		}
 		c := r.Cursor(0)
@@ -223,8 +229,54 @@ func TestOddRelocations(t *testing.T) {
 		if got := c.Value(off, 5); got != 5 {
 			t.Errorf("value %#x, want the field's own", got)
 		}
-		if _, _, ok := r.Symbol(off); ok {
+		_, _, ok, err := r.Symbol(off)
+		if ok {
 			t.Error("has a symbol")
+		}
+		for _, err := range []error{err, c.Err()} {
+			if err == nil || !strings.Contains(err.Error(), "relocation against symbol 1073741824 of ") {
+				t.Errorf("got %v", err)
+			}
+		}
+	})
+	// Sorted, and applied to a copy.
+	for _, swap := range []bool{false, true} {
+		t.Run(fmt.Sprintf("unknown type, applied %t", swap), func(t *testing.T) {
+			r, err := change(func(_, rela []byte) {
+				binary.LittleEndian.PutUint32(rela[8:], 200) // the first
+				if swap {
+					swapEntries(rela[relaSize:], rela[2*relaSize:])
+				}
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if lazy(r) == swap {
+				t.Fatalf("lazy: %t", lazy(r))
+			}
+			off := binary.LittleEndian.Uint64(r.rela)
+			c := r.Cursor(0)
+			if c.Value(off-1, 5); c.Err() != nil {
+				t.Errorf("another field: %v", c.Err())
+			}
+			c.Value(off, 5)
+			_, _, _, err = r.Symbol(off)
+			for _, err := range []error{err, c.Err()} {
+				if want := fmt.Sprintf(".debug_info: offset %#x: relocation type 200 is not known for "+
+					"machine EM_X86_64: damaged file?", off); err == nil || err.Error() != want {
+					t.Errorf("got %v, want %s", err, want)
+				}
+			}
+		})
+	}
+	t.Run("type NONE", func(t *testing.T) {
+		r, err := change(func(_, rela []byte) { binary.LittleEndian.PutUint32(rela[8:], noRelocation) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := r.Cursor(0)
+		if got := c.Value(binary.LittleEndian.Uint64(r.rela), 5); got != 5 || c.Err() != nil {
+			t.Errorf("value %#x, %v, want the field's own", got, c.Err())
 		}
 	})
 	t.Run("outside of the section", func(t *testing.T) {
@@ -254,7 +306,7 @@ func TestOddRelocations(t *testing.T) {
 		if c.Value(3, 9) != 9 {
 			t.Error("a value without a relocation")
 		}
-		if _, _, ok := r.Symbol(3); ok {
+		if _, _, ok, _ := r.Symbol(3); ok {
 			t.Error("a symbol without a relocation")
 		}
 	})

@@ -3,11 +3,14 @@
 package encode
 
 import (
+	"bytes"
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
+	"github.com/kbtf/kbtf/internal/btf"
 	"github.com/kbtf/kbtf/internal/elfimage"
 	"github.com/kbtf/kbtf/internal/elfimage/elftest"
 	"github.com/kbtf/kbtf/internal/fault"
@@ -79,6 +82,63 @@ func TestBaseTruncated(t *testing.T) {
 				Options{Dialect: base.Dialect, Threads: 2}); !errors.Is(err, fault.ErrTruncated) {
 				t.Errorf("%s, ready %v: %v", filepath.Base(path), ready, err)
 			}
+		}
+	}
+}
+
+// A relocation of an unknown type is an error if its field is read. Otherwise the output is the same.
+func TestUnknownRelocation(t *testing.T) {
+	for _, target := range []elftest.Target{elftest.GCC, elftest.I386, elftest.S390X} {
+		object := elftest.Read(t, elftest.Object(t, target, "ring.c", "-gdwarf-5"))
+		encode := func(file []byte) ([]byte, error) {
+			img, err := elfimage.Parse("x.ko", file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return File(img, NoBase(), Options{Dialect: btf.Modern, Threads: 1})
+		}
+		want, err := encode(object)
+		if err != nil {
+			t.Fatal(err)
+		}
+		img, err := elfimage.Parse("x.ko", object)
+		if err != nil {
+			t.Fatal(err)
+		}
+		size, addends := 8, ""
+		if img.Section(".rela.debug_info") != nil {
+			size, addends = 24, "a"
+		}
+		refused := 0
+		for _, name := range []string{".debug_info", ".debug_str_offsets"} {
+			s := img.Section(".rel" + addends + name)
+			if s == nil {
+				continue
+			}
+			for at := s.Offset; at < s.Offset+s.Size; at += uint64(size) {
+				damaged := bytes.Clone(object)
+				typ := at + 8 // the type is in r_info (ELF64: low word)
+				switch {
+				case size == 8:
+					typ = at + 4 // ELF32: low byte
+				case img.BigEndian():
+					typ = at + 15
+				}
+				damaged[typ] = 200
+				got, err := encode(damaged)
+				switch {
+				case err != nil && strings.HasPrefix(err.Error(), "x.ko: .debug_") &&
+					strings.Contains(err.Error(), "relocation type 200 is not known for machine"):
+					refused++
+				case err != nil:
+					t.Errorf("%s: %s: relocation at %#x: %v", target.Name, name, at, err)
+				case !bytes.Equal(got, want):
+					t.Errorf("%s: %s: relocation at %#x: other types", target.Name, name, at)
+				}
+			}
+		}
+		if refused < 20 {
+			t.Errorf("%s: %d relocations refused, want more", target.Name, refused)
 		}
 	}
 }
