@@ -66,6 +66,7 @@ func (t *unitTypes) finish() error {
 		}
 		types[a.typ].To = elem
 	}
+	t.finishAnnotations()
 	for _, tag := range t.typeTags { // the last one is nearest to the pointer
 		types = append(types, btf.Type{Kind: btf.KindTypeTag, Name: tag.name,
 			To: types[tag.pointer].To})

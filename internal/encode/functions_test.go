@@ -5,7 +5,6 @@ package encode
 import (
 	"fmt"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -387,51 +386,6 @@ func TestVariables(t *testing.T) {
 	want := []string{"var first int global", "var name char[3] global",
 		"var stats struct stats/16 static", section}
 	if diff := cmp.Diff(sorted(want), sorted(got)); diff != "" {
-		t.Errorf("-want +got\n%s", diff)
-	}
-}
-
-// The DWARF of `int __attribute__((btf_type_tag("user"))) *p
-// __attribute__((btf_decl_tag("pointer")))` as clang emits it, with DW_TAG_LLVM_annotation (0x6000)
-// and DW_AT_name, DW_AT_const_value.
-func TestAnnotationDIEs(t *testing.T) {
-	source := filepath.Join(t.TempDir(), "x.S")
-	if err := os.WriteFile(source, []byte(`
-		.section .debug_abbrev
-		.uleb128 1; .uleb128 0x11; .byte 1; .uleb128 0x13; .uleb128 0x05; .uleb128 0; .uleb128 0
-		.uleb128 2; .uleb128 0x24; .byte 0; .uleb128 0x03; .uleb128 0x08; .uleb128 0x3e;
-		.uleb128 0x0b; .uleb128 0x0b; .uleb128 0x0b; .uleb128 0; .uleb128 0
-		.uleb128 3; .uleb128 0x0f; .byte 1; .uleb128 0x49; .uleb128 0x13; .uleb128 0; .uleb128 0
-		.uleb128 4; .uleb128 0x13; .byte 1; .uleb128 0x03; .uleb128 0x08; .uleb128 0x0b;
-		.uleb128 0x0b; .uleb128 0; .uleb128 0
-		.uleb128 5; .uleb128 0x0d; .byte 1; .uleb128 0x03; .uleb128 0x08; .uleb128 0x49;
-		.uleb128 0x13; .uleb128 0x38; .uleb128 0x0b; .uleb128 0; .uleb128 0
-		.uleb128 6; .uleb128 0x6000; .byte 0; .uleb128 0x03; .uleb128 0x08; .uleb128 0x1c;
-		.uleb128 0x08; .uleb128 0; .uleb128 0
-		.byte 0
-		.section .debug_info
-	0:	.4byte 9f-1f
-	1:	.2byte 5; .byte 1, 8; .4byte 0
-		.uleb128 1; .2byte 0x1d
-	2:	.uleb128 2; .asciz "int"; .byte 5, 4
-	3:	.uleb128 3; .4byte 2b-0b
-		.uleb128 6; .asciz "btf_type_tag"; .asciz "user"
-		.byte 0
-		.uleb128 4; .asciz "s"; .byte 8
-		.uleb128 5; .asciz "p"; .4byte 3b-0b; .byte 0
-		.uleb128 6; .asciz "btf_decl_tag"; .asciz "pointer"
-		.byte 0
-		.uleb128 6; .asciz "btf_decl_tag"; .asciz "whole"
-		.byte 0, 0
-	9:`), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	object := strings.TrimSuffix(source, "S") + "o"
-	elftest.Run(t, "", "gcc", "-c", "-o", object, source)
-	want := []string{"struct s size=8 p@0=[user]int* tags=pointer tags=whole"}
-	got := without(encodeAndList(t, object, Options{Dialect: btf.Modern}),
-		"int", "ptr", "type_tag", "decl_tag")
-	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}
 }

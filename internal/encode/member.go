@@ -28,7 +28,9 @@ func (t *unitTypes) composite(r *dwarf.Reader) error {
 	if union {
 		typ.Kind = btf.KindUnion
 	}
-	return t.readMembers(r, t.add(r, typ))
+	i := t.add(r, typ)
+	t.annotate(r, i, btf.WholeDecl)
+	return t.readMembers(r, i)
 }
 
 func (t *unitTypes) member(r *dwarf.Reader, o *openType) error {
@@ -73,6 +75,7 @@ func (t *unitTypes) member(r *dwarf.Reader, o *openType) error {
 	}
 	o.wide = o.wide || size != 0
 	t.target = annotationTarget{r.Depth, o.typ, number - uint32(o.from)}
+	t.annotate(r, o.typ, t.target.component)
 	t.members = append(t.members,
 		btf.Member{Name: n, Type: t.ref(r), Offset: uint32(offset) | uint32(size)<<24})
 	return nil

@@ -39,6 +39,7 @@ type subprogram struct {
 	ret      btf.Ref
 	first, n int // range in params
 	tags     []funcTag
+	gnuTags  btf.Ref // DW_AT_GNU_annotation
 	traits
 }
 
@@ -49,6 +50,7 @@ type parameter struct {
 	hasType     bool
 	passed      paramReg
 	loc         dwarf.Location
+	gnuTags     btf.Ref // DW_AT_GNU_annotation
 }
 
 // setFile prepares for the units of a file.
@@ -77,7 +79,7 @@ func (f *unitFunctions) visit(r *dwarf.Reader, t *unitTypes) error {
 		s := subprogram{unit: r.Unit(), die: t.selfRef(r),
 			origin: t.refAttr(r, dwarf.AttrAbstractOrigin), abstract: true,
 			declared: r.Has(dwarf.AttrDeclaration), inline: r.Has(dwarf.AttrInline), name: n,
-			ret: t.ref(r), first: len(f.params)}
+			ret: t.ref(r), first: len(f.params), gnuTags: t.refAttr(r, dwarf.AttrGNUAnnotation)}
 		if s.origin == 0 {
 			s.origin, s.abstract = t.refAttr(r, dwarf.AttrSpecification), false
 		}
@@ -106,7 +108,8 @@ func (f *unitFunctions) visit(r *dwarf.Reader, t *unitTypes) error {
 		}
 		p := parameter{die: t.selfRef(r), origin: t.refAttr(r, dwarf.AttrAbstractOrigin), name: n,
 			typ: t.ref(r), hasType: r.Has(dwarf.AttrType),
-			passed: paramReg{reg: dwarf.NoRegister}}
+			gnuTags: t.refAttr(r, dwarf.AttrGNUAnnotation),
+			passed:  paramReg{reg: dwarf.NoRegister}}
 		if r.Has(dwarf.AttrLocation) {
 			p.passed.known, p.loc = true, r.Location()
 		}
@@ -117,7 +120,7 @@ func (f *unitFunctions) visit(r *dwarf.Reader, t *unitTypes) error {
 		if f.isParent(r) {
 			f.list[len(f.list)-1].variadic = true
 		}
-	case dwarf.TagLLVMAnnotation, dwarf.TagGNUAnnotation:
+	case dwarf.TagLLVMAnnotation:
 		return f.annotation(r, t)
 	}
 	return nil
@@ -228,7 +231,16 @@ func (f *unitFunctions) finish(t *unitTypes, clang bool) {
 		f.inherit(&f.list[i], 0)
 	}
 	for i := range f.list {
-		f.list[i].ret = t.resolve(f.list[i].ret)
+		s := &f.list[i]
+		s.ret = t.resolve(s.ret)
+		for _, value := range t.gnuDeclTags(s.gnuTags) {
+			s.tags = append(s.tags, funcTag{btf.WholeDecl, value})
+		}
+		for j, p := range f.paramsOf(s) {
+			for _, value := range t.gnuDeclTags(p.gnuTags) {
+				s.tags = append(s.tags, funcTag{uint32(j), value})
+			}
+		}
 	}
 	for i := range f.params {
 		f.params[i].typ = t.resolve(f.params[i].typ)

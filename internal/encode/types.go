@@ -45,7 +45,10 @@ type unitTypes struct {
 	nested    []nestedArray
 	typeTags  []typeTag
 	declTags  []declTag
-	target    annotationTarget
+	target    annotationTarget // the last typedef or member, whose annotations may follow
+
+	annotations []gnuAnnotation // sorted by offset of the DIE
+	annotated   []annotated
 }
 
 // openType is a type whose children are being read.
@@ -71,23 +74,7 @@ type (
 		typ  uint32
 		dims []uint32
 	}
-	typeTag struct {
-		pointer uint32
-		name    btf.Name
-	}
-	declTag struct {
-		typ       uint32
-		component uint32
-		name      btf.Name
-	}
 )
-
-// annotationTarget is the last typedef or member, which annotations may follow as children.
-type annotationTarget struct {
-	depth     int
-	typ       uint32
-	component uint32
-}
 
 // dieRun has a bit for each of 64 bytes that starts the DIE of a type, and the number of types
 // before them.
@@ -130,6 +117,7 @@ func (t *unitTypes) reset(base, n uint64) {
 	t.bitfields, t.enum64s = t.bitfields[:0], t.enum64s[:0]
 	t.nested, t.typeTags = t.nested[:0], t.typeTags[:0]
 	t.declTags, t.target = t.declTags[:0], annotationTarget{depth: -1}
+	t.annotations, t.annotated = t.annotations[:0], t.annotated[:0]
 }
 
 // add appends a type for the DIE at the reader.
@@ -270,6 +258,7 @@ func (t *unitTypes) visit(r *dwarf.Reader) (bool, error) {
 	switch r.Tag {
 	case dwarf.TagPointerType:
 		i := t.add(r, btf.Type{Kind: btf.KindPtr, To: t.ref(r)})
+		t.annotate(r, i, btf.WholeDecl)
 		if r.HasChildren() { // annotations
 			t.open = append(t.open, openType{tag: r.Tag, depth: r.Depth, typ: i})
 		}
@@ -294,6 +283,7 @@ func (t *unitTypes) visit(r *dwarf.Reader) (bool, error) {
 		}
 		typ.To = t.ref(r)
 		t.target = annotationTarget{r.Depth, t.add(r, typ), btf.WholeDecl}
+		t.annotate(r, t.target.typ, btf.WholeDecl)
 	case dwarf.TagBaseType:
 		return true, t.baseType(r)
 	case dwarf.TagArrayType:
@@ -361,8 +351,10 @@ func (t *unitTypes) visit(r *dwarf.Reader) (bool, error) {
 			return false, nil
 		}
 		t.params = append(t.params, btf.Param{})
-	case dwarf.TagLLVMAnnotation, dwarf.TagGNUAnnotation:
-		return t.annotation(r)
+	case dwarf.TagLLVMAnnotation:
+		return t.llvmAnnotation(r)
+	case dwarf.TagGNUAnnotation:
+		return true, t.gnuAnnotation(r)
 	case dwarf.TagReferenceType, dwarf.TagRvalueReferenceType, dwarf.TagPtrToMemberType,
 		dwarf.TagStringType, dwarf.TagInterfaceType:
 		return true, dieError(r, "BTF cannot express DWARF tag %#x (not a C type)", r.Tag)
@@ -437,43 +429,4 @@ func dimension(r *dwarf.Reader) uint32 {
 	}
 	n, _ := r.Uint(dwarf.AttrCount)
 	return uint32(n)
-}
-
-// annotation handles a btf_type_tag of a pointer, or a btf_decl_tag of a struct, union, member or
-// typedef. It returns false if the DIE does not belong to one of these.
-func (t *unitTypes) annotation(r *dwarf.Reader) (bool, error) {
-	to := t.target
-	pointer := false
-	if o := t.container(r); o != nil {
-		pointer = o.tag == dwarf.TagPointerType
-		if !pointer && o.tag != dwarf.TagStructureType {
-			return false, nil
-		}
-		to = annotationTarget{o.depth, o.typ, btf.WholeDecl}
-	}
-	if to.depth != r.Depth-1 {
-		return false, nil
-	}
-	kind, err := r.StringAttr(dwarf.AttrName)
-	if err != nil {
-		return true, err
-	}
-	value, err := t.name(r, dwarf.AttrConstValue)
-	switch {
-	case err != nil || value == 0:
-	case pointer && t.dialect.TypeTags && string(kind) == "btf_type_tag":
-		t.typeTags = append(t.typeTags, typeTag{to.typ, value})
-	case !pointer && t.dialect.DeclTags && string(kind) == "btf_decl_tag":
-		t.declTags = append(t.declTags, declTag{to.typ, to.component, value})
-	}
-	return true, err
-}
-
-// declTag returns the value of the annotation at the reader if it is a btf_decl_tag, else 0.
-func (t *unitTypes) declTag(r *dwarf.Reader) (btf.Name, error) {
-	kind, err := r.StringAttr(dwarf.AttrName)
-	if err != nil || string(kind) != "btf_decl_tag" {
-		return 0, err
-	}
-	return t.name(r, dwarf.AttrConstValue)
 }

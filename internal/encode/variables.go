@@ -4,6 +4,7 @@ package encode
 
 import (
 	"bytes"
+	"cmp"
 	"debug/elf"
 	"fmt"
 	"slices"
@@ -58,6 +59,7 @@ type variable struct {
 	typ     btf.Ref
 	linkage uint32
 	tags    []btf.Name // values of btf_decl_tag
+	gnuTags btf.Ref    // DW_AT_GNU_annotation
 }
 
 type objectSymbol struct {
@@ -101,7 +103,7 @@ func (v *unitVariables) visit(r *dwarf.Reader, t *unitTypes) error {
 	switch {
 	case v.sections == nil:
 		return nil
-	case r.Tag == dwarf.TagLLVMAnnotation, r.Tag == dwarf.TagGNUAnnotation:
+	case r.Tag == dwarf.TagLLVMAnnotation:
 		return v.annotation(r, t)
 	case r.Tag != dwarf.TagVariable:
 		return nil
@@ -118,7 +120,7 @@ func (v *unitVariables) visit(r *dwarf.Reader, t *unitTypes) error {
 	if x.name, err = t.name(r, dwarf.AttrName); err != nil {
 		return err
 	}
-	x.typ = t.ref(r)
+	x.typ, x.gnuTags = t.ref(r), t.refAttr(r, dwarf.AttrGNUAnnotation)
 	if r.Has(dwarf.AttrExternal) {
 		x.linkage = btf.VarGlobal
 	}
@@ -179,6 +181,7 @@ func (v *unitVariables) merge(m *btf.Module, t *unitTypes, refs []btf.Ref, unit 
 		if x.spec != 0 {
 			d := v.declared[x.spec]
 			x.name, x.typ, x.linkage, x.tags = d.name, d.typ, d.linkage, d.tags
+			x.gnuTags = cmp.Or(x.gnuTags, d.gnuTags)
 		}
 		name := t.unit.Text(x.name)
 		typ := t.resolve(x.typ)
@@ -211,7 +214,7 @@ func (v *unitVariables) merge(m *btf.Module, t *unitTypes, refs []btf.Ref, unit 
 			Section: m.Names.Intern([]byte(v.img.Sections[x.section].Name)),
 			Name:    m.Intern(&t.unit, x.name), Type: refs[typ-1], Linkage: x.linkage,
 			Off: uint32(x.off), Size: uint32(size)}
-		for _, tag := range x.tags {
+		for _, tag := range append(x.tags, t.gnuDeclTags(x.gnuTags)...) {
 			y.Tags = append(y.Tags, m.Intern(&t.unit, tag))
 		}
 		m.AddVar(y)

@@ -31,35 +31,42 @@ var wanted = dwarf.Wanted{
 	dwarf.TagTypeUnit:     unitAttrs,
 
 	dwarf.TagBaseType:     dwarf.Attrs(dwarf.AttrName, dwarf.AttrByteSize, dwarf.AttrEncoding),
-	dwarf.TagPointerType:  dwarf.Attrs(dwarf.AttrType),
+	dwarf.TagPointerType:  dwarf.Attrs(dwarf.AttrType, dwarf.AttrGNUAnnotation),
 	dwarf.TagConstType:    dwarf.Attrs(dwarf.AttrType),
 	dwarf.TagVolatileType: dwarf.Attrs(dwarf.AttrType),
 	dwarf.TagRestrictType: dwarf.Attrs(dwarf.AttrType),
 	dwarf.TagAtomicType:   dwarf.Attrs(dwarf.AttrType),
-	dwarf.TagTypedef:      dwarf.Attrs(dwarf.AttrName, dwarf.AttrType),
+	dwarf.TagTypedef: dwarf.Attrs(dwarf.AttrName, dwarf.AttrType,
+		dwarf.AttrGNUAnnotation),
 
 	dwarf.TagArrayType:    dwarf.Attrs(dwarf.AttrType),
 	dwarf.TagSubrangeType: dwarf.Attrs(dwarf.AttrUpperBound, dwarf.AttrCount),
 
-	dwarf.TagStructureType: dwarf.Attrs(dwarf.AttrName, dwarf.AttrByteSize, dwarf.AttrDeclaration),
-	dwarf.TagClassType:     dwarf.Attrs(dwarf.AttrName, dwarf.AttrByteSize, dwarf.AttrDeclaration),
-	dwarf.TagUnionType:     dwarf.Attrs(dwarf.AttrName, dwarf.AttrByteSize, dwarf.AttrDeclaration),
+	dwarf.TagStructureType: dwarf.Attrs(dwarf.AttrName, dwarf.AttrByteSize, dwarf.AttrDeclaration,
+		dwarf.AttrGNUAnnotation),
+	dwarf.TagClassType: dwarf.Attrs(dwarf.AttrName, dwarf.AttrByteSize, dwarf.AttrDeclaration,
+		dwarf.AttrGNUAnnotation),
+	dwarf.TagUnionType: dwarf.Attrs(dwarf.AttrName, dwarf.AttrByteSize, dwarf.AttrDeclaration,
+		dwarf.AttrGNUAnnotation),
 	dwarf.TagMember: dwarf.Attrs(dwarf.AttrName, dwarf.AttrType, dwarf.AttrByteSize,
-		dwarf.AttrBitSize, dwarf.AttrBitOffset, dwarf.AttrDataBitOffset, dwarf.AttrMemberLocation),
+		dwarf.AttrBitSize, dwarf.AttrBitOffset, dwarf.AttrDataBitOffset, dwarf.AttrMemberLocation,
+		dwarf.AttrGNUAnnotation),
 
 	dwarf.TagEnumerationType: dwarf.Attrs(dwarf.AttrName, dwarf.AttrByteSize, dwarf.AttrType),
 	dwarf.TagEnumerator:      dwarf.Attrs(dwarf.AttrName, dwarf.AttrConstValue),
 
 	dwarf.TagSubroutineType: dwarf.Attrs(dwarf.AttrType),
 	dwarf.TagFormalParameter: dwarf.Attrs(dwarf.AttrName, dwarf.AttrType,
-		dwarf.AttrAbstractOrigin, dwarf.AttrLocation),
+		dwarf.AttrAbstractOrigin, dwarf.AttrLocation, dwarf.AttrGNUAnnotation),
 	dwarf.TagUnspecifiedParameters: 0,
 
 	dwarf.TagSubprogram: dwarf.Attrs(dwarf.AttrName, dwarf.AttrType, dwarf.AttrDeclaration,
 		dwarf.AttrAbstractOrigin, dwarf.AttrSpecification, dwarf.AttrInline,
-		dwarf.AttrCallingConvention, dwarf.AttrLowPC, dwarf.AttrRanges),
+		dwarf.AttrCallingConvention, dwarf.AttrLowPC, dwarf.AttrRanges,
+		dwarf.AttrGNUAnnotation),
 	dwarf.TagVariable: dwarf.Attrs(dwarf.AttrName, dwarf.AttrType, dwarf.AttrDeclaration,
-		dwarf.AttrSpecification, dwarf.AttrExternal, dwarf.AttrArtificial, dwarf.AttrLocation),
+		dwarf.AttrSpecification, dwarf.AttrExternal, dwarf.AttrArtificial, dwarf.AttrLocation,
+		dwarf.AttrGNUAnnotation),
 
 	// Inlined copies of a function, and calls: their types are in the abstract instance (DWARF 5,
 	// section 3.3.8.2).
@@ -68,7 +75,8 @@ var wanted = dwarf.Wanted{
 	dwarf.TagGNUCallSite:       dwarf.SkipTree,
 
 	dwarf.TagLLVMAnnotation: dwarf.Attrs(dwarf.AttrName, dwarf.AttrConstValue),
-	dwarf.TagGNUAnnotation:  dwarf.Attrs(dwarf.AttrName, dwarf.AttrConstValue),
+	dwarf.TagGNUAnnotation: dwarf.Attrs(dwarf.AttrName, dwarf.AttrConstValue,
+		dwarf.AttrGNUAnnotation),
 
 	// Only in languages that BTF cannot express.
 	dwarf.TagReferenceType:       0,
