@@ -74,6 +74,7 @@ const (
 	AttrDwoName
 	AttrInline
 	AttrCallingConvention
+	AttrSignature
 	AttrSibling
 	numAttrs
 )
@@ -90,7 +91,7 @@ var attrByCode = [...]Attr{
 	0x37: 1 + AttrCount, 0x38: 1 + AttrMemberLocation,
 	0x3c: 1 + AttrDeclaration, 0x3e: 1 + AttrEncoding, 0x3f: 1 + AttrExternal,
 	0x47: 1 + AttrSpecification, 0x49: 1 + AttrType, 0x55: 1 + AttrRanges,
-	0x6b: 1 + AttrDataBitOffset, 0x72: 1 + AttrStrOffsetsBase, 0x73: 1 + AttrAddrBase,
+	0x69: 1 + AttrSignature, 0x6b: 1 + AttrDataBitOffset, 0x72: 1 + AttrStrOffsetsBase, 0x73: 1 + AttrAddrBase,
 	0x76: 1 + AttrDwoName, 0x8c: 1 + AttrLoclistsBase,
 }
 
@@ -139,7 +140,6 @@ const (
 	ClassFlag            // 0 or 1
 	ClassString          // a StrRef
 	ClassRef             // offset of a DIE from the start of .debug_info, bytes
-	ClassRefSig          // signature of a type that the file does not have
 	ClassAddr            // an address
 	ClassAddrx           // index into .debug_addr
 	ClassExpr            // a block: an expression or plain bytes

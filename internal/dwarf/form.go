@@ -5,6 +5,7 @@ package dwarf
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
 	"math/bits"
 )
 
@@ -247,10 +248,12 @@ func (r *Reader) read(a Attr, form uint16, implicit int64) bool {
 		class = ClassRef
 	case formRefSig8:
 		v, ok = r.u64()
-		class = ClassRefSig
-		if off, known := r.d.signed[v]; known {
-			v, class = off, ClassRef
+		off, known := r.d.signed[v]
+		if ok && !known {
+			r.err = fmt.Errorf("no type unit has the signature %#x: damaged file?", v)
+			return false
 		}
+		v, class = off, ClassRef
 	case formRefSup4, formRefSup8, formGNURefAlt, formStrpSup, formGNUStrpAlt:
 		r.err = errSupplementary
 		return false

@@ -38,7 +38,7 @@ type unitTypes struct {
 	rust      bool // the current unit is written in Rust
 
 	alignments map[btf.Ref]uint64 // cache of alignment, bytes
-	aliases    map[uint32]btf.Ref // by offset: targets of DIEs that BTF cannot express (_Atomic)
+	aliases    map[uint32]btf.Ref // by offset: targets of DIEs that stand for another type
 
 	bitfields []bitfield // whose storage size is that of their type
 	enum64s   []enum64
@@ -269,10 +269,7 @@ func (t *unitTypes) visit(r *dwarf.Reader) (bool, error) {
 	case dwarf.TagRestrictType:
 		t.add(r, btf.Type{Kind: btf.KindRestrict, To: t.ref(r)})
 	case dwarf.TagAtomicType:
-		if t.aliases == nil {
-			t.aliases = map[uint32]btf.Ref{}
-		}
-		t.aliases[uint32(r.Off-t.base)] = t.ref(r)
+		t.alias(r, t.ref(r))
 	case dwarf.TagTypedef:
 		typ, err := named(btf.KindTypedef)
 		if err != nil {
@@ -294,12 +291,18 @@ func (t *unitTypes) visit(r *dwarf.Reader) (bool, error) {
 			t.dims = append(t.dims, dimension(r))
 		}
 	case dwarf.TagStructureType, dwarf.TagClassType, dwarf.TagUnionType:
+		if t.aliasOfTypeUnit(r) {
+			return true, nil
+		}
 		return true, t.composite(r)
 	case dwarf.TagMember:
 		if o := t.container(r); o != nil && o.tag == dwarf.TagStructureType {
 			return true, t.member(r, o)
 		}
 	case dwarf.TagEnumerationType:
+		if t.aliasOfTypeUnit(r) {
+			return true, nil
+		}
 		typ, err := named(btf.KindEnum)
 		if err != nil {
 			return true, err
@@ -362,6 +365,24 @@ func (t *unitTypes) visit(r *dwarf.Reader) (bool, error) {
 		return false, nil
 	}
 	return true, nil
+}
+
+// alias makes the DIE at the reader stand for another type.
+func (t *unitTypes) alias(r *dwarf.Reader, of btf.Ref) {
+	if t.aliases == nil {
+		t.aliases = map[uint32]btf.Ref{}
+	}
+	t.aliases[uint32(r.Off-t.base)] = of
+}
+
+// aliasOfTypeUnit handles a DIE that stands for a type in a type unit (DWARF 5, section 5.7), and
+// reports whether it is one.
+func (t *unitTypes) aliasOfTypeUnit(r *dwarf.Reader) bool {
+	if !r.Has(dwarf.AttrSignature) {
+		return false
+	}
+	t.alias(r, t.refAttr(r, dwarf.AttrSignature))
+	return true
 }
 
 func dieError(r *dwarf.Reader, format string, args ...any) error {

@@ -47,15 +47,39 @@ func encodeAndList(t *testing.T, path string, opt Options) []string {
 // Type units let the linker drop duplicates. In DWARF 4 they have a section of their own, and ld -r
 // keeps them in separate sections.
 func TestTypeUnits(t *testing.T) {
-	for _, version := range []string{"-gdwarf-4", "-gdwarf-5"} {
-		build := func(flags ...string) string {
-			return with(elftest.GCC, append([]string{"-O2", version}, flags...)...).build(t,
-				twoUnits...).Path
-		}
-		want := encodeAndList(t, build(), Options{Dialect: btf.Modern})
-		got := encodeAndList(t, build("-fdebug-types-section"), Options{Dialect: btf.Modern})
-		if diff := cmp.Diff(want, withoutForwards(got)); diff != "" {
-			t.Errorf("%s: -want +got\n%s", version, diff)
+	for _, tt := range []struct {
+		name  string
+		units []string
+	}{
+		{"two units", twoUnits},
+		{"a parameter leads to a type unit by a nameless DIE", []string{
+			"struct s { int a; enum { A, B } e; struct { int n; } in; }; typedef struct { int t; } t; " +
+				"int f(struct s *p, t *q, struct s v) { return p->a + q->t + v.a; } " +
+				"int g(const struct s *p, enum e { X } x) { return p->a + x; }"}},
+		{"local types", []string{
+			"struct s { int a; }; int f(struct s *p) { struct l { int i; struct s *q; } l = { 1, p }; " +
+				"return l.i + l.q->a; }",
+			"extern int ext(void *); int g(void) { struct l { long z; } l = { 1 }; return ext(&l); } " +
+				"int h(void) { struct l { char c; } l = { 1 }; return ext(&l); }"}},
+		{"two types of one name", []string{
+			"struct s { int a; struct t *t; }; int f(struct s *p) { return p->a; } " +
+				"struct t { struct s s; } t;",
+			"struct s { long b; struct t *t; }; long g(struct s *p) { return p->b; }"}},
+		{"types that refer to each other", []string{
+			"struct a { struct b *b; union { struct a *next; int (*f)(struct b *); }; }; " +
+				"struct b { struct a a; const struct a *p[3]; }; int f(struct b *b) { return b->a.b == b; }",
+			"union u { struct a *a; int x; }; int g(union u *u) { return u->x; }"}},
+	} {
+		for _, version := range []string{"-gdwarf-4", "-gdwarf-5"} {
+			build := func(flags ...string) string {
+				return with(elftest.GCC, append([]string{"-O2", version}, flags...)...).build(t,
+					tt.units...).Path
+			}
+			want := encodeAndList(t, build(), Options{Dialect: btf.Modern})
+			got := encodeAndList(t, build("-fdebug-types-section"), Options{Dialect: btf.Modern})
+			if diff := cmp.Diff(sorted(withoutForwards(want)), sorted(withoutForwards(got))); diff != "" {
+				t.Errorf("%s: %s: -want +got\n%s", tt.name, version, diff)
+			}
 		}
 	}
 }

@@ -43,17 +43,18 @@ var wanted = dwarf.Wanted{
 	dwarf.TagSubrangeType: dwarf.Attrs(dwarf.AttrUpperBound, dwarf.AttrCount),
 
 	dwarf.TagStructureType: dwarf.Attrs(dwarf.AttrName, dwarf.AttrByteSize, dwarf.AttrDeclaration,
-		dwarf.AttrGNUAnnotation),
+		dwarf.AttrGNUAnnotation, dwarf.AttrSignature),
 	dwarf.TagClassType: dwarf.Attrs(dwarf.AttrName, dwarf.AttrByteSize, dwarf.AttrDeclaration,
-		dwarf.AttrGNUAnnotation),
+		dwarf.AttrGNUAnnotation, dwarf.AttrSignature),
 	dwarf.TagUnionType: dwarf.Attrs(dwarf.AttrName, dwarf.AttrByteSize, dwarf.AttrDeclaration,
-		dwarf.AttrGNUAnnotation),
+		dwarf.AttrGNUAnnotation, dwarf.AttrSignature),
 	dwarf.TagMember: dwarf.Attrs(dwarf.AttrName, dwarf.AttrType, dwarf.AttrByteSize,
 		dwarf.AttrBitSize, dwarf.AttrBitOffset, dwarf.AttrDataBitOffset, dwarf.AttrMemberLocation,
 		dwarf.AttrGNUAnnotation),
 
-	dwarf.TagEnumerationType: dwarf.Attrs(dwarf.AttrName, dwarf.AttrByteSize, dwarf.AttrType),
-	dwarf.TagEnumerator:      dwarf.Attrs(dwarf.AttrName, dwarf.AttrConstValue),
+	dwarf.TagEnumerationType: dwarf.Attrs(dwarf.AttrName, dwarf.AttrByteSize, dwarf.AttrType,
+		dwarf.AttrSignature),
+	dwarf.TagEnumerator: dwarf.Attrs(dwarf.AttrName, dwarf.AttrConstValue),
 
 	dwarf.TagSubroutineType: dwarf.Attrs(dwarf.AttrType),
 	dwarf.TagFormalParameter: dwarf.Attrs(dwarf.AttrName, dwarf.AttrType,
