@@ -155,6 +155,9 @@ func (b *Base) orNone() *btf.Base {
 // encodeImage encodes the DWARF in source, which is the module or its debug file.
 func encodeImage(module, source *elfimage.Image, base *Base, how encode.Options) ([]byte, error) {
 	if base != nil {
+		if err := kernel.CheckTarget(module, base.path, base.types.Target); err != nil {
+			return nil, err
+		}
 		if err := kernel.CheckRelease(module, base.path, base.release); err != nil {
 			return nil, err
 		}

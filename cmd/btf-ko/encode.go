@@ -236,6 +236,9 @@ func encodeFile(
 			b.Say("btf-ko: %s: %s", file, note)
 		}
 	}
+	if err := kernel.CheckTarget(img, opt.base, base.Target); err != nil {
+		return err
+	}
 	if err := kernel.CheckRelease(img, opt.base, baseRelease); err != nil {
 		return err
 	}

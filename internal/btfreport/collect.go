@@ -125,6 +125,7 @@ var errNothing = errors.New("neither BTF nor DWARF")
 // A collector has the base in three forms: for encoding, for finding redundant types, and for
 // reading split BTF.
 type collector struct {
+	path string
 	raw  []byte
 	base *btf.Base
 	diff *btfdiff.Base
@@ -138,7 +139,7 @@ func newCollector(path string) (*collector, error) {
 		return nil, err
 	}
 	raw := file.BTF
-	c := &collector{raw: raw, none: encode.NoBase()}
+	c := &collector{path: path, raw: raw, none: encode.NoBase()}
 	if c.base, err = encode.LoadBase(path, encode.DefaultBaseCache()); err != nil {
 		return nil, err
 	}
@@ -160,6 +161,9 @@ func (c *collector) module(path string) (*Module, error) {
 	defer file.Close()
 	img, err := file.ELF()
 	if err != nil {
+		return nil, err
+	}
+	if err := btffile.TargetOf(img).CheckBase(c.path, c.base.Target); err != nil {
 		return nil, err
 	}
 	m := &Module{}

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/kbtf/kbtf/internal/btf"
 	"github.com/kbtf/kbtf/internal/btffile"
 	"github.com/kbtf/kbtf/internal/elfimage"
 )
@@ -87,6 +88,14 @@ func IsModule(path string) bool {
 	defer img.Close()
 	release, err := ModuleRelease(img)
 	return err == nil && release != ""
+}
+
+// CheckTarget returns an error if a module is for another machine than its base.
+func CheckTarget(img *elfimage.Image, base string, target btf.Target) error {
+	if err := btffile.TargetOf(img).CheckBase(base, target); err != nil {
+		return fmt.Errorf("%s: %w", img.Path, err)
+	}
+	return nil
 }
 
 // CheckRelease returns an error if a module is built for another release than its base. baseRelease is
