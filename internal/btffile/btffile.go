@@ -105,6 +105,10 @@ func OpenContents(path string) (*Contents, error) {
 			return nil, fmt.Errorf("%s: cannot decompress: %w", path, err)
 		}
 	}
+	if err := elfimage.CheckFormat(path, c.data); err != nil {
+		c.Close()
+		return nil, err
+	}
 	c.Release = bzimage.Release(c.data)
 	return c, nil
 }
