@@ -12,6 +12,7 @@ import (
 	"debug/elf"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 
 	"github.com/kbtf/kbtf/internal/btf"
@@ -55,6 +56,18 @@ func Open(path string) (*File, error) {
 func OpenBase(path string) (*File, error) {
 	f, err := Open(path)
 	return f, BaseError(err)
+}
+
+// CarriesBase reports whether a file is the module that has vmlinux's BTF instead of its own. Kernels
+// with CONFIG_DEBUG_INFO_BTF=m recognise it by its name.
+func CarriesBase(path string) bool {
+	name, _, _ := strings.Cut(filepath.Base(path), ".ko")
+	return name == "btf_vmlinux"
+}
+
+// IsBase reports whether the file has the BTF of a base, which is not split against it.
+func (f *File) IsBase(base *File) bool {
+	return CarriesBase(f.Path) || bytes.Equal(f.BTF, base.BTF)
 }
 
 // CheckBase returns an error if a base is for another machine than the file.

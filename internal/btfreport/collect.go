@@ -119,7 +119,7 @@ func bySize(paths []string) []string {
 	return order
 }
 
-// errNothing is the error of a module without BTF and DWARF.
+// errNothing is the error of a module without BTF and DWARF of its own.
 var errNothing = errors.New("neither BTF nor DWARF")
 
 // A collector has the base in three forms: for encoding, for finding redundant types, and for
@@ -154,6 +154,9 @@ func newCollector(path string) (*collector, error) {
 
 // module reads one module.
 func (c *collector) module(path string) (*Module, error) {
+	if btffile.CarriesBase(path) {
+		return nil, errNothing
+	}
 	file, err := btffile.OpenContents(path)
 	if err != nil {
 		return nil, err

@@ -54,12 +54,15 @@ func (v *Verifier) File(path string) []string {
 		return []string{strings.TrimPrefix(err.Error(), path+": ")}
 	}
 	defer file.Close()
+	base, section := v.base, ""
 	if v.file != nil {
 		if err := file.CheckBase(v.file); err != nil {
 			return []string{strings.TrimPrefix(err.Error(), path+": ")}
 		}
+		if file.IsBase(v.file) {
+			base = nil
+		}
 	}
-	base, section := v.base, ""
 	if file.Base != nil {
 		var problems []Problem
 		if base, problems = VerifyDistilled(file.Base, v.base, v.kernel); len(problems) > 0 {
