@@ -83,13 +83,14 @@ func BaseError(err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, errNoBTF):
+	case errors.Is(err, ErrNoBTF):
 		return fmt.Errorf("base %w: build vmlinux with CONFIG_DEBUG_INFO_BTF=y", err)
 	}
 	return fmt.Errorf("base %w", err)
 }
 
-var errNoBTF = errors.New("no .BTF section")
+// ErrNoBTF is the error of an ELF file without BTF.
+var ErrNoBTF = errors.New("no .BTF section")
 
 // Close releases the file; nothing of it may be used afterwards.
 func (f *File) Close() { elfimage.Unmap(f.mapped) }
@@ -174,7 +175,7 @@ func (c *Contents) BTF() ([]byte, btf.Target, error) {
 	}
 	raw, err := c.section(".BTF")
 	if err == nil && raw == nil {
-		err = fmt.Errorf("%s: %w", c.Path, errNoBTF)
+		err = fmt.Errorf("%s: %w", c.Path, ErrNoBTF)
 	}
 	if err != nil {
 		return nil, btf.Target{}, err

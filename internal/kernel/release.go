@@ -17,7 +17,11 @@ import (
 
 // BaseRelease returns the kernel release of a base, or "" if it is unknown, as for a copy of raw BTF.
 func (h Host) BaseRelease(path string) string {
-	if target, err := filepath.EvalSymlinks(path); err == nil && target == filepath.Join(h.Root, liveBTF) {
+	target, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return "" // loading the base reports it
+	}
+	if target == filepath.Join(h.Root, liveBTF) {
 		return h.Release
 	}
 	file, err := btffile.OpenContents(path)
@@ -36,7 +40,7 @@ func (h Host) BaseRelease(path string) string {
 		return release
 	}
 	// The vmlinux in distributions' headers contains only BTF.
-	release, _ := os.ReadFile(filepath.Join(filepath.Dir(path), "include/config/kernel.release"))
+	release, _ := os.ReadFile(filepath.Join(filepath.Dir(target), "include/config/kernel.release"))
 	return strings.TrimSpace(string(release))
 }
 
