@@ -38,7 +38,7 @@ func ReadSound(f *btffile.File, basePath string) (*btfraw.BTF, error) {
 // readOver parses the base, if there is one, and then the file.
 func readOver[BTF any](f *btffile.File, basePath string,
 	parse func(raw []byte, base *BTF) (*BTF, error)) (*BTF, error) {
-	rawBase, name, standsAlone := f.Base, f.Path+": .BTF.base", false
+	rawBase, name := f.Base, f.Path+": .BTF.base"
 	if rawBase == nil && basePath != "" {
 		file, err := btffile.OpenBase(basePath) // stays mapped
 		if err != nil {
@@ -47,7 +47,7 @@ func readOver[BTF any](f *btffile.File, basePath string,
 		if err := f.CheckBase(file); err != nil {
 			return nil, err
 		}
-		rawBase, name, standsAlone = file.BTF, "base "+basePath, f.IsBase(file)
+		rawBase, name = file.BTF, "base "+basePath
 	}
 	var base *BTF
 	if rawBase != nil {
@@ -56,8 +56,8 @@ func readOver[BTF any](f *btffile.File, basePath string,
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
 	}
-	if standsAlone {
-		base = nil
+	if btffile.CarriesBase(f.Path) {
+		base = nil // not split against it
 	}
 	b, err := parse(f.BTF, base)
 	if err != nil {

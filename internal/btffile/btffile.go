@@ -61,13 +61,8 @@ func OpenBase(path string) (*File, error) {
 // CarriesBase reports whether a file is the module that has vmlinux's BTF instead of its own. Kernels
 // with CONFIG_DEBUG_INFO_BTF=m recognise it by its name.
 func CarriesBase(path string) bool {
-	name, _, _ := strings.Cut(filepath.Base(path), ".ko")
-	return name == "btf_vmlinux"
-}
-
-// IsBase reports whether the file has the BTF of a base, which is not split against it.
-func (f *File) IsBase(base *File) bool {
-	return CarriesBase(f.Path) || bytes.Equal(f.BTF, base.BTF)
+	name, _, isModule := strings.Cut(filepath.Base(path), ".ko")
+	return isModule && name == "btf_vmlinux"
 }
 
 // CheckBase returns an error if a base is for another machine than the file.

@@ -59,9 +59,9 @@ func (v *Verifier) File(path string) []string {
 		if err := file.CheckBase(v.file); err != nil {
 			return []string{strings.TrimPrefix(err.Error(), path+": ")}
 		}
-		if file.IsBase(v.file) {
-			base = nil
-		}
+	}
+	if btffile.CarriesBase(path) {
+		base = nil
 	}
 	if file.Base != nil {
 		var problems []Problem
