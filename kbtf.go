@@ -85,7 +85,8 @@ type Options struct {
 
 // EncodeFile encodes the DWARF of a module, or of its debug file, and returns the contents of a .BTF section
 // in the byte order of the module. The module is not changed. If base is nil, the BTF is stand-alone. It is an
-// error if the module is built for another kernel release than the base and both releases are known.
+// error if the module is built for another machine or another kernel release than the base, as far as these
+// are known.
 func EncodeFile(module string, base *Base, opt Options) ([]byte, error) {
 	img, err := elfimage.Open(module)
 	if err != nil {
