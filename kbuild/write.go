@@ -19,7 +19,7 @@ func (p *Plan) Apply(dir string) error {
 	for _, c := range p.Changes {
 		texts[filepath.Join(dir, c.Path)] = c.New
 	}
-	return writeAll(texts)
+	return p.write(dir, texts)
 }
 
 // Revert restores the original files in dir. On failure no file changes.
@@ -27,6 +27,25 @@ func (p *Plan) Revert(dir string) error {
 	texts := map[string]string{}
 	for _, c := range p.Changes {
 		texts[filepath.Join(dir, c.Path)] = c.Old
+	}
+	return p.write(dir, texts)
+}
+
+// write writes the files of the tree in dir. It refuses a directory that is an
+// absolute link into another tree, as made by cp -as. Packages of headers have
+// relative links to directories that they share.
+func (p *Plan) write(dir string, texts map[string]string) error {
+	for _, c := range p.Changes {
+		folder := filepath.Join(dir, filepath.Dir(c.Path))
+		target, err := os.Readlink(folder)
+		if folder == filepath.Clean(dir) || err != nil || !filepath.IsAbs(target) {
+			continue
+		}
+		other := filepath.Dir(target)
+		if _, err := os.Stat(filepath.Join(other, topMakefile)); err == nil {
+			return &fileError{file: folder, reason: "a link into another tree: " +
+				"replace it with a copy (cp -rL), or patch " + other}
+		}
 	}
 	return writeAll(texts)
 }

@@ -169,12 +169,46 @@ func linkSome(original, path string) error {
 	return os.WriteFile(path, text, 0o644)
 }
 
-// A directory that is a link is not replaced: the headers of Debian's flavours
-// share scripts/.
+// A directory that is a link into another tree is refused, as in a cp -as of
+// Debian's headers, whose scripts/ is a link itself.
+func TestDirectoryOfAnotherTree(t *testing.T) {
+	for _, name := range []string{"to a directory", "to a link"} {
+		original, dir := writeTree(t, smallTree(t)), writeTree(t, smallTree(t))
+		target, folder := filepath.Join(original, "scripts"), filepath.Join(dir, "scripts")
+		if name == "to a link" {
+			shared := filepath.Join(t.TempDir(), "scripts")
+			must(t, os.Rename(target, shared))
+			must(t, os.Symlink(shared, target))
+		}
+		must(t, os.RemoveAll(folder))
+		must(t, os.Symlink(target, folder))
+		p, err := NewPlan(dir, btfKo)
+		must(t, err)
+		before := listing(t, original+"/scripts/")
+		want := folder + ": a link into another tree: replace it with a copy (cp -rL), or patch " + original
+		for _, write := range []func(string) error{p.Apply, p.Revert} {
+			if err := write(dir); err == nil || err.Error() != want {
+				t.Errorf("%s: %v, want %s", name, err, want)
+			}
+		}
+		if diff := cmp.Diff(before, listing(t, original+"/scripts/")); diff != "" {
+			t.Errorf("%s: the original changed:\n%s", name, diff)
+		}
+		link := filepath.Join(t.TempDir(), "tree") // the tree itself may be a link
+		must(t, os.Symlink(original, link))
+		must(t, p.Apply(link))
+	}
+}
+
+// A directory that is a link elsewhere is followed: the headers of Debian's
+// flavours share scripts/.
 func TestLinkedDirectory(t *testing.T) {
 	dir := writeTree(t, smallTree(t))
 	shared := filepath.Join(t.TempDir(), "scripts")
 	must(t, os.Rename(filepath.Join(dir, "scripts"), shared))
+	must(t, os.WriteFile(filepath.Join(filepath.Dir(shared), "Makefile"), nil, 0o644)) // the common headers
+	shared, err := filepath.Rel(dir, shared)
+	must(t, err)
 	must(t, os.Symlink(shared, filepath.Join(dir, "scripts")))
 	p, err := NewPlan(dir, btfKo)
 	must(t, err)
@@ -182,7 +216,7 @@ func TestLinkedDirectory(t *testing.T) {
 	if got, err := os.Readlink(filepath.Join(dir, "scripts")); err != nil || got != shared {
 		t.Errorf("the link is now %q, %v", got, err)
 	}
-	text, err := os.ReadFile(filepath.Join(shared, "Makefile.modfinal"))
+	text, err := os.ReadFile(filepath.Join(dir, shared, "Makefile.modfinal"))
 	if err != nil || string(text) != p.Changes[len(p.Changes)-1].New {
 		t.Errorf("the directory was not written: %v", err)
 	}
