@@ -85,7 +85,8 @@ type Options struct {
 
 // EncodeFile encodes the DWARF of a module, or of its debug file, and returns the contents of a .BTF section
 // in the byte order of the module. The module is not changed. If base is nil, the BTF is stand-alone. It is an
-// error if the module is built for another kernel release than the base and both releases are known.
+// error if the module is built for another machine or another kernel release than the base, as far as these
+// are known.
 func EncodeFile(module string, base *Base, opt Options) ([]byte, error) {
 	img, err := elfimage.Open(module)
 	if err != nil {
@@ -155,6 +156,9 @@ func (b *Base) orNone() *btf.Base {
 // encodeImage encodes the DWARF in source, which is the module or its debug file.
 func encodeImage(module, source *elfimage.Image, base *Base, how encode.Options) ([]byte, error) {
 	if base != nil {
+		if err := kernel.CheckTarget(module, base.path, base.types.Target); err != nil {
+			return nil, err
+		}
 		if err := kernel.CheckRelease(module, base.path, base.release); err != nil {
 			return nil, err
 		}

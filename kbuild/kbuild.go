@@ -15,6 +15,7 @@
 //
 //   - forms.go has the rules for module BTF of all releases, fragment.go ours.
 //   - plan.go replaces the former by the latter, state.go does the opposite.
+//   - skips.go finds rules that leave out BTF in a configuration.
 //   - makefile.go and kconfig.go parse what these need to know.
 //   - patch.go prints a plan, write.go applies it.
 //

@@ -94,6 +94,9 @@ func FuzzPlan(f *testing.F) {
 		if script != "" {
 			s[genBTFScript] = script
 		}
+		if skip := Skips(link, map[string]string{"LTO_CLANG": "y"}); skip != nil && strings.Contains(skip.Condition, "\n") {
+			t.Errorf("left out by %q", skip.Condition)
+		}
 		w := Wiring{Encoders[wiring&1], Helpers[wiring>>1&1]}
 		p, err := s.plan("tree", w)
 		if err != nil {

@@ -19,7 +19,7 @@ func (p *Plan) Apply(dir string) error {
 	for _, c := range p.Changes {
 		texts[filepath.Join(dir, c.Path)] = c.New
 	}
-	return writeAll(texts)
+	return p.write(dir, texts)
 }
 
 // Revert restores the original files in dir. On failure no file changes.
@@ -28,11 +28,31 @@ func (p *Plan) Revert(dir string) error {
 	for _, c := range p.Changes {
 		texts[filepath.Join(dir, c.Path)] = c.Old
 	}
+	return p.write(dir, texts)
+}
+
+// write writes the files of the tree in dir. It refuses a directory that is an
+// absolute link into another tree, as made by cp -as. Packages of headers have
+// relative links to directories that they share.
+func (p *Plan) write(dir string, texts map[string]string) error {
+	for _, c := range p.Changes {
+		folder := filepath.Join(dir, filepath.Dir(c.Path))
+		target, err := os.Readlink(folder)
+		if folder == filepath.Clean(dir) || err != nil || !filepath.IsAbs(target) {
+			continue
+		}
+		other := filepath.Dir(target)
+		if _, err := os.Stat(filepath.Join(other, topMakefile)); err == nil {
+			return &fileError{file: folder, reason: "a link into another tree: " +
+				"replace it with a copy (cp -rL), or patch " + other}
+		}
+	}
 	return writeAll(texts)
 }
 
 // WriteFile writes a file like [Plan.Apply]: on failure it is unchanged. It
-// writes to devices and pipes without replacing them.
+// writes to devices and pipes without replacing them, and to the target of a
+// symbolic link.
 func WriteFile(path, text string) error {
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
 		if err := os.WriteFile(path, []byte(text), 0); err != nil {
@@ -40,11 +60,15 @@ func WriteFile(path, text string) error {
 		}
 		return nil
 	}
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		path = real
+	}
 	return writeAll(map[string]string{path: text})
 }
 
-// writeAll replaces the contents of files and keeps mode, owner and symbolic
-// links. On failure, such as a full disk, no file changes. It does not use
+// writeAll replaces files and keeps mode and owner. A symbolic link is replaced
+// by a file: in a copy of a tree made of links (cp -as), the original must not
+// change. On failure, such as a full disk, no file changes. It does not use
 // package replace, which replaces one file: here, all new contents are on disk
 // before the first file is replaced, and the originals are kept until the last.
 func writeAll(texts map[string]string) error {
@@ -85,34 +109,36 @@ func commit(files []*replacement) error {
 
 // replacement has the new contents of a file.
 type replacement struct {
-	path string // of the file, symbolic links resolved
+	path string
 	next string // file with the new contents, in the same directory
-	old  string // hard link to the original; empty if there is none
+	old  string // hard link to the original, a file or symbolic link; empty if there is none
 }
 
 // prepare writes the new contents of a file to disk.
 func prepare(path, text string) (_ *replacement, err error) {
 	r := &replacement{path: path}
 	mode, uid, gid, exists := os.FileMode(0o644), -1, -1, false
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		r.path = real
-		info, err := os.Stat(real)
+	if link, err := os.Lstat(path); err == nil {
+		info, err := os.Stat(path)
 		if err != nil {
 			return nil, err
 		}
-		mode = info.Mode().Perm()
-		if st, ok := info.Sys().(*syscall.Stat_t); ok {
-			uid, gid = int(st.Uid), int(st.Gid)
+		mode, exists = info.Mode().Perm(), true
+		if link.Mode().IsRegular() {
+			if st, ok := info.Sys().(*syscall.Stat_t); ok {
+				uid, gid = int(st.Uid), int(st.Gid)
+			}
+			// rename(2) ignores write protection of a file.
+			f, err := os.OpenFile(path, os.O_WRONLY, 0)
+			if err != nil {
+				return nil, err
+			}
+			f.Close()
+		} else {
+			mode |= 0o200 // the target may be write-protected
 		}
-		// rename(2) ignores write protection of a file.
-		f, err := os.OpenFile(real, os.O_WRONLY, 0)
-		if err != nil {
-			return nil, err
-		}
-		f.Close()
-		exists = true
 	}
-	f, err := os.CreateTemp(filepath.Dir(r.path), filepath.Base(r.path)+".kconfig-probe-*")
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".kconfig-probe-*")
 	if err != nil {
 		return nil, err
 	}

@@ -33,6 +33,9 @@ CONFIG_MODULES=y` + "\r" + `
 # CONFIG_X is not set
 CONFIG_DEBUG_INFO_BTF=y
 `, good, Yes, yes},
+		{"BTF as a module", "CONFIG_DEBUG_INFO_BTF=m\nCONFIG_MODULES=y\n", good, Yes, yes},
+		{"not a boolean", "CONFIG_DEBUG_INFO_BTF=n\nCONFIG_MODULES=y\n", good, No, noBTF},
+		{"modules cannot be a module", "CONFIG_DEBUG_INFO_BTF=m\nCONFIG_MODULES=m\n", good, No, noModules},
 		{"no BTF", "CONFIG_MODULES=y\n", good, No, noBTF},
 		{"BTF not set", "CONFIG_MODULES=y\n# CONFIG_DEBUG_INFO_BTF is not set\n", good, No, noBTF},
 		{"no modules", "CONFIG_DEBUG_INFO_BTF=y\n", good, No, noModules},

@@ -23,14 +23,15 @@ func SplitBTF(ctx context.Context, encoder Command) Decision {
 
 // BTFModules decides DEBUG_INFO_BTF_MODULES for the configuration in the file
 // config: DEBUG_INFO_BTF && MODULES && PAHOLE_HAS_SPLIT_BTF. It does not run the
-// encoder if the configuration lacks one of the first two.
+// encoder if the configuration lacks one of the first two. DEBUG_INFO_BTF may be
+// m, in trees where a module has the BTF of vmlinux.
 func BTFModules(ctx context.Context, config string, encoder Command) Decision {
 	symbols, err := ReadConfig(config)
 	if err != nil {
 		return Decision{Unknown, err.Error()}
 	}
 	for _, name := range []string{"DEBUG_INFO_BTF", "MODULES"} {
-		if symbols[name] != "y" {
+		if value := symbols[name]; value != "y" && (value != "m" || name == "MODULES") {
 			return Decision{No, fmt.Sprintf("%s: CONFIG_%s is not y", config, name)}
 		}
 	}

@@ -21,8 +21,9 @@ var dumpCommand = &cli.Command{
 Prints the BTF of a module or of vmlinux: all types in the raw format of bpftool, or
 with --c some types as C that compiles, with the types that they need. FILE is an
 ELF file with .BTF, raw BTF, a base file or a bootable kernel; it may be compressed
-(xz, zstd, gzip). A .BTF.base in FILE is the base.`,
-		Exit: "0 done, 1 no such type, 2 BTF or command line is wrong",
+(xz, zstd, gzip). A .BTF.base in FILE is the base. Unsound BTF, as with a wrong base,
+is printed with a warning (see btf-ko verify).`,
+		Exit: "0 done, 1 unsound BTF or no such type, 2 BTF or command line is wrong",
 		Examples: []string{
 			"btf-ko dump --btf_base vmlinux drivers/net/dummy.ko",
 			"btf-ko dump --c 'struct list_head' /sys/kernel/btf/vmlinux",
@@ -55,6 +56,10 @@ func dumpFlags(flags *pflag.FlagSet) func(*cli.Call) int {
 		if len(*names) == 0 {
 			if err := btfdump.Raw(call.Stdout, btf); err != nil {
 				cli.Say(call.Stderr, "btf-ko dump: %v", err)
+				return exitFailed
+			}
+			if _, err := btfdump.ReadSound(file, *basePath); err != nil {
+				cli.Say(call.Stderr, "btf-ko dump: warning: types and names may be wrong: %v", err)
 				return exitFailed
 			}
 			return exitDone

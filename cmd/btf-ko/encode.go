@@ -3,17 +3,22 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
+	"debug/elf"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"runtime/pprof"
+	"slices"
 
 	"github.com/spf13/pflag"
 
 	"github.com/kbtf/kbtf/internal/batch"
 	"github.com/kbtf/kbtf/internal/btf"
+	"github.com/kbtf/kbtf/internal/btffile"
 	"github.com/kbtf/kbtf/internal/cli"
 	"github.com/kbtf/kbtf/internal/debugfile"
 	"github.com/kbtf/kbtf/internal/elfimage"
@@ -141,6 +146,18 @@ const heapBound = 160 << 20
 // encodeFiles encodes all files, even if some fail, and returns the exit status.
 func encodeFiles(files []string, opt *options, stdout, stderr io.Writer) int {
 	heap.Bound(heapBound)
+	if opt.detached == "" {
+		files = slices.DeleteFunc(files, func(file string) bool {
+			carries := btffile.CarriesBase(file)
+			if carries && !opt.quiet {
+				cli.Say(stderr, notOwnBTF, file)
+			}
+			return carries
+		})
+		if len(files) == 0 {
+			return exitDone
+		}
+	}
 	base := encode.NoBase()
 	var baseErr error
 	var cache encode.BaseCache
@@ -191,7 +208,7 @@ func encodeFiles(files []string, opt *options, stdout, stderr io.Writer) int {
 	opt.features.Apply(base, &how)
 	b.Encode = func(file string) error {
 		err := encodeFile(file, base, baseRelease, opt, how, &b)
-		if err != nil {
+		if err != nil && !errors.Is(err, batch.ErrSkipped) {
 			err = opt.after(err, file, b.Say)
 		}
 		return err
@@ -236,8 +253,17 @@ func encodeFile(
 			b.Say("btf-ko: %s: %s", file, note)
 		}
 	}
+	if err := kernel.CheckTarget(img, opt.base, base.Target); err != nil {
+		return err
+	}
 	if err := kernel.CheckRelease(img, opt.base, baseRelease); err != nil {
 		return err
+	}
+	if opt.detached == "" && isBase(img, base) {
+		if !opt.quiet {
+			b.Say(notOwnBTF, file)
+		}
+		return batch.ErrSkipped
 	}
 	if opt.features.Has(features.DistilledBase) && !opt.asPahole {
 		if err := kernel.CheckDistilledBase(img); err != nil {
@@ -275,6 +301,24 @@ func encodeFile(
 		b.Say("btf-ko: %s: %d bytes of BTF%s", file, len(blob), of)
 	}
 	return err
+}
+
+// notOwnBTF is the note on a file whose BTF is that of the base: vmlinux itself, or the module that has
+// vmlinux's BTF in its place.
+const notOwnBTF = "btf-ko: %s: has the BTF of vmlinux, not of its own: left unchanged"
+
+// isBase reports whether a file is vmlinux with the BTF of the base.
+func isBase(img *elfimage.Image, base *btf.Base) bool {
+	section := img.Section(".BTF")
+	if img.Type == elf.ET_REL || section == nil || base.NumTypes() == 0 {
+		return false
+	}
+	raw, err := img.Inflate(section)
+	if err != nil {
+		return false // it is replaced
+	}
+	own, err := btf.ParseBlob(raw)
+	return err == nil && bytes.Equal(own.Types, base.Types) && bytes.Equal(own.Strings, base.Strings)
 }
 
 // attach adds BTF to a file. If distil is set, it also adds the part of the base that the BTF needs.

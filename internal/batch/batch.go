@@ -6,6 +6,7 @@ package batch
 import (
 	"bufio"
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -35,6 +36,9 @@ type Batch struct {
 	failed   int
 	progress bool // print a progress line on the terminal
 }
+
+// ErrSkipped is returned by Encode for a file that is not to be encoded. Encode has reported it.
+var ErrSkipped = errors.New("skipped")
 
 // tokenPause is the time between a worker's attempts to get a token from make.
 const tokenPause = 10 * time.Millisecond
@@ -116,13 +120,15 @@ func (b *Batch) one() bool {
 	b.mu.Unlock()
 
 	err := fault.Recover(func() error { return b.Encode(file) })
-	if err != nil {
+	skipped := errors.Is(err, ErrSkipped)
+	if err != nil && !skipped {
 		b.Say("btf-ko: %v", err)
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.done++
 	switch {
+	case skipped:
 	case err != nil:
 		b.failed++
 	case b.progress:

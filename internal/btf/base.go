@@ -19,6 +19,7 @@ import (
 type Base struct {
 	Blob
 	Path    string // for messages
+	Target  Target // set by the opener, for CheckBase
 	Dialect Dialect
 	Indexed bool // the index comes from a base file: see NewIndexedBase
 

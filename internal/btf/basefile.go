@@ -4,6 +4,7 @@ package btf
 
 import (
 	"bytes"
+	"debug/elf"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -27,7 +28,7 @@ const (
 	baseFileMagic = "kbtf base file\n\x00"
 	// BaseFileVersion is the version of the format. It also changes with Dialect and with the hash
 	// functions.
-	BaseFileVersion = 6
+	BaseFileVersion = 7
 	baseFileAlign   = 64
 	// baseFileStart is the offset of the first section, in bytes.
 	baseFileStart = (baseFileHeaderSize + baseFileAlign - 1) &^ (baseFileAlign - 1)
@@ -37,7 +38,10 @@ const (
 type baseFileHeader struct {
 	Magic    [16]byte
 	Version  uint32
-	Dialect  uint32    // bits, in the order of the fields of Dialect
+	Dialect  uint32 // bits, in the order of the fields of Dialect
+	Machine  uint16 // Machine, Class and Data are those of Target
+	Class    uint8
+	Data     uint8
 	Size     uint64    // of the file, in bytes
 	Sections [7]uint64 // sizes in bytes
 	Contents checksums
@@ -45,7 +49,7 @@ type baseFileHeader struct {
 	Header   uint32 // CRC-32C of the fields above
 }
 
-const baseFileHeaderSize = 16 + 4 + 4 + 8 + 7*8 + 4*4
+const baseFileHeaderSize = 16 + 4 + 4 + 4 + 8 + 7*8 + 4*4
 
 // checksums are CRC-32C.
 type checksums struct{ Types, Strings uint32 }
@@ -74,7 +78,10 @@ func (b *Base) File() ([]byte, error) {
 		return nil, err
 	}
 	b.findStrings()
-	h := baseFileHeader{Version: BaseFileVersion}
+	h := baseFileHeader{
+		Version: BaseFileVersion,
+		Machine: uint16(b.Target.Machine), Class: uint8(b.Target.Class), Data: uint8(b.Target.Data),
+	}
 	copy(h.Magic[:], baseFileMagic)
 	for i, f := range b.Dialect.fields() {
 		if *f {
@@ -192,8 +199,9 @@ func OpenBaseFile(path string, file []byte) (*Base, error) {
 	if err != nil {
 		return nil, fmt.Errorf("base %s: %w: %s", path, err, remedy)
 	}
-	base := f.newBase(path, &Blob{Order: binary.LittleEndian, Types: f.sections[0],
-		Strings: f.sections[1]})
+	target := Target{elf.Machine(f.Machine), elf.Class(f.Class), elf.Data(f.Data)}
+	base := f.newBase(path, &Blob{Order: target.Order(), Types: f.sections[0], Strings: f.sections[1]})
+	base.Target = target
 	base.inBackground(func() error {
 		if base.checksums() != f.Contents || !f.indexIntact() {
 			return fmt.Errorf("base %s: damaged base file: %s", path, remedy)
@@ -203,16 +211,17 @@ func OpenBaseFile(path string, file []byte) (*Base, error) {
 	return base, nil
 }
 
-// BaseFileBTF returns the BTF in a base file, little endian.
-func BaseFileBTF(path string, file []byte) ([]byte, error) {
+// BaseFileBTF returns the BTF in a base file, in the byte order of its target.
+func BaseFileBTF(path string, file []byte) ([]byte, Target, error) {
 	base, err := OpenBaseFile(path, file)
 	if err != nil {
-		return nil, err
+		return nil, Target{}, err
 	}
 	if err := base.Ready(); err != nil {
-		return nil, err
+		return nil, Target{}, err
 	}
-	return marshal(base.Types, base.Strings, binary.LittleEndian, false)
+	raw, err := marshal(base.Types, base.Strings, base.Order, false)
+	return raw, base.Target, err
 }
 
 // errOtherBase is the error of a base file that was made from another base.

@@ -39,6 +39,11 @@ func baseOf(a, b *btffile.File, path string) (*Base, error) {
 		if err != nil {
 			return nil, err
 		}
+		for _, f := range []*btffile.File{a, b} {
+			if err := f.CheckBase(base); err != nil {
+				return nil, err
+			}
+		}
 		raw, name = base.BTF, "base "+path
 	case !bytes.Equal(a.Base, b.Base):
 		return nil, fmt.Errorf("%s, %s: not the same .BTF.base, and split against different bases",

@@ -11,12 +11,12 @@ import (
 )
 
 // Read returns the BTF of a file, for Raw. Its base is its .BTF.base or else the file basePath; it
-// has none if basePath is "".
+// has none if basePath is "". With a wrong base, types and names are wrong: see ReadSound.
 func Read(f *btffile.File, basePath string) (*btfraw.BTF, error) {
 	return readOver(f, basePath, btfraw.Read)
 }
 
-// ReadSound is like Read, for C: it refuses BTF that btfverify refuses for the newest kernel.
+// ReadSound is like Read, for C, but refuses BTF that btfverify refuses for the newest kernel.
 func ReadSound(f *btffile.File, basePath string) (*btfraw.BTF, error) {
 	kernel, err := btfverify.KernelOf("")
 	if err != nil {
@@ -44,6 +44,9 @@ func readOver[BTF any](f *btffile.File, basePath string,
 		if err != nil {
 			return nil, err
 		}
+		if err := f.CheckBase(file); err != nil {
+			return nil, err
+		}
 		rawBase, name = file.BTF, "base "+basePath
 	}
 	var base *BTF
@@ -52,6 +55,9 @@ func readOver[BTF any](f *btffile.File, basePath string,
 		if base, err = parse(rawBase, nil); err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
+	}
+	if btffile.CarriesBase(f.Path) {
+		base = nil // not split against it
 	}
 	b, err := parse(f.BTF, base)
 	if err != nil {

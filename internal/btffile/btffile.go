@@ -9,8 +9,10 @@ package btffile
 
 import (
 	"bytes"
+	"debug/elf"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 
 	"github.com/kbtf/kbtf/internal/btf"
@@ -24,9 +26,10 @@ const maxSize = 4 << 30
 
 // A File is a file with BTF.
 type File struct {
-	Path string
-	BTF  []byte // .BTF
-	Base []byte // .BTF.base, nil if there is none
+	Path   string
+	BTF    []byte // .BTF
+	Base   []byte // .BTF.base, nil if there is none
+	Target btf.Target
 
 	mapped []byte
 }
@@ -39,7 +42,7 @@ func Open(path string) (*File, error) {
 		return nil, err
 	}
 	f := &File{Path: path, mapped: c.mapped}
-	if f.BTF, err = c.BTF(); err == nil {
+	if f.BTF, f.Target, err = c.BTF(); err == nil {
 		f.Base, err = c.section(".BTF.base")
 	}
 	if err != nil {
@@ -55,18 +58,34 @@ func OpenBase(path string) (*File, error) {
 	return f, BaseError(err)
 }
 
+// CarriesBase reports whether a file is the module that has vmlinux's BTF instead of its own. Kernels
+// with CONFIG_DEBUG_INFO_BTF=m recognise it by its name.
+func CarriesBase(path string) bool {
+	name, _, isModule := strings.Cut(filepath.Base(path), ".ko")
+	return isModule && name == "btf_vmlinux"
+}
+
+// CheckBase returns an error if a base is for another machine than the file.
+func (f *File) CheckBase(base *File) error {
+	if err := f.Target.CheckBase(base.Path, base.Target); err != nil {
+		return fmt.Errorf("%s: %w", f.Path, err)
+	}
+	return nil
+}
+
 // BaseError returns an error of Open or OpenContents as that of a base; nil for nil.
 func BaseError(err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, errNoBTF):
+	case errors.Is(err, ErrNoBTF):
 		return fmt.Errorf("base %w: build vmlinux with CONFIG_DEBUG_INFO_BTF=y", err)
 	}
 	return fmt.Errorf("base %w", err)
 }
 
-var errNoBTF = errors.New("no .BTF section")
+// ErrNoBTF is the error of an ELF file without BTF.
+var ErrNoBTF = errors.New("no .BTF section")
 
 // Close releases the file; nothing of it may be used afterwards.
 func (f *File) Close() { elfimage.Unmap(f.mapped) }
@@ -94,6 +113,10 @@ func OpenContents(path string) (*Contents, error) {
 			c.Close()
 			return nil, fmt.Errorf("%s: cannot decompress: %w", path, err)
 		}
+	}
+	if err := elfimage.CheckFormat(path, c.data); err != nil {
+		c.Close()
+		return nil, err
 	}
 	c.Release = bzimage.Release(c.data)
 	return c, nil
@@ -129,23 +152,39 @@ func (c *Contents) ELF() (*elfimage.Image, error) {
 
 func (c *Contents) isELF() bool { return elfimage.IsELF(c.data) || bzimage.Is(c.data) }
 
-// BTF returns the BTF.
-func (c *Contents) BTF() ([]byte, error) {
+// BTF returns the BTF, and what is known of the machine that it is for.
+func (c *Contents) BTF() ([]byte, btf.Target, error) {
 	if file := c.BaseFile(); file != nil {
-		raw, err := btf.BaseFileBTF(c.Path, file)
+		raw, target, err := btf.BaseFileBTF(c.Path, file)
 		if err != nil {
 			err = errors.New(strings.TrimPrefix(err.Error(), "base ")) // it need not be used as a base
 		}
-		return raw, err
+		return raw, target, err
 	}
 	if !c.isELF() {
-		return c.data, nil
+		blob, err := btf.ParseBlob(c.data)
+		if err != nil {
+			return c.data, btf.Target{}, nil // parsing it returns the error
+		}
+		return c.data, blob.Target(), nil
 	}
 	raw, err := c.section(".BTF")
 	if err == nil && raw == nil {
-		err = fmt.Errorf("%s: %w", c.Path, errNoBTF)
+		err = fmt.Errorf("%s: %w", c.Path, ErrNoBTF)
 	}
-	return raw, err
+	if err != nil {
+		return nil, btf.Target{}, err
+	}
+	return raw, TargetOf(c.image), nil
+}
+
+// TargetOf returns the machine that an ELF file is for.
+func TargetOf(img *elfimage.Image) btf.Target {
+	t := btf.Target{Machine: img.Machine, Class: img.Class, Data: elf.ELFDATA2LSB}
+	if img.BigEndian() {
+		t.Data = elf.ELFDATA2MSB
+	}
+	return t
 }
 
 // section returns the contents of an ELF file's section; nil if there is none.

@@ -119,12 +119,13 @@ func bySize(paths []string) []string {
 	return order
 }
 
-// errNothing is the error of a module without BTF and DWARF.
+// errNothing is the error of a module without BTF and DWARF of its own.
 var errNothing = errors.New("neither BTF nor DWARF")
 
 // A collector has the base in three forms: for encoding, for finding redundant types, and for
 // reading split BTF.
 type collector struct {
+	path string
 	raw  []byte
 	base *btf.Base
 	diff *btfdiff.Base
@@ -138,7 +139,7 @@ func newCollector(path string) (*collector, error) {
 		return nil, err
 	}
 	raw := file.BTF
-	c := &collector{raw: raw, none: encode.NoBase()}
+	c := &collector{path: path, raw: raw, none: encode.NoBase()}
 	if c.base, err = encode.LoadBase(path, encode.DefaultBaseCache()); err != nil {
 		return nil, err
 	}
@@ -153,6 +154,9 @@ func newCollector(path string) (*collector, error) {
 
 // module reads one module.
 func (c *collector) module(path string) (*Module, error) {
+	if btffile.CarriesBase(path) {
+		return nil, errNothing
+	}
 	file, err := btffile.OpenContents(path)
 	if err != nil {
 		return nil, err
@@ -160,6 +164,9 @@ func (c *collector) module(path string) (*Module, error) {
 	defer file.Close()
 	img, err := file.ELF()
 	if err != nil {
+		return nil, err
+	}
+	if err := btffile.TargetOf(img).CheckBase(c.path, c.base.Target); err != nil {
 		return nil, err
 	}
 	m := &Module{}

@@ -12,7 +12,8 @@ import (
 // A Verifier verifies files for one kernel, against one base. It can be used from several
 // goroutines.
 type Verifier struct {
-	base    *BTF // nil if there is none
+	base    *BTF          // nil if there is none
+	file    *btffile.File // of base
 	kernel  *Kernel
 	running *Running // nil if the table of kernels decides
 }
@@ -42,7 +43,7 @@ func NewVerifier(basePath, version string) (*Verifier, error) {
 	if len(problems) > 0 {
 		return nil, fmt.Errorf("base %s: %v", basePath, problems[0])
 	}
-	v.base = base
+	v.base, v.file = base, file
 	return v, nil
 }
 
@@ -54,6 +55,14 @@ func (v *Verifier) File(path string) []string {
 	}
 	defer file.Close()
 	base, section := v.base, ""
+	if v.file != nil {
+		if err := file.CheckBase(v.file); err != nil {
+			return []string{strings.TrimPrefix(err.Error(), path+": ")}
+		}
+	}
+	if btffile.CarriesBase(path) {
+		base = nil
+	}
 	if file.Base != nil {
 		var problems []Problem
 		if base, problems = VerifyDistilled(file.Base, v.base, v.kernel); len(problems) > 0 {

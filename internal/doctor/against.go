@@ -14,6 +14,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/kbtf/kbtf/internal/elfimage"
 )
 
 // A module loads only if it has the same struct module as the kernel. The size and layout of that
@@ -36,6 +38,9 @@ const abiFix = "build with the encoder in PATH and with the same configuration: 
 func (d *Diagnosis) against(path string) error {
 	data, err := os.ReadFile(path)
 	if err != nil {
+		return err
+	}
+	if err := elfimage.CheckFormat(path, data); err != nil {
 		return err
 	}
 	switch {

@@ -41,7 +41,8 @@ func (c *Config) value(name string) string {
 	return "n"
 }
 
-func (c *Config) is(name string) bool { return c.all[name] == "y" }
+// is reports whether a symbol is set, built in or as a module.
+func (c *Config) is(name string) bool { return c.all[name] == "y" || c.all[name] == "m" }
 
 // blockers are symbols that must not be set for DEBUG_INFO_BTF (lib/Kconfig.debug).
 var blockers = []string{"DEBUG_INFO_SPLIT", "DEBUG_INFO_REDUCED", "GCC_PLUGIN_RANDSTRUCT"}

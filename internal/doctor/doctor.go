@@ -4,7 +4,8 @@
 // encoder, the kernel tree, its configuration and the running kernel, and suggests a fix for each
 // problem.
 //
-// defects.go has the table of known defects of pahole; tree.go recognises how a tree is wired.
+// defects.go has the table of known defects of pahole, headers.go that of defects of kernel headers;
+// tree.go recognises how a tree is wired.
 package doctor
 
 import (

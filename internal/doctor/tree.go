@@ -14,7 +14,9 @@ import (
 
 	"github.com/Masterminds/semver/v3"
 
+	"github.com/kbtf/kbtf/internal/kernel"
 	"github.com/kbtf/kbtf/kbuild"
+	"github.com/kbtf/kbtf/probe"
 )
 
 // Wiring is the way in which a tree generates BTF for its modules.
@@ -36,9 +38,13 @@ type Tree struct {
 	Encoder string `json:"encoder,omitempty"` // that the rule runs, if Wiring is Ours
 	Reason  string `json:"reason,omitempty"`  // why kconfig-probe patch refuses the tree
 
-	release *semver.Version // without patch level and EXTRAVERSION
-	headers bool            // installed headers, which are not reconfigured
-	scripts string          // text of the files that pass flags to pahole
+	release  *semver.Version   // without patch level and EXTRAVERSION
+	headers  bool              // installed headers, which are not reconfigured
+	scripts  string            // text of the files that pass flags to pahole
+	modfinal string            // text of scripts/Makefile.modfinal
+	genBTF   string            // text of scripts/gen-btf.sh, which modfinal runs since 7.0
+	symbols  map[string]string // of the configuration that was built, if one was
+	host     kernel.Host
 }
 
 func readTree(dir string) (*Tree, error) {
@@ -46,7 +52,7 @@ func readTree(dir string) (*Tree, error) {
 	if err != nil {
 		return nil, notATree(dir, err)
 	}
-	t := &Tree{Path: dir, headers: kbuild.Headers(dir)}
+	t := &Tree{Path: dir, headers: kbuild.Headers(dir), host: kernel.ThisHost()}
 	number := func(name string) string {
 		m := regexp.MustCompile(`(?m)^` + name + ` *= *(\S*)$`).FindSubmatch(makefile)
 		if m == nil {
@@ -78,6 +84,7 @@ func readTree(dir string) (*Tree, error) {
 			t.scripts += string(text)
 		}
 	}
+	t.symbols, _ = probe.ReadConfig(filepath.Join(dir, "include/config/auto.conf"))
 	return t, t.recognise()
 }
 
@@ -95,12 +102,8 @@ func notATree(dir string, err error) error {
 	return fmt.Errorf("%s: not a kernel tree: %w", dir, err)
 }
 
-// recognise sets t.Wiring. kbuild comes first, as it recognises its own patch byte for byte.
+// recognise sets t.Wiring. kbuild recognises its own patch byte for byte.
 func (t *Tree) recognise() error {
-	if applied, err := kbuild.Applied(t.Path); err == nil && applied != nil {
-		t.Wiring, t.Encoder = Ours, string(applied.Encoder)
-		return nil
-	}
 	symbols := "lib/Kconfig.debug"
 	if t.headers {
 		symbols = "include/config/auto.conf"
@@ -112,6 +115,14 @@ func (t *Tree) recognise() error {
 	modfinal, err := os.ReadFile(filepath.Join(t.Path, "scripts/Makefile.modfinal"))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) { // before 5.6
 		return notATree(t.Path, err)
+	}
+	t.modfinal = string(modfinal)
+	if genBTF, err := os.ReadFile(filepath.Join(t.Path, "scripts/gen-btf.sh")); err == nil {
+		t.genBTF = string(genBTF)
+	}
+	if applied, err := kbuild.Applied(t.Path); err == nil && applied != nil {
+		t.Wiring, t.Encoder = Ours, string(applied.Encoder)
+		return nil
 	}
 	symbol := regexp.MustCompile(`(?m)^(config |CONFIG_)DEBUG_INFO_BTF_MODULES\b`).Match(kconfig)
 	command := regexp.MustCompile(`(?m)^ *cmd_btf_ko *=`).Match(modfinal)
@@ -146,9 +157,9 @@ func (d *Diagnosis) tree() {
 		return
 	}
 	patch := "kconfig-probe patch " + t.Path + " --apply"
-	if _, err := os.Stat(filepath.Join(t.Path, "vmlinux")); err != nil && t.headers && t.Wiring == Upstream {
-		d.problem(patch+"; or run btf-ko --btf_base auto after each build",
-			"%s: no vmlinux: make skips BTF of modules built with these headers", t.Path)
+	d.headers()
+	if t.Wiring == Upstream || t.Wiring == Broken {
+		d.skipped(patch)
 	}
 	switch t.Wiring {
 	case Absent:
@@ -161,7 +172,11 @@ func (d *Diagnosis) tree() {
 		if why == "" {
 			why = t.Path + ": half patched: only one of lib/Kconfig.debug and scripts/Makefile.modfinal supports BTF for modules"
 		}
-		d.problem("revert the merge, then "+patch, "%s", why)
+		fix := "revert the merge, then " + patch
+		if t.headers && t.modfinal == "" { // the reason names the file
+			fix = "install the package, then run kconfig-probe doctor again"
+		}
+		d.problem(fix, "%s", why)
 	case Broken:
 		d.Findings = append(d.Findings, Finding{
 			Severity: Warning,
@@ -171,4 +186,30 @@ func (d *Diagnosis) tree() {
 			Source: "https://lore.kernel.org/linux-modules/20260402141911.1577711-1-petr.pavlu@suse.com/",
 		})
 	}
+}
+
+// skipped checks whether the rule leaves out the BTF of modules in this configuration.
+func (d *Diagnosis) skipped(patch string) {
+	t := d.Tree
+	config := t.symbols
+	if d.Config != nil {
+		config = d.Config.all
+	}
+	skip := kbuild.Skips(t.modfinal, config)
+	if skip == nil || config["DEBUG_INFO_BTF_MODULES"] != "y" { // config reports the latter
+		return
+	}
+	condition := ""
+	if skip.Condition != "" {
+		condition = " (" + skip.Condition + ")"
+	}
+	fix := patch
+	if t.Reason != "" {
+		fix = "encode them after each build: btf-ko --btf_base vmlinux --modules_order modules.order"
+		if t.headers {
+			fix = "encode them after each build: btf-ko --btf_base auto x.ko"
+		}
+	}
+	d.problem(fix, "%s:%d: the rule makes no BTF of modules in this configuration%s",
+		filepath.Join(t.Path, "scripts/Makefile.modfinal"), skip.Line, condition)
 }

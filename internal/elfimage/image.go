@@ -155,6 +155,9 @@ func Parse(path string, data []byte) (*Image, error) {
 	if program := decompress.Program(data); program != "" {
 		return fail("compressed: run %s -d first, and compress it again afterwards", program)
 	}
+	if err := CheckFormat(path, data); err != nil {
+		return nil, err
+	}
 	if !IsELF(data) {
 		return fail("not an ELF file")
 	}

@@ -20,7 +20,7 @@ func LoadBase(path string, cache BaseCache) (*btf.Base, error) {
 	if baseFile := file.BaseFile(); baseFile != nil {
 		return btf.OpenBaseFile(path, baseFile)
 	}
-	data, err := file.BTF()
+	data, target, err := file.BTF()
 	if err != nil {
 		return nil, btffile.BaseError(err)
 	}
@@ -28,10 +28,14 @@ func LoadBase(path string, cache BaseCache) (*btf.Base, error) {
 	if err != nil {
 		return nil, fmt.Errorf("base %s: %w", path, err)
 	}
-	if base := cache.open(path, blob); base != nil {
-		return base, nil
+	base := cache.open(path, blob)
+	if base == nil {
+		if base, err = btf.NewBase(path, blob); err != nil {
+			return nil, err
+		}
 	}
-	return btf.NewBase(path, blob)
+	base.Target = target
+	return base, nil
 }
 
 // NoBase returns an empty base, to encode vmlinux or a module on its own.

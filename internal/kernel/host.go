@@ -7,6 +7,7 @@ package kernel
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -83,6 +84,11 @@ func (h Host) find(release string) (path string, ok bool) {
 		if path := filepath.Join(h.Root, liveBTF); exists(path) {
 			return path, true
 		}
+	}
+	// With CONFIG_DEBUG_INFO_BTF=m, neither vmlinux nor vmlinuz has the BTF, but a module.
+	modules := filepath.Join(h.Root, "lib/modules", release)
+	if found, _ := fs.Glob(os.DirFS(modules), "kernel/*/*/btf_vmlinux.ko*"); len(found) > 0 {
+		return filepath.Join(modules, found[0]), true
 	}
 	for _, place := range basePlaces {
 		if path := filepath.Join(h.Root, fmt.Sprintf(place, release)); exists(path) {

@@ -10,13 +10,18 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/kbtf/kbtf/internal/btf"
 	"github.com/kbtf/kbtf/internal/btffile"
 	"github.com/kbtf/kbtf/internal/elfimage"
 )
 
 // BaseRelease returns the kernel release of a base, or "" if it is unknown, as for a copy of raw BTF.
 func (h Host) BaseRelease(path string) string {
-	if target, err := filepath.EvalSymlinks(path); err == nil && target == filepath.Join(h.Root, liveBTF) {
+	target, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return "" // loading the base reports it
+	}
+	if target == filepath.Join(h.Root, liveBTF) {
 		return h.Release
 	}
 	file, err := btffile.OpenContents(path)
@@ -35,7 +40,7 @@ func (h Host) BaseRelease(path string) string {
 		return release
 	}
 	// The vmlinux in distributions' headers contains only BTF.
-	release, _ := os.ReadFile(filepath.Join(filepath.Dir(path), "include/config/kernel.release"))
+	release, _ := os.ReadFile(filepath.Join(filepath.Dir(target), "include/config/kernel.release"))
 	return strings.TrimSpace(string(release))
 }
 
@@ -87,6 +92,14 @@ func IsModule(path string) bool {
 	defer img.Close()
 	release, err := ModuleRelease(img)
 	return err == nil && release != ""
+}
+
+// CheckTarget returns an error if a module is for another machine than its base.
+func CheckTarget(img *elfimage.Image, base string, target btf.Target) error {
+	if err := btffile.TargetOf(img).CheckBase(base, target); err != nil {
+		return fmt.Errorf("%s: %w", img.Path, err)
+	}
+	return nil
 }
 
 // CheckRelease returns an error if a module is built for another release than its base. baseRelease is

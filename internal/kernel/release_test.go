@@ -56,6 +56,9 @@ func TestBaseIsFoundByTheModulesRelease(t *testing.T) {
 		{"6.12.2-test", []string{live, "lib/modules/6.12.1-test/build/vmlinux", "boot/vmlinuz-6.12.1-test"},
 			"lib/modules/6.12.1-test/build/vmlinux"},
 		{"6.12.2-test", []string{live, "boot/vmlinuz-6.12.2-test"}, ""},
+		{"", []string{"lib/modules/6.12.1-test/kernel/kernel/bpf/btf_vmlinux.ko.zst", "boot/vmlinuz-6.12.1-test"},
+			"lib/modules/6.12.1-test/kernel/kernel/bpf/btf_vmlinux.ko.zst"},
+		{"", []string{"lib/modules/6.12.2-test/kernel/kernel/bpf/btf_vmlinux.ko"}, ""},
 		{"", []string{live}, ""},
 	} {
 		h := hostWith(t, test.running, test.files...)
