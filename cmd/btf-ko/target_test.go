@@ -5,6 +5,7 @@ package main
 import (
 	"bytes"
 	"debug/elf"
+	"encoding/binary"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -15,12 +16,26 @@ import (
 	"github.com/kbtf/kbtf/internal/elfimage/elftest"
 )
 
-// copyOf copies a file, with the machine of its ELF header changed if machine is not EM_NONE.
+// copyOf copies a file. An x86-64 file becomes one for arm64 if machine is that: the same, but for
+// the machine in the ELF header and the types of relocations.
 func copyOf(t *testing.T, path, to string, machine elf.Machine) string {
 	t.Helper()
 	data := elftest.Read(t, path)
-	if machine != elf.EM_NONE {
-		data[18], data[19] = byte(machine), byte(machine>>8) // little endian
+	if machine == elf.EM_AARCH64 {
+		file, err := elf.NewFile(bytes.NewReader(data))
+		if err != nil {
+			t.Fatal(err)
+		}
+		binary.LittleEndian.PutUint16(data[18:], uint16(machine))
+		types := map[uint32]elf.R_AARCH64{uint32(elf.R_X86_64_32): elf.R_AARCH64_ABS32,
+			uint32(elf.R_X86_64_64): elf.R_AARCH64_ABS64}
+		for _, s := range file.Sections {
+			for at := s.Offset; s.Type == elf.SHT_RELA && at < s.Offset+s.Size; at += s.Entsize {
+				if of, ok := types[binary.LittleEndian.Uint32(data[at+8:])]; ok {
+					binary.LittleEndian.PutUint32(data[at+8:], uint32(of))
+				}
+			}
+		}
 	}
 	if err := os.WriteFile(to, data, 0o644); err != nil {
 		t.Fatal(err)

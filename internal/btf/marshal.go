@@ -15,8 +15,8 @@ import (
 // declaration tags, variables, DATASECs.
 //
 // layout adds a description of the kinds if there is no base. Marshal returns an error if base and
-// split BTF together exceed the kernel's limits (MaxTypeID, MaxNameOffset, vlen), or if a kernel
-// would refuse a type (check.go).
+// split BTF together exceed the kernel's limits (MaxTypeID, MaxNameOffset, vlen). What else a kernel
+// would refuse is repaired (repair.go), with a sentence for each in Notes.
 func (m *Module) Marshal(order binary.ByteOrder, layout bool) ([]byte, error) {
 	if err := m.base.Ready(); err != nil {
 		return nil, err
@@ -74,14 +74,8 @@ func (m *Module) Marshal(order binary.ByteOrder, layout bool) ([]byte, error) {
 	w.findNames(types, completions)
 
 	for _, e := range types {
-		if err := w.check(e); err != nil {
+		if err := w.repair(e); err != nil {
 			return nil, err
-		}
-	}
-	for _, k := range forwards {
-		if name := m.tags[k].name; !w.validName(name) {
-			return nil, fmt.Errorf("declaration of %q: name is not an identifier: damaged DWARF?",
-				m.Names.Bytes(name))
 		}
 	}
 	for _, e := range types[:ofUnits] {
@@ -125,7 +119,9 @@ type writer struct {
 	nextID    uint32
 	err       error
 
-	nameStates []nameState // by Name
+	nameStates  []nameState   // by Name
+	identifiers map[Name]Name // of names that are none
+	repairs     map[viewNode]repair
 
 	completions []viewNode
 	completed   map[viewNode]uint32 // results of complete
@@ -291,11 +287,19 @@ func (w *writer) head(t *Type, vlen uint32, number uint32) {
 		w.err = fmt.Errorf("%s %s: %d elements, more than the kernel's limit of %d",
 			t.Kind, w.m.Names.String(t.Name), vlen, maxVlen)
 	}
-	w.put(w.name(t.Name), info(t.Kind, int(vlen), t.KindFlag), number)
+	name := uint32(0)
+	switch t.Kind {
+	case KindInt, KindFloat, KindTypeTag, KindDeclTag, KindDatasec:
+		name = w.name(t.Name)
+	default:
+		name = w.identifier(t.Name)
+	}
+	w.put(name, info(t.Kind, int(vlen), t.KindFlag), number)
 }
 
 func (w *writer) write(e viewNode) {
 	t := &w.m.types[e.node]
+	r := w.repairs[e]
 	switch t.Kind {
 	case KindInt:
 		w.head(t, 0, t.Size)
@@ -306,29 +310,48 @@ func (w *writer) write(e viewNode) {
 		w.head(t, 0, w.ref(e.view, t.To))
 	case KindDeclTag:
 		w.head(t, 0, w.ref(e.view, t.To))
-		w.put(t.Extra)
+		w.put(w.component(e.view, t.To, t.Extra))
 	case KindArray:
 		w.head(t, 0, 0)
-		w.put(w.ref(e.view, t.To), w.ref(e.view, t.Index), t.Extra)
+		count := t.Extra
+		if r.count {
+			count = 0
+		}
+		w.put(w.ref(e.view, t.To), w.ref(e.view, t.Index), count)
 	case KindStruct, KindUnion:
-		w.head(t, t.N, t.Size)
-		for _, x := range w.m.members[t.First : t.First+t.N] {
-			w.put(w.name(x.Name), w.ref(e.view, x.Type), x.Offset)
+		count := t.N
+		for _, leftOut := range r.members {
+			if leftOut {
+				count--
+			}
+		}
+		w.head(t, count, t.Size)
+		for i, x := range w.m.members[t.First : t.First+t.N] {
+			if r.members == nil || !r.members[i] {
+				w.put(w.identifier(x.Name), w.ref(e.view, x.Type), x.Offset)
+			}
 		}
 	case KindEnum:
 		w.head(t, t.N, t.Size)
 		for _, x := range w.m.enumerators[t.First : t.First+t.N] {
-			w.put(w.name(x.Name), uint32(x.Value))
+			w.put(w.identifier(x.Name), uint32(x.Value))
 		}
 	case KindEnum64:
 		w.head(t, t.N, t.Size)
 		for _, x := range w.m.enumerators[t.First : t.First+t.N] {
-			w.put(w.name(x.Name), uint32(x.Value), uint32(x.Value>>32))
+			w.put(w.identifier(x.Name), uint32(x.Value), uint32(x.Value>>32))
 		}
 	case KindFuncProto:
-		w.head(t, t.N, w.ref(e.view, t.To))
-		for _, x := range w.m.params[t.First : t.First+t.N] {
-			w.put(w.name(x.Name), w.ref(e.view, x.Type))
+		params, ret := w.m.params[t.First:t.First+t.N], t.To
+		if r.params {
+			params = nil
+		}
+		if r.void {
+			ret = 0
+		}
+		w.head(t, uint32(len(params)), w.ref(e.view, ret))
+		for _, x := range params {
+			w.put(w.identifier(x.Name), w.ref(e.view, x.Type))
 		}
 	}
 }
@@ -336,10 +359,10 @@ func (w *writer) write(e viewNode) {
 // forward writes a tag that is only declared.
 func (w *writer) forward(k *tag) {
 	if k.class == enumTag {
-		w.put(w.name(k.name), info(KindEnum, 0, false), k.size)
+		w.put(w.identifier(k.name), info(KindEnum, 0, false), k.size)
 		return
 	}
-	w.put(w.name(k.name), info(KindFwd, 0, k.class == unionTag), 0)
+	w.put(w.identifier(k.name), info(KindFwd, 0, k.class == unionTag), 0)
 }
 
 // variables writes the VARs, each followed by its DECL_TAGs, and then a DATASEC for each section

@@ -2,7 +2,10 @@
 
 package btf
 
-import "slices"
+import (
+	"fmt"
+	"slices"
+)
 
 // Module collects the types of all units of a file, each content once.
 //
@@ -32,6 +35,12 @@ type Module struct {
 	vars  []Variable
 
 	unitTags []int32 // by type of the current unit: number of its tag, or noTag
+
+	Notes []string // on what Marshal has left out of types
+}
+
+func (m *Module) note(format string, args ...any) {
+	m.Notes = append(m.Notes, fmt.Sprintf(format, args...))
 }
 
 // tag is the name of a struct, union or enum.

@@ -11,12 +11,19 @@ import (
 // minPointer is the minimum size of a pointer in bytes, which BTF does not record.
 const minPointer = 4
 
-// layout checks that members and variables have enough room for their types. Kernels only check
-// offsets.
+// maxSize is the size of the largest type in bytes.
+const maxSize = 1<<32 - 1
+
+// layout checks that members and variables have enough room for their types, and that bit fields
+// are of a type that can have them.
 func (v *verifier) layout(r btfraw.Record) error {
 	switch r.Kind() {
 	case btfraw.Struct, btfraw.Union:
 		return v.membersFit(r)
+	case btfraw.Array:
+		if v.size(r.ID, 0) > maxSize {
+			return fmt.Errorf("%d elements of %s: more than 4 GiB", r.Array().Count, v.describe(r.Array().Element))
+		}
 	case btfraw.Datasec:
 		for i := range r.Vlen() {
 			at := r.Variable(i)
@@ -29,21 +36,34 @@ func (v *verifier) layout(r btfraw.Record) error {
 	return nil
 }
 
+// membersFit checks each member by itself: members may overlap, but the order of their offsets is
+// checked by contents.
 func (v *verifier) membersFit(r btfraw.Record) error {
-	last := uint64(0) // bit at which the member before ends
 	for i := range r.Vlen() {
 		m := r.Member(i)
-		offset := uint64(m.Offset)
-		end := offset + v.width(m.Type, m.Width)
-		switch {
-		case r.Kind() == btfraw.Struct && offset < last:
-			return fmt.Errorf("%s: bit offset %d, and the one before ends at %d", member(r, i), offset, last)
+		end := uint64(m.Offset) + v.width(m.Type, m.Width)
+		switch longest := v.longestBitField(m.Type); {
+		case m.Width > longest:
+			return fmt.Errorf("%s: bit field of %d bits, its type can have %d", member(r, i), m.Width, longest)
+		case m.Width == 0 && m.Offset%8 != 0 && (longest == 0 || r.Flag()):
+			return fmt.Errorf("%s: bit offset %d is not that of a byte", member(r, i), m.Offset)
 		case end > 8*uint64(r.Size()):
 			return fmt.Errorf("%s: ends at bit %d of a struct of %d bytes", member(r, i), end, r.Size())
 		}
-		last = end
 	}
 	return nil
+}
+
+// longestBitField returns how many bits a bit field of a type may have, 0 for types that have none.
+func (v *verifier) longestBitField(id uint32) uint32 {
+	id = v.strip(id)
+	switch v.Kind(id) {
+	case btfraw.Int:
+		return 8 * v.Record(id).Size()
+	case btfraw.Enum, btfraw.Enum64:
+		return min(8*v.Record(id).Size(), 32)
+	}
+	return 0
 }
 
 // width returns the minimum size of a member in bits. width is that of a bit field with kind_flag,
@@ -69,7 +89,7 @@ func (b *BTF) size(id uint32, depth int) uint64 {
 	case btfraw.Array:
 		a := r.Array()
 		n, each := uint64(a.Count), b.size(a.Element, depth+1)
-		return min(n*min(each, 1<<31), 1<<31) // no product overflows
+		return n * min(each, 1<<32-1) // no product overflows
 	case btfraw.Int, btfraw.Struct, btfraw.Union, btfraw.Enum, btfraw.Enum64, btfraw.Float:
 		return uint64(r.Size())
 	}

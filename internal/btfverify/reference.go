@@ -27,8 +27,8 @@ var (
 	aType   = target{"a type", false, sized | modifiers | set(btfraw.Void, btfraw.Fwd, btfraw.FuncProto)}
 	aSize   = target{"a type with a size", true, sized}
 	anInt   = target{"an INT", false, set(btfraw.Int)}
-	aParam  = target{"a type of parameters", true, sized&^set(btfraw.Array) | set(btfraw.Fwd)}
-	aReturn = target{"a type that functions return", true, sized&^set(btfraw.Array) | set(btfraw.Void, btfraw.Fwd)}
+	aParam  = target{"a type of parameters", true, sized}
+	aReturn = target{"a type that functions return", true, sized}
 	aProto  = target{"a FUNC_PROTO", false, set(btfraw.FuncProto)}
 	aVar    = target{"a VAR", false, set(btfraw.Var)}
 	aTagged = target{"a STRUCT, UNION, FUNC, VAR or TYPEDEF", false,
@@ -45,13 +45,32 @@ func (v *verifier) targets(r btfraw.Record) error {
 		if want.fits(v.BTF, id) {
 			continue
 		}
-		if r.Kind() == btfraw.FuncProto && place == r.Vlen()-1 && id == 0 && r.Item(place, 0) == 0 {
-			continue // variable arguments
+		if r.Kind() == btfraw.FuncProto && id == 0 && (place < 0 || isVariadic(r, place)) {
+			continue // void itself, not a typedef of it; or variable arguments
 		}
 		return fmt.Errorf("%s%s where %s belongs", placeOf(r, place), v.describe(id), want.words)
 	}
-	if r.Kind() == btfraw.DeclTag {
+	switch r.Kind() {
+	case btfraw.DeclTag:
 		return v.component(r)
+	case btfraw.Func:
+		return v.parametersNamed(r)
+	}
+	return nil
+}
+
+// isVariadic reports whether a parameter of a FUNC_PROTO stands for variable arguments.
+func isVariadic(r btfraw.Record, i int) bool {
+	return i == r.Vlen()-1 && r.Item(i, 0) == 0 && r.Item(i, 1) == 0
+}
+
+// parametersNamed checks that the parameters of a FUNC have names.
+func (v *verifier) parametersNamed(r btfraw.Record) error {
+	proto := v.Record(r.Type())
+	for i := range proto.Vlen() {
+		if proto.Item(i, 0) == 0 && !isVariadic(proto, i) {
+			return fmt.Errorf("parameter %d of %s has no name", i, v.describe(r.Type()))
+		}
 	}
 	return nil
 }

@@ -209,8 +209,9 @@ func BenchmarkWrite(b *testing.B) {
 				check(b, r.merge(m))
 			}
 			b.StartTimer()
-			check(b, table.emit(m, &w.opt))
-			_, err := m.Marshal(w.img.Order, false)
+			_, err := table.emit(m, &w.opt)
+			check(b, err)
+			_, err = m.Marshal(w.img.Order, false)
 			check(b, err)
 		}
 	})

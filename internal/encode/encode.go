@@ -105,6 +105,7 @@ func encodeUnits(d *dwarf.Data, groups [][]dwarf.Unit, base *btf.Base,
 		modulePool.Put(m)
 	}()
 	cxxUnits := 0
+	var notes notes
 	var readers []*unitReader
 	defer func() {
 		for _, r := range readers {
@@ -119,6 +120,7 @@ func encodeUnits(d *dwarf.Data, groups [][]dwarf.Unit, base *btf.Base,
 		func(r *unitReader, i int) { r.read(groups[i]) },
 		func(r *unitReader) error {
 			cxxUnits += r.cxxUnits
+			notes.add(r.types.notes)
 			return r.merge(m)
 		})
 	if err != nil {
@@ -131,10 +133,42 @@ func encodeUnits(d *dwarf.Data, groups [][]dwarf.Unit, base *btf.Base,
 		}
 		opt.Note(fmt.Sprintf("%d of %d units are C++: left out", cxxUnits, total))
 	}
-	if err := table.emit(m, opt); err != nil {
+	left, err := table.emit(m, opt)
+	if err != nil {
 		return nil, err
 	}
-	return m.Marshal(d.Image.Order, opt.Layout)
+	blob, err := m.Marshal(d.Image.Order, opt.Layout)
+	notes.add(left)
+	notes.add(m.Notes)
+	notes.send(opt.Note)
+	return blob, err
+}
+
+// notes are sentences about what is left out, each once.
+type notes struct{ list []string }
+
+func (n *notes) add(list []string) {
+	for _, note := range list {
+		if !slices.Contains(n.list, note) {
+			n.list = append(n.list, note)
+		}
+	}
+}
+
+// maxNotes limits the notes on one file.
+const maxNotes = 10
+
+func (n *notes) send(to func(string)) {
+	if to == nil {
+		return
+	}
+	for i, note := range n.list {
+		if i == maxNotes {
+			to(fmt.Sprintf("and %d more", len(n.list)-i))
+			break
+		}
+		to(note)
+	}
 }
 
 // inOrder calls read for 0 to n-1 on several threads, and merge on the calling one, in that order.

@@ -125,8 +125,9 @@ func readFunctionTable(img *elfimage.Image, opt *Options) (*functionTable, error
 	return t, err
 }
 
-// emit adds the functions that are safe to trace to the module, sorted by name.
-func (t *functionTable) emit(m *btf.Module, opt *Options) error {
+// emit adds the functions that are safe to trace to the module, sorted by name. It returns notes on
+// those that BTF cannot express.
+func (t *functionTable) emit(m *btf.Module, opt *Options) (notes []string, err error) {
 	order := make([]btf.Name, 0, len(t.funcs))
 	for i := range t.funcs {
 		if len(t.funcs[i].states) > 0 {
@@ -143,11 +144,15 @@ func (t *functionTable) emit(m *btf.Module, opt *Options) error {
 		if !f.safe(s, m, opt) {
 			continue
 		}
+		if name := t.names.Bytes(i); !btf.IsIdentifier(name) {
+			notes = append(notes,
+				fmt.Sprintf("function %q left out: BTF cannot express its name", name))
+			continue
+		}
 		ret, params := s.ret, s.params
 		if f.kfunc && opt.Dialect.Attributes {
-			var err error
 			if ret, params, err = f.arenaPrototype(s, m); err != nil {
-				return fmt.Errorf("kfunc %s: %w", t.names.Bytes(i), err)
+				return nil, fmt.Errorf("kfunc %s: %w", t.names.Bytes(i), err)
 			}
 		}
 		fn := m.AddFunc(s.unit, m.Names.Intern(t.names.Bytes(i)), ret, params)
@@ -161,7 +166,7 @@ func (t *functionTable) emit(m *btf.Module, opt *Options) error {
 			m.AddDeclTag(s.unit, tag.value, fn, tag.component)
 		}
 	}
-	return nil
+	return notes, nil
 }
 
 // choose returns the state that provides the prototype and the parameter names. That is the first

@@ -15,7 +15,7 @@ import (
 
 const (
 	maxOffset    = 1<<32 - 1 // of a member, in bits
-	memberTooFar = "a member at bit %d: too far for BTF"
+	memberTooFar = "at bit %d, too far for BTF"
 )
 
 // readMembers reads the members of type i, a struct or union.
@@ -33,7 +33,8 @@ func (t *unitTypes) readMembers(r *dwarf.Reader, i uint32) error {
 			return err
 		}
 		if p.Number > maxOffset/8 {
-			return dieError(r, memberTooFar, 8*p.Number)
+			t.leaveOut(i, n, memberTooFar, 8*p.Number)
+			continue
 		}
 		t.unit.Members = append(t.unit.Members,
 			btf.Member{Name: n, Type: t.refTo(p.Type), Offset: 8 * uint32(p.Number)})

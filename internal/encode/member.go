@@ -3,6 +3,8 @@
 package encode
 
 import (
+	"fmt"
+
 	"github.com/kbtf/kbtf/internal/btf"
 	"github.com/kbtf/kbtf/internal/dwarf"
 )
@@ -21,16 +23,44 @@ func (t *unitTypes) composite(r *dwarf.Reader) error {
 		return nil
 	}
 	size, _ := r.Uint(dwarf.AttrByteSize)
-	if size > 1<<32-1 {
-		return dieError(r, "a struct of %d bytes", size)
-	}
 	typ := btf.Type{Kind: btf.KindStruct, Name: n, Size: uint32(size)}
 	if union {
 		typ.Kind = btf.KindUnion
 	}
 	i := t.add(r, typ)
 	t.annotate(r, i, btf.WholeDecl)
+	if size > maxSize {
+		t.unit.Types[i].Size = 0
+		t.note("%s: members left out: %d bytes are too large for BTF", t.tag(i), size)
+		return nil
+	}
 	return t.readMembers(r, i)
+}
+
+// maxSize is the size of the largest struct in BTF, in bytes.
+const maxSize = 1<<32 - 1
+
+// tag returns the tag of a struct or union for a note.
+func (t *unitTypes) tag(typ uint32) string {
+	s := &t.unit.Types[typ]
+	word := "struct"
+	if s.Kind == btf.KindUnion {
+		word = "union"
+	}
+	if s.Name == 0 {
+		return word + " without a tag"
+	}
+	return word + " " + string(t.unit.Text(s.Name))
+}
+
+// leaveOut notes a member that BTF cannot express. Its place remains as padding.
+func (t *unitTypes) leaveOut(typ uint32, member btf.Name, why string, args ...any) {
+	t.note("%s: member %q left out: %s", t.tag(typ), t.unit.Text(member), fmt.Sprintf(why, args...))
+}
+
+// note notes what is left out of a type.
+func (t *unitTypes) note(format string, args ...any) {
+	t.notes = append(t.notes, fmt.Sprintf(format, args...))
 }
 
 func (t *unitTypes) member(r *dwarf.Reader, o *openType) error {
@@ -50,8 +80,10 @@ func (t *unitTypes) member(r *dwarf.Reader, o *openType) error {
 	dataBit, hasDataBit := r.Uint(dwarf.AttrDataBitOffset)
 	offset := 8 * location // bits
 	storage, _ := r.Uint(dwarf.AttrByteSize)
+	t.target.depth = -1 // until the member is added
 	if size > 255 {
-		return dieError(r, "a bit field of %d bits", size)
+		t.leaveOut(o.typ, n, "a bit field of %d bits", size)
+		return nil
 	}
 	number := uint32(len(t.members))
 	switch {
@@ -68,10 +100,12 @@ func (t *unitTypes) member(r *dwarf.Reader, o *openType) error {
 		}
 	}
 	if size != 0 && offset > 0xffffff || offset > maxOffset {
-		return dieError(r, memberTooFar, offset)
+		t.leaveOut(o.typ, n, memberTooFar, offset)
+		return nil
 	}
 	if offset%8 != 0 && size == 0 {
-		return dieError(r, "a member at bit %d that is not a bit field", offset)
+		t.leaveOut(o.typ, n, "at bit %d, and not a bit field", offset)
+		return nil
 	}
 	o.wide = o.wide || size != 0
 	t.target = annotationTarget{r.Depth, o.typ, number - uint32(o.from)}

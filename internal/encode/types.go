@@ -49,6 +49,8 @@ type unitTypes struct {
 
 	annotations []gnuAnnotation // sorted by offset of the DIE
 	annotated   []annotated
+
+	notes []string // on what is left out
 }
 
 // openType is a type whose children are being read.
@@ -118,6 +120,7 @@ func (t *unitTypes) reset(base, n uint64) {
 	t.nested, t.typeTags = t.nested[:0], t.typeTags[:0]
 	t.declTags, t.target = t.declTags[:0], annotationTarget{depth: -1}
 	t.annotations, t.annotated = t.annotations[:0], t.annotated[:0]
+	t.notes = nil
 }
 
 // add appends a type for the DIE at the reader.
@@ -411,13 +414,14 @@ func (t *unitTypes) baseType(r *dwarf.Reader) error {
 		case ateFloat:
 			switch size {
 			case 2, 4, 8, 12, 16:
+				t.add(r, btf.Type{Kind: btf.KindFloat, Name: n, Size: uint32(size)})
 			default:
-				return dieError(r, "a floating point type of %d bytes", size)
+				t.opaque(r, n, size)
 			}
-			t.add(r, btf.Type{Kind: btf.KindFloat, Name: n, Size: uint32(size)})
 			return nil
 		case ateComplexFloat, ateImaginary:
-			return dieError(r, "BTF cannot express complex numbers")
+			t.opaque(r, n, size)
+			return nil
 		}
 	}
 	var flags uint32
@@ -437,6 +441,13 @@ func (t *unitTypes) baseType(r *dwarf.Reader) error {
 	t.add(r, btf.Type{Kind: btf.KindInt, Name: n, Size: uint32(size),
 		Extra: flags<<24 | uint32(8*size)})
 	return nil
+}
+
+// opaque adds a struct without members for a base type that BTF cannot express.
+func (t *unitTypes) opaque(r *dwarf.Reader, name btf.Name, size uint64) {
+	t.note("type %q: BTF cannot express it: written as a struct of %d bytes without members",
+		t.unit.Text(name), size)
+	t.add(r, btf.Type{Kind: btf.KindStruct, Size: uint32(size)})
 }
 
 // dimension returns the number of elements of an array dimension, 0 if it is not constant.
