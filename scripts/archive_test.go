@@ -58,11 +58,17 @@ func (a *archive) uri() string { return "copy:" + strings.ReplaceAll(a.dir, " ",
 // pool returns the path of a package's file.
 func (a *archive) pool(d deb) string { return filepath.Join(a.dir, "pool", d.file()) }
 
+// architectures are those of the archive.
+var architectures = []string{"amd64", "armhf", "ppc64el", "s390x"}
+
 // publish replaces the content of the archive with packages in bookworm.
 func (a *archive) publish(t *testing.T, debs ...deb) {
 	t.Helper()
 	check(t, os.RemoveAll(a.dir))
-	index := map[string]*bytes.Buffer{"amd64": {}, "s390x": {}}
+	index := make(map[string]*bytes.Buffer)
+	for _, arch := range architectures {
+		index[arch] = new(bytes.Buffer)
+	}
 	for _, d := range debs {
 		control := fmt.Sprintf("Package: %s\nVersion: %s\nArchitecture: %s\n"+
 			"Maintainer: Test <test@localhost>\nDescription: test\n", d.name, d.version, d.arch)
@@ -82,7 +88,7 @@ func (a *archive) publish(t *testing.T, debs ...deb) {
 		files := map[string][]byte{"main/source/Sources": nil}
 		for arch, packages := range index {
 			files["main/binary-"+arch+"/Packages"] = packages.Bytes()
-			if suite != "bookworm" {
+			if strings.HasSuffix(suite, "-updates") {
 				files["main/binary-"+arch+"/Packages"] = nil
 			}
 		}
@@ -94,7 +100,8 @@ func (a *archive) publish(t *testing.T, debs ...deb) {
 func (a *archive) release(t *testing.T, suite string, files map[string][]byte) {
 	t.Helper()
 	text := fmt.Sprintf("Origin: Test\nSuite: %s\nCodename: %[1]s\nDate: %s\n"+
-		"Architectures: amd64 s390x\nComponents: main\nSHA256:\n", suite, time.Now().UTC().Format(time.RFC1123))
+		"Architectures: %s\nComponents: main\nSHA256:\n",
+		suite, time.Now().UTC().Format(time.RFC1123), strings.Join(architectures, " "))
 	dir := filepath.Join(a.dir, "dists", suite)
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		var compressed bytes.Buffer

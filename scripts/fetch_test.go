@@ -256,14 +256,50 @@ func TestFetchArchitectureThatLags(t *testing.T) {
 		debOf("linux-image-6.1.0-55-s390x-dbg", "6.1.192-1", "s390x"),
 		debOf("linux-image-6.1.0-55-s390x", "6.1.192-1", "s390x"))
 	f.succeeds(t, "linux-6.1-dbg")
-	other := *f
-	other.cache = filepath.Join(f.cache, "s390x")
-	other.env = append(slices.Clone(f.env), "KBTF_ARCH=s390x")
+	other := f.of("s390x")
 	other.succeeds(t, "linux-6.1-dbg", "linux-6.1-image")
 	other.has(t, "linux-6.1-dbg linux-image-6.1.0-55-s390x-dbg 6.1.192-1",
 		"linux-6.1-image linux-image-6.1.0-55-s390x 6.1.192-1")
 	f.succeeds(t, "linux-6.1-image")
 	f.has(t, hasDbg("6.1.0-57", "6.1.192-3"), hasImage("6.1.0-57", "6.1.192-3"))
+}
+
+// of returns a fetcher of another architecture's inputs.
+func (f *fetcher) of(arch string) *fetcher {
+	other := *f
+	other.cache = filepath.Join(f.cache, arch)
+	other.env = append(slices.Clone(f.env), "KBTF_ARCH="+arch)
+	return &other
+}
+
+// Debian's kernels of some architectures have another name than the architecture.
+func TestFetchFlavours(t *testing.T) {
+	t.Parallel()
+	f := newFetcher(t)
+	flavours := map[string]string{"armhf": "armmp", "ppc64el": "powerpc64le", "s390x": "s390x"}
+	var debs []deb
+	for arch, flavour := range flavours {
+		for _, suffix := range []string{"", "-dbg", "-rt-dbg", "-64k-dbg"} {
+			debs = append(debs, debOf("linux-image-6.1.0-57-"+flavour+suffix, "6.1.192-3", arch))
+		}
+	}
+	f.publish(t, debs...)
+	for arch, flavour := range flavours {
+		other := f.of(arch)
+		other.succeeds(t, "linux-6.1-dbg")
+		other.has(t, "linux-6.1-dbg linux-image-6.1.0-57-"+flavour+"-dbg 6.1.192-3")
+	}
+}
+
+// Sets of architectures without cloud kernels are complete without them.
+func TestFetchWithoutCloudKernels(t *testing.T) {
+	t.Parallel()
+	f := newFetcher(t).of("s390x")
+	const kernel, version = "6.12.99+deb12", "6.12.99-1~deb12u1"
+	f.publish(t, debOf("linux-headers-"+kernel+"-common", version, "all"), debOf("linux-kbuild-"+kernel, version, "s390x"))
+	f.succeeds(t, "linux-headers-6.12-common")
+	f.has(t, "linux-headers-6.12-common linux-headers-"+kernel+"-common "+version)
+	f.fails(t, "linux-6.12-cloud-dbg", "in bookworm for s390x: linux-6.12-cloud-dbg none;")
 }
 
 // If no version is complete, the message lists the versions of each input.
