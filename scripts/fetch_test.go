@@ -302,6 +302,30 @@ func TestFetchWithoutCloudKernels(t *testing.T) {
 	f.fails(t, "linux-6.12-cloud-dbg", "in bookworm for s390x: linux-6.12-cloud-dbg none;")
 }
 
+// If the mirror lacks a package that its lists have, the next older version of the set is used.
+func TestFetchMissingOnMirror(t *testing.T) {
+	t.Parallel()
+	f := newFetcher(t)
+	newest := []deb{dbg("6.1.0-57", "6.1.192-3"), image("6.1.0-57", "6.1.192-3")}
+	older := []deb{dbg("6.1.0-56", "6.1.192-2"), image("6.1.0-56", "6.1.192-2")}
+	f.publish(t, slices.Concat(newest, older)...)
+	check(t, os.Remove(f.pool(newest[0])))
+	f.succeeds(t, "linux-6.1-dbg", "linux-6.1-image")
+	f.has(t, hasDbg("6.1.0-56", "6.1.192-2"), hasImage("6.1.0-56", "6.1.192-2"))
+
+	// Inputs in the cache are replaced if their version cannot be completed.
+	check(t, os.RemoveAll(filepath.Join(f.cache, "linux-6.1-image")))
+	f.publish(t, slices.Concat(newest, older)...)
+	check(t, os.Remove(f.pool(older[1])))
+	f.succeeds(t, "linux-6.1-image")
+	f.has(t, hasDbg("6.1.0-57", "6.1.192-3"), hasImage("6.1.0-57", "6.1.192-3"))
+
+	// The message names the package that cannot be downloaded.
+	check(t, os.RemoveAll(filepath.Join(f.cache, "linux-6.1-image")))
+	check(t, os.Remove(f.pool(newest[1])))
+	f.fails(t, "linux-6.1-image", "fetch: cannot download linux-image-6.1.0-56-amd64 6.1.192-2")
+}
+
 // If no version is complete, the message lists the versions of each input.
 func TestFetchIncompleteSet(t *testing.T) {
 	t.Parallel()
