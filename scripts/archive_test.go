@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"crypto/ed25519"
+	"crypto/md5"
 	"crypto/sha1"
 	"crypto/sha256"
 	"crypto/sha512"
@@ -61,7 +62,7 @@ func (a *archive) pool(d deb) string { return filepath.Join(a.dir, "pool", d.fil
 // architectures are those of the archive.
 var architectures = []string{"amd64", "armhf", "ppc64el", "s390x"}
 
-// publish replaces the content of the archive with packages in bookworm.
+// publish replaces the content of the archive with packages in bookworm and trixie.
 func (a *archive) publish(t *testing.T, debs ...deb) {
 	t.Helper()
 	check(t, os.RemoveAll(a.dir))
@@ -84,7 +85,7 @@ func (a *archive) publish(t *testing.T, debs ...deb) {
 			}
 		}
 	}
-	for _, suite := range []string{"bookworm", "bookworm-updates"} {
+	for _, suite := range []string{"bookworm", "bookworm-updates", "trixie"} {
 		files := map[string][]byte{"main/source/Sources": nil}
 		for arch, packages := range index {
 			files["main/binary-"+arch+"/Packages"] = packages.Bytes()
@@ -121,11 +122,14 @@ func (d deb) build(t *testing.T, control string) []byte {
 	t.Helper()
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "root/DEBIAN/control"), []byte(control))
+	sums := ""
 	for name, content := range d.files {
 		path := filepath.Join(dir, "root", name)
 		write(t, path, []byte(content))
 		check(t, os.Chmod(path, 0o755))
+		sums += fmt.Sprintf("%x  %s\n", md5.Sum([]byte(content)), name)
 	}
+	write(t, filepath.Join(dir, "root/DEBIAN/md5sums"), []byte(sums))
 	file := filepath.Join(dir, "deb")
 	cmd := exec.Command("dpkg-deb", "--root-owner-group", "-Zgzip", "-b", filepath.Join(dir, "root"), file)
 	if out, err := cmd.CombinedOutput(); err != nil {

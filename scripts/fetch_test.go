@@ -7,6 +7,7 @@ import (
 	"bufio"
 	"bytes"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -300,6 +301,47 @@ func TestFetchWithoutCloudKernels(t *testing.T) {
 	f.succeeds(t, "linux-headers-6.12-common")
 	f.has(t, "linux-headers-6.12-common linux-headers-"+kernel+"-common "+version)
 	f.fails(t, "linux-6.12-cloud-dbg", "in bookworm for s390x: linux-6.12-cloud-dbg none;")
+}
+
+// A sample has vmlinux, every 40th module by path, and the large ones.
+func TestFetchSample(t *testing.T) {
+	const debug = "usr/lib/debug/"
+	const modules = debug + "lib/modules/6.12/"
+	for name, vmlinux := range map[string]string{
+		"vmlinux in boot": debug + "boot/vmlinux-6.12", "vmlinux with the modules": modules + "vmlinux",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFetcher(t).of("armhf")
+			d := debOf("linux-image-6.12.99+deb13-armmp-dbg", "6.12.99-1", "armhf")
+			d.files[vmlinux] = ""
+			d.files[modules+"System.map"] = ""
+			for i := range 100 {
+				d.files[fmt.Sprintf("%skernel/b/m%02d.ko", modules, i)] = ""
+			}
+			for _, path := range []string{"a/first", "c/xfs", "c/xfs_other", "c/kvm/kvm-hv"} {
+				d.files[modules+"kernel/"+path+".ko"] = ""
+			}
+			f.publish(t, d)
+			f.succeeds(t, "linux-6.12-sample-dbg")
+
+			var got []string
+			root := filepath.Join(f.cache, "linux-6.12-sample-dbg")
+			check(t, filepath.WalkDir(filepath.Join(root, "usr"), func(path string, entry fs.DirEntry, err error) error {
+				if err == nil && !entry.IsDir() {
+					got = append(got, strings.TrimPrefix(path, root+"/"))
+				}
+				return err
+			}))
+			want := []string{vmlinux}
+			for _, path := range []string{"a/first", "b/m39", "b/m79", "c/kvm/kvm-hv", "c/xfs"} {
+				want = append(want, modules+"kernel/"+path+".ko")
+			}
+			if slices.Sort(want); !slices.Equal(got, want) {
+				t.Errorf("the sample has %q, want %q", got, want)
+			}
+		})
+	}
 }
 
 // If the mirror lacks a package that its lists have, the next older version of the set is used.
