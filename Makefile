@@ -22,8 +22,9 @@ TESTFLAGS ?=
 # For make kernels and rebuild: 5.10, 6.1, 6.12 or 7, the newest in sid.
 KERNEL ?= 6.12
 # For make parity: a Debian architecture; compare every Nth module, and every Nth with a distilled base.
-# Not of the environment: there ARCH is for a kernel's make. For others than amd64 the kernels are samples.
+# Other architectures than amd64 have samples of kernels. In the environment, ARCH is for a kernel's make.
 ARCH            = amd64
+unexport ARCH
 EVERY           ?= $(if $(filter amd64,$(ARCH)),10,1)
 EVERY_DISTILLED ?= 20
 # For make fuzz: the time for each target.
