@@ -15,7 +15,7 @@ import (
 // inlinedCopies is D9: pahole takes a function's prototype from the first unit that has one of its
 // name, even if that unit only inlines it and the code is in another unit. It explains a FUNC that
 // has the prototype of the first unit on pahole's side, and that of the first unit with code on the
-// other; and their FUNC_PROTOs, if no other type refers to them.
+// other; and their FUNC_PROTOs, if only such FUNCs refer to them.
 func inlinedCopies(d *differences) error {
 	ours := make(map[string]btfdiff.Class)
 	for _, class := range d.onlyEncoder {
@@ -39,6 +39,7 @@ func inlinedCopies(d *differences) error {
 		return err
 	}
 	explained := [2]map[uint32]bool{{}, {}} // ids of the oracle and of the encoder
+	functions := [2]map[uint32]int{{}, {}}  // by FUNC_PROTO: the number of these FUNCs that refer to it
 	for _, pair := range pairs {
 		p := prototypes[pair[0].Name]
 		if p.inlined != pair[0].Description || p.code != pair[1].Description {
@@ -46,11 +47,11 @@ func inlinedCopies(d *differences) error {
 		}
 		for side, raw := range [][]byte{d.compared.oracle, d.compared.encoder} {
 			explained[side][pair[side].ID] = true
-			prototype, alone, err := d.compared.base.PrototypeOf(raw, pair[side].ID)
+			prototype, referrers, err := d.compared.base.PrototypeOf(raw, pair[side].ID)
 			if err != nil {
 				return err
 			}
-			if alone {
+			if functions[side][prototype]++; functions[side][prototype] == referrers {
 				explained[side][prototype] = true
 			}
 		}
