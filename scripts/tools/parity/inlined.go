@@ -95,11 +95,13 @@ func prototypesOf(path string, names map[string]bool) (map[string]twofold, error
 				break
 			}
 			if entry.Tag == dwarf.TagSubprogram && entry.Val(dwarf.AttrDeclaration) == nil {
-				name, prototype := prototype(data, entry)
-				if _, ok := first[name]; !ok && names[name] {
-					first[name] = prototype
+				abstract := abstractInstance(data, entry)
+				if name, _ := abstract.Val(dwarf.AttrName).(string); names[name] {
+					if _, ok := first[name]; !ok {
+						first[name] = prototype(data, abstract, name)
+					}
+					code[name] = code[name] || entry.Val(dwarf.AttrLowpc) != nil || entry.Val(dwarf.AttrRanges) != nil
 				}
-				code[name] = code[name] || entry.Val(dwarf.AttrLowpc) != nil || entry.Val(dwarf.AttrRanges) != nil
 			}
 			if entry.Tag != dwarf.TagSubprogram || entry.Children {
 				r.SkipChildren()
@@ -118,8 +120,8 @@ func prototypesOf(path string, names map[string]bool) (map[string]twofold, error
 	}
 }
 
-// prototype describes the function of a DIE, or of its abstract instance.
-func prototype(data *dwarf.Data, entry *dwarf.Entry) (name, text string) {
+// abstractInstance returns the abstract instance of a function's DIE, or the DIE if it has none.
+func abstractInstance(data *dwarf.Data, entry *dwarf.Entry) *dwarf.Entry {
 	r := data.Reader()
 	for range 2 {
 		if origin, ok := entry.Val(dwarf.AttrAbstractOrigin).(dwarf.Offset); ok {
@@ -129,7 +131,12 @@ func prototype(data *dwarf.Data, entry *dwarf.Entry) (name, text string) {
 			}
 		}
 	}
-	name, _ = entry.Val(dwarf.AttrName).(string)
+	return entry
+}
+
+// prototype describes the function of a DIE.
+func prototype(data *dwarf.Data, entry *dwarf.Entry, name string) string {
+	r := data.Reader()
 	var parameters []string
 	r.Seek(entry.Offset)
 	r.Next()
@@ -150,7 +157,7 @@ func prototype(data *dwarf.Data, entry *dwarf.Entry) (name, text string) {
 	if len(parameters) == 0 {
 		parameters = []string{"void"}
 	}
-	return name, "FUNC static " + declare(typeOf(data, entry), fmt.Sprintf("%s(%s)", name, strings.Join(parameters, ", ")))
+	return "FUNC static " + declare(typeOf(data, entry), fmt.Sprintf("%s(%s)", name, strings.Join(parameters, ", ")))
 }
 
 func typeOf(data *dwarf.Data, entry *dwarf.Entry) dwarf.Type {
