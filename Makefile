@@ -21,8 +21,11 @@ OBJTREE ?=
 TESTFLAGS ?=
 # For make kernels and rebuild: 5.10, 6.1, 6.12 or 7, the newest in sid.
 KERNEL ?= 6.12
-# For make parity: compare every Nth module, and every Nth with a distilled base.
-EVERY           ?= 10
+# For make parity: a Debian architecture; compare every Nth module, and every Nth with a distilled base.
+# Other architectures than amd64 have samples of kernels. In the environment, ARCH is for a kernel's make.
+ARCH            = amd64
+unexport ARCH
+EVERY           ?= $(if $(filter amd64,$(ARCH)),10,1)
 EVERY_DISTILLED ?= 20
 # For make fuzz: the time for each target.
 FUZZTIME ?= 20s
@@ -135,14 +138,27 @@ rebuild: ## compare what make does after an edit of KERNEL, with our rule and up
 	scripts/rebuild '$(KERNEL)'
 
 .PHONY: parity
-parity: ## compare with pahole on every EVERYth module of three Debian kernels
+parity: ## compare with pahole on every EVERYth module of three Debian kernels, or of ARCH's
 	scripts/setup fetch
+ifeq ($(ARCH),amd64)
 	scripts/parity --kernel 6.1 --every $(EVERY) --min-equal 99.9
 	scripts/parity --kernel 6.12-cloud --every $(EVERY) --min-equal 99.9
 	scripts/parity --kernel 7-cloud --oracle 1.32 --every $(EVERY) --min-equal 97
 	scripts/parity --kernel 6.1 --vmlinux
 	scripts/parity --kernel 6.12-cloud --vmlinux --min-equal 100
 	scripts/parity --kernel 6.12-cloud --distilled --every $(EVERY_DISTILLED) --min-equal 85
+else
+	scripts/parity --arch $(ARCH) --oracle 1.30 --encode-base --every $(EVERY)
+	scripts/parity --arch $(ARCH) --oracle 1.30 --vmlinux
+	scripts/parity --arch $(ARCH) --oracle 1.32 --encode-base --every $(EVERY)
+	scripts/parity --arch $(ARCH) --oracle 1.32 --vmlinux
+endif
+
+.PHONY: parity-ports
+parity-ports: ## compare with pahole on ten modules of a big-endian and of a 32-bit kernel
+	scripts/setup fetch
+	scripts/parity --arch s390x --oracle 1.30 --every 6
+	scripts/parity --arch armhf --oracle 1.32 --every 10
 
 .PHONY: kernel-test
 kernel-test: ## load all modules of a Debian kernel with our BTF under qemu

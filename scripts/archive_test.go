@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"crypto/ed25519"
+	"crypto/md5"
 	"crypto/sha1"
 	"crypto/sha256"
 	"crypto/sha512"
@@ -58,11 +59,17 @@ func (a *archive) uri() string { return "copy:" + strings.ReplaceAll(a.dir, " ",
 // pool returns the path of a package's file.
 func (a *archive) pool(d deb) string { return filepath.Join(a.dir, "pool", d.file()) }
 
-// publish replaces the content of the archive with packages in bookworm.
+// architectures are those of the archive.
+var architectures = []string{"amd64", "armhf", "ppc64el", "s390x"}
+
+// publish replaces the content of the archive with packages in bookworm and trixie.
 func (a *archive) publish(t *testing.T, debs ...deb) {
 	t.Helper()
 	check(t, os.RemoveAll(a.dir))
-	index := map[string]*bytes.Buffer{"amd64": {}, "s390x": {}}
+	index := make(map[string]*bytes.Buffer)
+	for _, arch := range architectures {
+		index[arch] = new(bytes.Buffer)
+	}
 	for _, d := range debs {
 		control := fmt.Sprintf("Package: %s\nVersion: %s\nArchitecture: %s\n"+
 			"Maintainer: Test <test@localhost>\nDescription: test\n", d.name, d.version, d.arch)
@@ -78,11 +85,11 @@ func (a *archive) publish(t *testing.T, debs ...deb) {
 			}
 		}
 	}
-	for _, suite := range []string{"bookworm", "bookworm-updates"} {
+	for _, suite := range []string{"bookworm", "bookworm-updates", "trixie"} {
 		files := map[string][]byte{"main/source/Sources": nil}
 		for arch, packages := range index {
 			files["main/binary-"+arch+"/Packages"] = packages.Bytes()
-			if suite != "bookworm" {
+			if strings.HasSuffix(suite, "-updates") {
 				files["main/binary-"+arch+"/Packages"] = nil
 			}
 		}
@@ -94,7 +101,8 @@ func (a *archive) publish(t *testing.T, debs ...deb) {
 func (a *archive) release(t *testing.T, suite string, files map[string][]byte) {
 	t.Helper()
 	text := fmt.Sprintf("Origin: Test\nSuite: %s\nCodename: %[1]s\nDate: %s\n"+
-		"Architectures: amd64 s390x\nComponents: main\nSHA256:\n", suite, time.Now().UTC().Format(time.RFC1123))
+		"Architectures: %s\nComponents: main\nSHA256:\n",
+		suite, time.Now().UTC().Format(time.RFC1123), strings.Join(architectures, " "))
 	dir := filepath.Join(a.dir, "dists", suite)
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		var compressed bytes.Buffer
@@ -114,11 +122,14 @@ func (d deb) build(t *testing.T, control string) []byte {
 	t.Helper()
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "root/DEBIAN/control"), []byte(control))
+	sums := ""
 	for name, content := range d.files {
 		path := filepath.Join(dir, "root", name)
 		write(t, path, []byte(content))
 		check(t, os.Chmod(path, 0o755))
+		sums += fmt.Sprintf("%x  %s\n", md5.Sum([]byte(content)), name)
 	}
+	write(t, filepath.Join(dir, "root/DEBIAN/md5sums"), []byte(sums))
 	file := filepath.Join(dir, "deb")
 	cmd := exec.Command("dpkg-deb", "--root-owner-group", "-Zgzip", "-b", filepath.Join(dir, "root"), file)
 	if out, err := cmd.CombinedOutput(); err != nil {

@@ -7,6 +7,7 @@ import (
 	"bufio"
 	"bytes"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -256,14 +257,115 @@ func TestFetchArchitectureThatLags(t *testing.T) {
 		debOf("linux-image-6.1.0-55-s390x-dbg", "6.1.192-1", "s390x"),
 		debOf("linux-image-6.1.0-55-s390x", "6.1.192-1", "s390x"))
 	f.succeeds(t, "linux-6.1-dbg")
-	other := *f
-	other.cache = filepath.Join(f.cache, "s390x")
-	other.env = append(slices.Clone(f.env), "KBTF_ARCH=s390x")
+	other := f.of("s390x")
 	other.succeeds(t, "linux-6.1-dbg", "linux-6.1-image")
 	other.has(t, "linux-6.1-dbg linux-image-6.1.0-55-s390x-dbg 6.1.192-1",
 		"linux-6.1-image linux-image-6.1.0-55-s390x 6.1.192-1")
 	f.succeeds(t, "linux-6.1-image")
 	f.has(t, hasDbg("6.1.0-57", "6.1.192-3"), hasImage("6.1.0-57", "6.1.192-3"))
+}
+
+// of returns a fetcher of another architecture's inputs.
+func (f *fetcher) of(arch string) *fetcher {
+	other := *f
+	other.cache = filepath.Join(f.cache, arch)
+	other.env = append(slices.Clone(f.env), "KBTF_ARCH="+arch)
+	return &other
+}
+
+// Debian's kernels of some architectures have another name than the architecture.
+func TestFetchFlavours(t *testing.T) {
+	t.Parallel()
+	f := newFetcher(t)
+	flavours := map[string]string{"armhf": "armmp", "ppc64el": "powerpc64le", "s390x": "s390x"}
+	var debs []deb
+	for arch, flavour := range flavours {
+		for _, suffix := range []string{"", "-dbg", "-rt-dbg", "-64k-dbg"} {
+			debs = append(debs, debOf("linux-image-6.1.0-57-"+flavour+suffix, "6.1.192-3", arch))
+		}
+	}
+	f.publish(t, debs...)
+	for arch, flavour := range flavours {
+		other := f.of(arch)
+		other.succeeds(t, "linux-6.1-dbg")
+		other.has(t, "linux-6.1-dbg linux-image-6.1.0-57-"+flavour+"-dbg 6.1.192-3")
+	}
+}
+
+// Sets of architectures without cloud kernels are complete without them.
+func TestFetchWithoutCloudKernels(t *testing.T) {
+	t.Parallel()
+	f := newFetcher(t).of("s390x")
+	const kernel, version = "6.12.99+deb12", "6.12.99-1~deb12u1"
+	f.publish(t, debOf("linux-headers-"+kernel+"-common", version, "all"), debOf("linux-kbuild-"+kernel, version, "s390x"))
+	f.succeeds(t, "linux-headers-6.12-common")
+	f.has(t, "linux-headers-6.12-common linux-headers-"+kernel+"-common "+version)
+	f.fails(t, "linux-6.12-cloud-dbg", "in bookworm for s390x: linux-6.12-cloud-dbg none;")
+}
+
+// A sample has vmlinux, every 40th module by path, and the large ones.
+func TestFetchSample(t *testing.T) {
+	const debug = "usr/lib/debug/"
+	const modules = debug + "lib/modules/6.12/"
+	for name, vmlinux := range map[string]string{
+		"vmlinux in boot": debug + "boot/vmlinux-6.12", "vmlinux with the modules": modules + "vmlinux",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFetcher(t).of("armhf")
+			d := debOf("linux-image-6.12.99+deb13-armmp-dbg", "6.12.99-1", "armhf")
+			d.files[vmlinux] = ""
+			d.files[modules+"System.map"] = ""
+			for i := range 100 {
+				d.files[fmt.Sprintf("%skernel/b/m%02d.ko", modules, i)] = ""
+			}
+			for _, path := range []string{"a/first", "c/xfs", "c/xfs_other", "c/kvm/kvm-hv"} {
+				d.files[modules+"kernel/"+path+".ko"] = ""
+			}
+			f.publish(t, d)
+			f.succeeds(t, "linux-6.12-sample-dbg")
+
+			var got []string
+			root := filepath.Join(f.cache, "linux-6.12-sample-dbg")
+			check(t, filepath.WalkDir(filepath.Join(root, "usr"), func(path string, entry fs.DirEntry, err error) error {
+				if err == nil && !entry.IsDir() {
+					got = append(got, strings.TrimPrefix(path, root+"/"))
+				}
+				return err
+			}))
+			want := []string{vmlinux}
+			for _, path := range []string{"a/first", "b/m39", "b/m79", "c/kvm/kvm-hv", "c/xfs"} {
+				want = append(want, modules+"kernel/"+path+".ko")
+			}
+			if slices.Sort(want); !slices.Equal(got, want) {
+				t.Errorf("the sample has %q, want %q", got, want)
+			}
+		})
+	}
+}
+
+// If the mirror lacks a package that its lists have, the next older version of the set is used.
+func TestFetchMissingOnMirror(t *testing.T) {
+	t.Parallel()
+	f := newFetcher(t)
+	newest := []deb{dbg("6.1.0-57", "6.1.192-3"), image("6.1.0-57", "6.1.192-3")}
+	older := []deb{dbg("6.1.0-56", "6.1.192-2"), image("6.1.0-56", "6.1.192-2")}
+	f.publish(t, slices.Concat(newest, older)...)
+	check(t, os.Remove(f.pool(newest[0])))
+	f.succeeds(t, "linux-6.1-dbg", "linux-6.1-image")
+	f.has(t, hasDbg("6.1.0-56", "6.1.192-2"), hasImage("6.1.0-56", "6.1.192-2"))
+
+	// Inputs in the cache are replaced if their version cannot be completed.
+	check(t, os.RemoveAll(filepath.Join(f.cache, "linux-6.1-image")))
+	f.publish(t, slices.Concat(newest, older)...)
+	check(t, os.Remove(f.pool(older[1])))
+	f.succeeds(t, "linux-6.1-image")
+	f.has(t, hasDbg("6.1.0-57", "6.1.192-3"), hasImage("6.1.0-57", "6.1.192-3"))
+
+	// The message names the package that cannot be downloaded.
+	check(t, os.RemoveAll(filepath.Join(f.cache, "linux-6.1-image")))
+	check(t, os.Remove(f.pool(newest[1])))
+	f.fails(t, "linux-6.1-image", "fetch: cannot download linux-image-6.1.0-56-amd64 6.1.192-2")
 }
 
 // If no version is complete, the message lists the versions of each input.

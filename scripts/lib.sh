@@ -53,7 +53,8 @@ versions() {
 # vmlinux, and modules to the directory of its modules.
 debug_kernel() {
 	image=$(scripts/fetch "$1") || return
-	vmlinux=$(echo "$image"/usr/lib/debug/boot/vmlinux-*)
+	# boot/vmlinux-VERSION; in 7.2 lib/modules/VERSION/vmlinux
+	vmlinux=$(find "$image/usr/lib/debug" -maxdepth 4 -type f -name "vmlinux*")
 	modules=$(echo "$image"/usr/lib/debug/lib/modules/*/kernel)
 }
 

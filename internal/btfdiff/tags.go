@@ -69,14 +69,14 @@ func (w *whole) conflicting() Tags {
 	return tags
 }
 
-// PrototypeOf returns the id of the FUNC_PROTO of a split's FUNC, if no other type refers to it.
-func (b *Base) PrototypeOf(raw []byte, function uint32) (id uint32, ok bool, err error) {
+// PrototypeOf returns the id of the FUNC_PROTO of a split's FUNC, and the number of the split's types
+// that refer to it.
+func (b *Base) PrototypeOf(raw []byte, function uint32) (id uint32, referrers int, err error) {
 	split, err := btfraw.Read(raw, b.blob)
 	if err != nil {
-		return 0, false, fmt.Errorf("split: %w", err)
+		return 0, 0, fmt.Errorf("split: %w", err)
 	}
 	id = split.Record(function).Type()
-	referrers := 0
 	for r := range split.All {
 		for _, ref := range references(r, nil) {
 			if ref == id {
@@ -84,7 +84,7 @@ func (b *Base) PrototypeOf(raw []byte, function uint32) (id uint32, ok bool, err
 			}
 		}
 	}
-	return id, referrers == 1, nil
+	return id, referrers, nil
 }
 
 // A Variable is an entry of a DATASEC.

@@ -186,12 +186,12 @@ func TestVariablesAndPrototype(t *testing.T) {
 		t.Errorf("%v: -want +got\n%s", err, diff)
 	}
 	for _, test := range []struct {
-		function uint32
-		alone    bool
-	}{{f, true}, {g, false}} {
-		id, alone, err := base.PrototypeOf(raw, test.function)
-		if err != nil || id != test.function-1 || alone != test.alone {
-			t.Errorf("prototype of %d: %d, %v, %v", test.function, id, alone, err)
+		function  uint32
+		referrers int
+	}{{f, 1}, {g, 2}} {
+		id, referrers, err := base.PrototypeOf(raw, test.function)
+		if err != nil || id != test.function-1 || referrers != test.referrers {
+			t.Errorf("prototype of %d: %d, %d, %v", test.function, id, referrers, err)
 		}
 	}
 }

@@ -55,11 +55,14 @@ func ReadBTF(path string) ([]byte, error) {
 	return btf, nil
 }
 
-// Section returns the contents of a section, and an error if it does not exist.
+// ErrNoSection is the error for a section that does not exist.
+var ErrNoSection = errors.New("no such section")
+
+// Section returns the contents of a section.
 func Section(file *elf.File, name string) ([]byte, error) {
 	section := file.Section(name)
 	if section == nil {
-		return nil, fmt.Errorf("no %s section", name)
+		return nil, fmt.Errorf("%s: %w", name, ErrNoSection)
 	}
 	return section.Data()
 }

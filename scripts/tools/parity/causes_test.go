@@ -185,6 +185,7 @@ func TestInlinedCopies(t *testing.T) {
 	code := func(of, name string) string {
 		return "struct dc { int a; }; int f(" + of + " *" + name + ") { return " + name + "->a + 1; }"
 	}
+	const more = " static inline int g(struct dc *d) { return d->a; } int user2(struct dc *d) { return g(d); }"
 	const pointer = " const struct dc *pointer;"
 	for _, test := range []struct {
 		name            string
@@ -193,6 +194,10 @@ func TestInlinedCopies(t *testing.T) {
 	}{
 		{"const", []string{inlines, code("const struct dc", "d")},
 			[]string{inlines + pointer, code("struct dc", "d")}, []string{"D9 ×3"}},
+		{"two functions with one prototype",
+			[]string{inlines + more, code("const struct dc", "d") + " int g(const struct dc *d) { return d->a; }"},
+			[]string{inlines + more + pointer, code("struct dc", "d") + " int g(struct dc *d) { return d->a; }"},
+			[]string{"D9 ×5"}},
 		{"another type refers to the prototype",
 			[]string{inlines, code("const struct dc", "d") + "int h(const struct dc *d) { return d->a; }"},
 			[]string{inlines + pointer + "int h(const struct dc *d) { return d->a; }", code("struct dc", "d")},

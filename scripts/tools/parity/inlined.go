@@ -15,7 +15,7 @@ import (
 // inlinedCopies is D9: pahole takes a function's prototype from the first unit that has one of its
 // name, even if that unit only inlines it and the code is in another unit. It explains a FUNC that
 // has the prototype of the first unit on pahole's side, and that of the first unit with code on the
-// other; and their FUNC_PROTOs, if no other type refers to them.
+// other; and their FUNC_PROTOs, if only such FUNCs refer to them.
 func inlinedCopies(d *differences) error {
 	ours := make(map[string]btfdiff.Class)
 	for _, class := range d.onlyEncoder {
@@ -39,6 +39,7 @@ func inlinedCopies(d *differences) error {
 		return err
 	}
 	explained := [2]map[uint32]bool{{}, {}} // ids of the oracle and of the encoder
+	functions := [2]map[uint32]int{{}, {}}  // by FUNC_PROTO: the number of these FUNCs that refer to it
 	for _, pair := range pairs {
 		p := prototypes[pair[0].Name]
 		if p.inlined != pair[0].Description || p.code != pair[1].Description {
@@ -46,11 +47,11 @@ func inlinedCopies(d *differences) error {
 		}
 		for side, raw := range [][]byte{d.compared.oracle, d.compared.encoder} {
 			explained[side][pair[side].ID] = true
-			prototype, alone, err := d.compared.base.PrototypeOf(raw, pair[side].ID)
+			prototype, referrers, err := d.compared.base.PrototypeOf(raw, pair[side].ID)
 			if err != nil {
 				return err
 			}
-			if alone {
+			if functions[side][prototype]++; functions[side][prototype] == referrers {
 				explained[side][prototype] = true
 			}
 		}
@@ -94,11 +95,13 @@ func prototypesOf(path string, names map[string]bool) (map[string]twofold, error
 				break
 			}
 			if entry.Tag == dwarf.TagSubprogram && entry.Val(dwarf.AttrDeclaration) == nil {
-				name, prototype := prototype(data, entry)
-				if _, ok := first[name]; !ok && names[name] {
-					first[name] = prototype
+				abstract := abstractInstance(data, entry)
+				if name, _ := abstract.Val(dwarf.AttrName).(string); names[name] {
+					if _, ok := first[name]; !ok {
+						first[name] = prototype(data, abstract, name)
+					}
+					code[name] = code[name] || entry.Val(dwarf.AttrLowpc) != nil || entry.Val(dwarf.AttrRanges) != nil
 				}
-				code[name] = code[name] || entry.Val(dwarf.AttrLowpc) != nil || entry.Val(dwarf.AttrRanges) != nil
 			}
 			if entry.Tag != dwarf.TagSubprogram || entry.Children {
 				r.SkipChildren()
@@ -117,8 +120,8 @@ func prototypesOf(path string, names map[string]bool) (map[string]twofold, error
 	}
 }
 
-// prototype describes the function of a DIE, or of its abstract instance.
-func prototype(data *dwarf.Data, entry *dwarf.Entry) (name, text string) {
+// abstractInstance returns the abstract instance of a function's DIE, or the DIE if it has none.
+func abstractInstance(data *dwarf.Data, entry *dwarf.Entry) *dwarf.Entry {
 	r := data.Reader()
 	for range 2 {
 		if origin, ok := entry.Val(dwarf.AttrAbstractOrigin).(dwarf.Offset); ok {
@@ -128,7 +131,12 @@ func prototype(data *dwarf.Data, entry *dwarf.Entry) (name, text string) {
 			}
 		}
 	}
-	name, _ = entry.Val(dwarf.AttrName).(string)
+	return entry
+}
+
+// prototype describes the function of a DIE.
+func prototype(data *dwarf.Data, entry *dwarf.Entry, name string) string {
+	r := data.Reader()
 	var parameters []string
 	r.Seek(entry.Offset)
 	r.Next()
@@ -149,7 +157,7 @@ func prototype(data *dwarf.Data, entry *dwarf.Entry) (name, text string) {
 	if len(parameters) == 0 {
 		parameters = []string{"void"}
 	}
-	return name, "FUNC static " + declare(typeOf(data, entry), fmt.Sprintf("%s(%s)", name, strings.Join(parameters, ", ")))
+	return "FUNC static " + declare(typeOf(data, entry), fmt.Sprintf("%s(%s)", name, strings.Join(parameters, ", ")))
 }
 
 func typeOf(data *dwarf.Data, entry *dwarf.Entry) dwarf.Type {

@@ -38,11 +38,11 @@ func lastFunction(d *differences) error {
 			continue
 		}
 		explained[class.ID] = true
-		prototype, alone, err := d.compared.base.PrototypeOf(d.compared.oracle, class.ID)
+		prototype, referrers, err := d.compared.base.PrototypeOf(d.compared.oracle, class.ID)
 		if err != nil {
 			return err
 		}
-		if alone {
+		if referrers == 1 {
 			explained[prototype] = true
 		}
 	}

@@ -9,6 +9,7 @@ package main
 import (
 	"bytes"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -37,6 +38,7 @@ type options struct {
 	minEqual        float64
 	distilled       bool
 	vmlinux         bool
+	encodeBase      bool
 	list            bool
 	details         int
 }
@@ -58,6 +60,7 @@ func main() {
 	pflag.Float64Var(&o.minEqual, "min-equal", 0, "fail if a smaller percentage of the modules is equal")
 	pflag.BoolVar(&o.distilled, "distilled", false, "compare BTF with a distilled base (.BTF.base)")
 	pflag.BoolVar(&o.vmlinux, "vmlinux", false, "compare the BTF of vmlinux instead of that of modules")
+	pflag.BoolVar(&o.encodeBase, "encode-base", false, "use the oracle's BTF of vmlinux as the base, not vmlinux's own")
 	pflag.BoolVar(&o.list, "list", false, "list the differences of each module")
 	pflag.IntVar(&o.details, "details", 20, "with --list, number of differences per module and side; 0 for all")
 	pflag.Parse()
@@ -75,20 +78,6 @@ func main() {
 }
 
 func run(o options) error {
-	base, paths := btfdiff.NoBase(), []string{"vmlinux"}
-	var raw []byte
-	if !o.vmlinux {
-		var err error
-		if raw, err = modules.ReadBTF(o.base); err != nil {
-			return err
-		}
-		if base, err = btfdiff.NewBase(raw); err != nil {
-			return fmt.Errorf("%s: %w", o.base, err)
-		}
-		if paths, err = findModules(o); err != nil {
-			return err
-		}
-	}
 	version, err := exec.Command(o.oracle, "--version").Output()
 	if err != nil {
 		return fmt.Errorf("%s --version: %w", o.oracle, err)
@@ -97,7 +86,20 @@ func run(o options) error {
 	if err != nil {
 		return fmt.Errorf("%s --version: %w", o.oracle, err)
 	}
-	c := comparison{options: o, base: base, kept: oracleDir(o, version), oracleVersion: parsed.Number}
+	c := comparison{options: o, base: btfdiff.NoBase(), kept: oracleDir(o, version), oracleVersion: parsed.Number}
+	paths := []string{vmlinux}
+	var raw []byte
+	if !o.vmlinux {
+		if paths, err = findModules(o); err != nil {
+			return err
+		}
+		if raw, err = c.readBase(); err != nil {
+			return err
+		}
+		if c.base, err = btfdiff.NewBase(raw); err != nil {
+			return fmt.Errorf("%s: %w", c.options.base, err)
+		}
+	}
 	if err := c.prepareVerification(raw); err != nil {
 		return err
 	}
@@ -231,6 +233,25 @@ func (c *comparison) compare(path string, out *outcome) error {
 	}
 	out.result, err = c.base.Compare(plain.oracle, plain.encoder)
 	return err
+}
+
+// vmlinux is the path in outcomes for vmlinux itself.
+const vmlinux = "vmlinux"
+
+// readBase returns the BTF of the base. If requested, or if the base has none, like Debian's armhf
+// kernels, the oracle encodes the base, and its output becomes the base.
+func (c *comparison) readBase() ([]byte, error) {
+	raw, err := modules.ReadBTF(c.options.base)
+	if !c.encodeBase && !errors.Is(err, modules.ErrNoSection) {
+		return raw, err
+	}
+	raw, err = c.keptOutput(vmlinux, ".btf", func(output string) error {
+		_, err := encoder.Run(c.options.oracle, c.flags(), "", c.options.base, output)
+		return err
+	})
+	c.options.base = filepath.Join(c.kept, vmlinux+".btf")
+	c.kept = filepath.Join(c.kept, "encoded-base") // the outputs for modules depend on the base
+	return raw, err
 }
 
 // prepareVerification selects the rules of the kernel that the modules are for.
