@@ -3,6 +3,7 @@
 // Kerneltest tests the encoder with a kernel. It encodes all modules of the kernel, replaces their
 // BTF, boots the kernel in an emulator and loads them. Its exit status is 1 unless
 //
+//   - a test program passes in that kernel,
 //   - the same modules load as with their original BTF,
 //   - the BTF of each loaded module is under /sys/kernel/btf, byte for byte,
 //   - the second check fails for modules whose BTF has another vmlinux as its base. Kernels with
@@ -28,6 +29,7 @@ type options struct {
 	encoding
 	machine  qemu.Machine
 	init     string
+	tests    string
 	modules  string
 	consoles string
 	jobs     int
@@ -46,6 +48,7 @@ func main() {
 		{&o.modules, "modules", "directory of the modules to load"},
 		{&o.machine.Kernel, "kernel", "kernel to boot"},
 		{&o.init, "init", "init to boot it with"},
+		{&o.tests, "tests", "test program to run in that kernel"},
 		{&o.encoder, "encoder", "encoder under test"},
 		{&o.resolver, "resolver", "resolve_btfids of that kernel"},
 		{&o.scratch, "scratch", "directory for temporary files"},
@@ -157,7 +160,11 @@ func (o options) encodeAll(e encoding, list []*modules.Module) ([]*modules.Modul
 // load boots the kernel and loads the modules. It writes the messages of the kernel to a file.
 func (o options) load(what string, list []*modules.Module) ([]outcome, error) {
 	initramfs := filepath.Join(o.scratch, "initramfs")
-	if err := qemu.WriteInitramfs(initramfs, o.init, list, nil); err != nil {
+	tests, err := os.ReadFile(o.tests)
+	if err != nil {
+		return nil, err
+	}
+	if err := qemu.WriteInitramfs(initramfs, o.init, list, map[string][]byte{guest.Tests: tests}); err != nil {
 		return nil, err
 	}
 	began := time.Now()

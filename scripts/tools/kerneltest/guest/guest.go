@@ -13,6 +13,7 @@ import (
 
 const (
 	prefix  = "kerneltest: "
+	Tests   = "tests"        // name of the test program
 	Vmlinux = "vmlinux"      // name of the first result, which is that of vmlinux
 	End     = prefix + "end" // the last line, after all modules
 )

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 
-// Init is the only process of the test kernel. It loads the modules of the initramfs, and reports
-// for each whether it is loaded, and the checksum of its BTF.
+// Init is the first process of the test kernel. It runs the test program, loads the modules of the
+// initramfs, and reports for each whether it is loaded, and the checksum of its BTF.
 package main
 
 import (
@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
@@ -33,6 +34,11 @@ func run() error {
 	names, err := machine.ModuleNames()
 	if err != nil {
 		return err
+	}
+	tests := exec.Command("/"+guest.Tests, "-test.run", "RunningKernel")
+	tests.Stdout, tests.Stderr = os.Stdout, os.Stdout
+	if err := tests.Run(); err != nil {
+		return fmt.Errorf("tests: %w", err)
 	}
 	vmlinux := guest.Result{Name: guest.Vmlinux}
 	if vmlinux.Sum, err = btfSum(vmlinux.Name); err != nil {
