@@ -242,7 +242,11 @@ func (w *writer) props(view int, ref Ref) props {
 			if id, inBase := w.r.target(view, ref); inBase {
 				return w.m.base.props(id, 0)
 			}
-			return props{} // declared only
+			// Declared only. Such an enum is written as an ENUM without values, which has a size.
+			if k := &w.m.tags[ref.index()]; k.class == enumTag {
+				return kindProps(KindEnum, k.size)
+			}
+			return props{}
 		}
 		t := &w.m.types[at.node]
 		switch t.Kind {

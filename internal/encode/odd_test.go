@@ -56,6 +56,10 @@ var oddTypes = []struct {
 	{"complex numbers", "struct s { _Complex double z; int n; } s; int f(struct s *s) { return s->n; }",
 		[]string{`type "complex double": BTF cannot express it: written as a struct of 16 bytes without members`},
 		[]string{"struct  size=16", "struct s size=24 z@0=struct /16 n@128=int", "func f int(struct s/24* s)"}},
+	{"parameters of a declared enum", "enum never; struct ops { enum never (*f)(enum never, int); } ops; " +
+		"int g(struct ops *o, enum never (*h)(void)) { return h != 0; }", nil,
+		[]string{"struct ops size=8 f@0=fn:never(never, int)*", "enum never size=4 signed=false",
+			"func g int(struct ops/8* o, fn:never()* h)"}},
 	{"parameter of a declared struct", "struct never; struct ops { int (*f)(struct never, int); } ops; " +
 		"int g(struct ops *o) { return o != 0; }",
 		[]string{"FUNC_PROTO: parameters left out: the type of parameter 0 has no size"},
