@@ -146,7 +146,7 @@ ifeq ($(ARCH),amd64)
 	scripts/parity --kernel 7-cloud --oracle 1.32 --every $(EVERY) --min-equal 97
 	scripts/parity --kernel 6.1 --vmlinux
 	scripts/parity --kernel 6.12-cloud --vmlinux
-	scripts/parity --kernel 6.12-cloud --distilled --every $(EVERY_DISTILLED) --min-equal 85
+	scripts/parity --kernel 6.12-cloud --distilled --every $(EVERY_DISTILLED) --min-equal 80
 else
 	scripts/parity --arch $(ARCH) --oracle 1.30 --encode-base --every $(EVERY)
 	scripts/parity --arch $(ARCH) --oracle 1.30 --vmlinux

@@ -25,6 +25,8 @@ type Side struct {
 	// Types that differ from one of the base only in that they lead to a definition where
 	// that leads to a declaration.
 	Completing int
+	// FUNCs, and DECL_TAGs of FUNCs, that the base has too. They name code of the split.
+	Functions int
 	// Types that refer to a declaration of the base, perhaps through types of the base that
 	// have no tag, although the split has the definition.
 	Incomplete int
@@ -394,6 +396,7 @@ func (w *whole) summary(class []int32) *summary {
 	}
 	s.side = Side{
 		Completing: len(s.completes),
+		Functions:  len(s.functions),
 		Incomplete: incomplete,
 		Types:      w.graph.len(),
 		Classes:    len(s.first),

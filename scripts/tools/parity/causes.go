@@ -26,6 +26,7 @@ var causes = []struct {
 	{"D3", conflictingTags},
 	{"D4", repeatedTypes},
 	{"D9", inlinedCopies},
+	{"D10", ownFunctions},
 }
 
 // differences are those of one module that are not explained yet.

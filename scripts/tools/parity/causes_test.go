@@ -336,22 +336,54 @@ func TestRepeatedTypes(t *testing.T) {
 			"+STRUCT own", "+PTR ", "+FUNC_PROTO ", "+FUNC f"}},
 		{"by the wrong side", plain, repeated(t, base, plain), []string{"+STRUCT part", "+STRUCT whole", "+PTR "}},
 	} {
-		var distilled []btfdiff.Distilled
-		var joined [2][]byte
-		for i, split := range [][]byte{test.oracle, test.encoder} {
-			own, small, err := btf.Distil(parsed(t, base), split)
-			if err != nil {
-				t.Fatal(err)
-			}
-			distilled = append(distilled, btfdiff.Distilled{Base: small, Split: own})
-			joined[i] = joinBTF(t, small, own)
-		}
-		d := compare(t, "", nil, joined[0], joined[1])
-		d.plain = compare(t, "", base, test.oracle, test.encoder).compared
-		d.distilled = distilled
-		d.file = link(t, "", "int any(void) { return 0; }")
+		d := compareDistilled(t, base, test.oracle, test.encoder)
 		check(t, test.name, d, test.want...)
 	}
+}
+
+// A module has a function of vmlinux's name and prototype.
+func TestOwnFunctions(t *testing.T) {
+	const types = "struct part { long l; }; struct own { int n; }; "
+	const shared = "int shared(struct part *p) { return p != 0; } "
+	base := encoded(t, link(t, "", types+shared+"struct own own;"), nil, encode.Rules132)
+	module := func(more string) []byte {
+		return encoded(t, link(t, "", types+more+"int f(struct own *o) { return o != 0; }"), base, encode.Rules132)
+	}
+	for _, test := range []struct {
+		name            string
+		oracle, encoder []byte
+		want            []string
+	}{
+		{"a function", module("struct part *p; "), module(shared), []string{"D10 ×4"}},
+		{"and one that vmlinux does not have", module("struct part *p; "), module(shared + "int more(void) { return 1; } "),
+			[]string{"+STRUCT part", "+PTR ", "+FUNC_PROTO ", "+FUNC_PROTO ", "+FUNC shared", "+FUNC more"}},
+		{"only one that vmlinux does not have", module(""), module("int more(void) { return 1; } "),
+			[]string{"+FUNC_PROTO ", "+FUNC more"}},
+		{"by the wrong side", module(shared), module("struct part *p; "),
+			[]string{"-STRUCT part", "-PTR ", "-FUNC_PROTO ", "-FUNC shared"}},
+	} {
+		check(t, test.name, compareDistilled(t, base, test.oracle, test.encoder), test.want...)
+	}
+}
+
+// compareDistilled returns the differences of two splits with a distilled base.
+func compareDistilled(t *testing.T, base, oracle, encoder []byte) *differences {
+	t.Helper()
+	var distilled []btfdiff.Distilled
+	var joined [2][]byte
+	for i, split := range [][]byte{oracle, encoder} {
+		own, small, err := btf.Distil(parsed(t, base), split)
+		if err != nil {
+			t.Fatal(err)
+		}
+		distilled = append(distilled, btfdiff.Distilled{Base: small, Split: own})
+		joined[i] = joinBTF(t, small, own)
+	}
+	d := compare(t, "", nil, joined[0], joined[1])
+	d.plain = compare(t, "", base, oracle, encoder).compared
+	d.distilled = distilled
+	d.file = link(t, "", "int any(void) { return 0; }")
+	return d
 }
 
 // repeated returns split BTF with a duplicate of the base's struct whole.
