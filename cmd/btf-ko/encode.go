@@ -40,6 +40,7 @@ type options struct {
 	exclude   []encode.Language
 	onError   onError
 	unsign    bool // remove signatures
+	ids       bool // fill in .BTF_ids
 	jobs      jobs
 	quiet     bool
 	verbose   bool
@@ -65,6 +66,8 @@ func encodeFlags(flags *pflag.FlagSet) func(*cli.Call) int {
 	flags.Var(&opt.onError, "on_error", "action if encoding a module fails")
 	flags.BoolVar(&opt.unsign, "strip_signature", false,
 		"encode signed modules, and remove the signature, which becomes invalid")
+	flags.BoolVar(&opt.ids, "resolve_ids", false,
+		"fill in .BTF_ids of modules, as resolve_btfids does: do not run that program on them")
 	flags.VarPF(&opt.jobs, "jobs", "j", "modules at a time (default: all CPUs)").NoOptDefVal = "0"
 	flags.BoolVarP(&opt.verbose, "verbose", "v", false, "print the size of what was written")
 	flags.BoolVarP(&opt.quiet, "quiet", "q", false, "print no notes on what was left out")
@@ -291,7 +294,16 @@ func encodeFile(
 	if opt.detached != "" { // a detached file has no .BTF.base
 		err = writeDetached(opt.output(file), blob)
 	} else {
-		err = attach(img, base, blob, opt.features.Has(features.DistilledBase))
+		a := attachment{img: img, symbols: source, base: base, blob: blob}
+		if opt.features.Has(features.DistilledBase) && base.NumTypes() > 0 {
+			err = a.distil()
+		}
+		if err == nil && opt.ids {
+			err = a.resolveIDs(how.Note)
+		}
+		if err == nil {
+			err = a.attach()
+		}
 	}
 	if err == nil && opt.verbose {
 		of := ""
@@ -319,19 +331,6 @@ func isBase(img *elfimage.Image, base *btf.Base) bool {
 	}
 	own, err := btf.ParseBlob(raw)
 	return err == nil && bytes.Equal(own.Types, base.Types) && bytes.Equal(own.Strings, base.Strings)
-}
-
-// attach adds BTF to a file. If distil is set, it also adds the part of the base that the BTF needs.
-func attach(img *elfimage.Image, base *btf.Base, blob []byte, distil bool) error {
-	small := elfimage.NewSection{Name: ".BTF.base", Remove: true}
-	if distil && base.NumTypes() > 0 {
-		var err error
-		if blob, small.Contents, err = btf.Distil(base, blob); err != nil {
-			return fmt.Errorf("%s: distilling the base: %w", img.Path, err)
-		}
-		small.Remove = false
-	}
-	return img.Attach(elfimage.NewSection{Name: ".BTF", Contents: blob}, small)
 }
 
 // output returns the path of the detached BTF of a file.

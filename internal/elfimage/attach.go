@@ -30,10 +30,13 @@ type NewSection struct {
 	Name     string
 	Contents []byte
 	Remove   bool // remove the section of this name instead
+	// The file has such a section: keep its type, flags and alignment. Its original contents stay in
+	// the file, out of use.
+	Keep bool
 }
 
 // Attach adds sections to the file, or replaces those of the same names: SHT_PROGBITS, not
-// allocated, aligned to 8 bytes. It also removes everything that an earlier Attach added. If the
+// allocated, aligned to 8 bytes, unless Keep is set. It also removes everything that an earlier Attach added. If the
 // file already has these contents, only its time stamp changes, as make expects of a rule that has
 // run. On error the file is unchanged, including its time stamp.
 //
@@ -46,7 +49,7 @@ func (img *Image) Attach(sections ...NewSection) error {
 	original := img.original()
 	end := original.size                      // start of the tail
 	replacing := end != uint64(len(img.Data)) // there already is an earlier tail, or a signature
-	if replacing && img.hasContents(sections) && img.isCompact(&original, sections[0].Name) {
+	if replacing && img.hasContents(&original, sections) && img.isCompact(&original, sections[0].Name) {
 		now := time.Now()
 		return patherr.PathFirst(os.Chtimes(img.Path, now, now))
 	}
@@ -160,8 +163,16 @@ func (img *Image) checkWritable() (os.FileInfo, error) {
 	return st, nil
 }
 
-// hasContents reports whether the file already has the contents of these sections.
-func (img *Image) hasContents(sections []NewSection) bool {
+// hasContents reports whether the file already has the contents of these sections, and no others
+// from an earlier Attach.
+func (img *Image) hasContents(original *record, sections []NewSection) bool {
+	for i := range img.Sections {
+		s := &img.Sections[i]
+		attached := s.Offset >= original.size && s.Type == elf.SHT_PROGBITS
+		if attached && !slices.ContainsFunc(sections, func(n NewSection) bool { return n.Name == s.Name }) {
+			return false
+		}
+	}
 	for _, n := range sections {
 		s := img.Section(n.Name)
 		if s == nil || n.Remove {
@@ -251,6 +262,14 @@ func (img *Image) tail(original *record, at uint64,
 				h = old
 				break
 			}
+		}
+		if n.Keep {
+			if h == nil {
+				return nil, nil, fmt.Errorf("%s: no section %s", img.Path, n.Name)
+			}
+			put(h, 24, 16, contentsAt[i])
+			put(h, 32, 20, uint64(len(n.Contents)))
+			continue
 		}
 		if h == nil {
 			if n.Remove {

@@ -66,6 +66,21 @@ func (img *Image) originalImage(original *record) (*Image, error) {
 	return &was, was.readSections(uint64(original.shnum))
 }
 
+// OriginalContents returns the contents of a section from before Attach; nil if there is no such
+// section.
+func (img *Image) OriginalContents(name string) ([]byte, error) {
+	original := img.original()
+	was, err := img.originalImage(&original)
+	if err != nil {
+		return nil, err
+	}
+	s := was.Section(name)
+	if s == nil {
+		return nil, nil
+	}
+	return was.Inflate(s)
+}
+
 // removePartial truncates what a killed Attach or Detach has left. A signature stays.
 func (img *Image) removePartial() error {
 	size := img.intactSize()

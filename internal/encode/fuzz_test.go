@@ -244,7 +244,7 @@ func FuzzKfuncs(f *testing.F) {
 			t.Fatal(err)
 		}
 		for name := range kfuncs {
-			if !bytes.Contains(parts[2], []byte(kfuncMemberPrefix+name+"__")) {
+			if !bytes.Contains(parts[2], []byte("__BTF_ID__func__"+name+"__")) {
 				t.Errorf("kfunc %q without a symbol", name)
 			}
 		}

@@ -3,26 +3,16 @@
 package encode
 
 import (
-	"bytes"
-	"cmp"
 	"fmt"
 	"slices"
-	"sort"
 
 	"github.com/kbtf/kbtf/internal/btf"
+	"github.com/kbtf/kbtf/internal/btfids"
 	"github.com/kbtf/kbtf/internal/elfimage"
 )
 
-// Kfuncs are functions that BPF programs may call. The kernel's macros list them in sets in
-// .BTF_ids (include/linux/btf_ids.h). A set is a count and flags, followed by pairs of an id and
-// the function's flags, all words of 32 bits. Sets and members have symbols.
-
+// Kfuncs are functions that BPF programs may call. Sets in .BTF_ids list them, with flags.
 const (
-	idSets            = ".BTF_ids"
-	kfuncSetPrefix    = "__BTF_ID__set8__"
-	kfuncMemberPrefix = "__BTF_ID__func__"
-
-	setOfKfuncs   = 1 << 0  // BTF_SET8_KFUNCS, in the flags of a set
 	kfuncFastcall = 1 << 12 // KF_FASTCALL, in the flags of a member (include/linux/btf.h)
 	kfuncArenaRet = 1 << 13 // KF_ARENA_RET: it returns a pointer into an arena
 	// KF_ARENA_ARG1: its first parameter is one; the next bit is KF_ARENA_ARG2
@@ -59,67 +49,13 @@ func (f *function) arenaPrototype(s *state,
 // readKfuncs returns the flags of the kfuncs of a file, by name. loaded has the contents of its
 // sections.
 func readKfuncs(img, loaded *elfimage.Image) (map[string]uint32, error) {
-	section, sets := img.Section(idSets), loaded.Section(idSets)
-	if section == nil || sets == nil {
-		return nil, nil
+	ids, err := btfids.Read(img)
+	if err != nil || ids == nil {
+		return nil, err
 	}
-	data, err := loaded.Inflate(sets)
+	data, err := loaded.OriginalContents(btfids.Name)
 	if err != nil {
 		return nil, err
 	}
-	syms, err := img.SymbolTable()
-	if err != nil || syms == nil {
-		return nil, err
-	}
-	base := section.Addr // 0 in a relocatable file
-	word := func(at uint64) (uint32, bool) {
-		if at > uint64(len(data)) || uint64(len(data))-at < 4 {
-			return 0, false
-		}
-		return img.Order.Uint32(data[at:]), true
-	}
-	type span struct{ from, to uint64 }
-	var spans []span
-	for i := range syms.Len() {
-		s := syms.At(i)
-		if int(s.Section) != section.Index ||
-			!bytes.HasPrefix(syms.Name(&s), []byte(kfuncSetPrefix)) {
-			continue
-		}
-		if flags, ok := word(s.Value - base + 4); ok && flags&setOfKfuncs != 0 {
-			spans = append(spans, span{s.Value, s.Value + s.Size})
-		}
-	}
-	if len(spans) == 0 {
-		return nil, nil
-	}
-	// Sort the sets, and extend each to the maximum end so far: then the last set that starts
-	// before an offset decides whether any set contains it.
-	slices.SortFunc(spans, func(a, b span) int { return cmp.Compare(a.from, b.from) })
-	for i := range spans[1:] {
-		spans[1+i].to = max(spans[1+i].to, spans[i].to)
-	}
-	inSet := func(at uint64) bool {
-		n := sort.Search(len(spans), func(i int) bool { return spans[i].from > at })
-		return n > 0 && at < spans[n-1].to
-	}
-	kfuncs := map[string]uint32{}
-	for i := range syms.Len() {
-		s := syms.At(i)
-		if int(s.Section) != section.Index {
-			continue
-		}
-		name, ok := bytes.CutPrefix(syms.Name(&s), []byte(kfuncMemberPrefix))
-		if !ok || !inSet(s.Value) {
-			continue
-		}
-		// A counter that makes symbols unique follows the function's name: foo__123.
-		end := bytes.LastIndex(name, []byte("__"))
-		flags, ok := word(s.Value - base + 4)
-		if end <= 0 || !ok {
-			continue
-		}
-		kfuncs[string(name[:end])] = flags
-	}
-	return kfuncs, nil
+	return ids.Kfuncs(data), nil
 }

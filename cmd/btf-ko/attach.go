@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+
+package main
+
+import (
+	"debug/elf"
+	"fmt"
+
+	"github.com/kbtf/kbtf/internal/btf"
+	"github.com/kbtf/kbtf/internal/btfids"
+	"github.com/kbtf/kbtf/internal/elfimage"
+)
+
+// An attachment is what a file gets: BTF, the part of the base that it needs, and .BTF_ids.
+type attachment struct {
+	img     *elfimage.Image
+	symbols *elfimage.Image // img, or the file with its debugging information
+	base    *btf.Base
+	blob    []byte
+	small   []byte // .BTF.base; nil: none
+	ids     []byte // .BTF_ids; nil: unchanged
+}
+
+// distil makes the BTF independent of the ids of the base.
+func (a *attachment) distil() (err error) {
+	if a.blob, a.small, err = btf.Distil(a.base, a.blob); err != nil {
+		return fmt.Errorf("%s: distilling the base: %w", a.img.Path, err)
+	}
+	return nil
+}
+
+// resolveIDs fills in .BTF_ids with the ids of the BTF and its base. note receives a sentence for each
+// type that neither has.
+func (a *attachment) resolveIDs(note func(string)) error {
+	fail := func(err error) error { return fmt.Errorf("%s: %s: %w", a.img.Path, btfids.Name, err) }
+	section, err := btfids.Read(a.symbols)
+	if err != nil {
+		return fail(err)
+	}
+	data, err := a.img.OriginalContents(btfids.Name)
+	if err != nil {
+		return fail(err)
+	}
+	switch {
+	case data == nil:
+		return nil
+	case section == nil:
+		return fail(fmt.Errorf("the symbols that name its types have been stripped"))
+	case a.img.Type != elf.ET_REL:
+		return fail(fmt.Errorf("only modules can have it filled in: run resolve_btfids on vmlinux"))
+	}
+	blobs := []*btf.Blob{&a.base.Blob}
+	if a.small != nil {
+		if blobs[0], err = btf.ParseBlob(a.small); err != nil {
+			return fail(err)
+		}
+	}
+	split, err := btf.ParseBlob(a.blob)
+	if err != nil {
+		return fail(err)
+	}
+	wanted := section.Wanted()
+	ids, err := btf.FindNamed(wanted, append(blobs, split)...)
+	if err != nil {
+		return fail(err)
+	}
+	for _, t := range wanted {
+		if ids[t] == 0 {
+			note(fmt.Sprintf("%s: BTF has no %s %q: its id is 0", btfids.Name, t.Kind, t.Name))
+		}
+	}
+	if a.ids, err = section.Fill(data, ids); err != nil {
+		return fail(err)
+	}
+	return nil
+}
+
+// attach writes everything to the file in one step.
+func (a *attachment) attach() error {
+	sections := []elfimage.NewSection{
+		{Name: ".BTF", Contents: a.blob},
+		{Name: ".BTF.base", Contents: a.small, Remove: a.small == nil},
+	}
+	if a.ids != nil {
+		sections = append(sections, elfimage.NewSection{Name: btfids.Name, Contents: a.ids, Keep: true})
+	}
+	return a.img.Attach(sections...)
+}

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+
+package main
+
+import (
+	"debug/elf"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/kbtf/kbtf/internal/btfraw"
+	"github.com/kbtf/kbtf/internal/elfimage/elftest"
+)
+
+// words returns the words of .BTF_ids, in its byte order.
+func idWords(t *testing.T, path string) (words []uint32) {
+	t.Helper()
+	file, err := elf.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	s := file.Section(".BTF_ids")
+	if s.Type != elf.SHT_PROGBITS || s.Flags != elf.SHF_ALLOC {
+		t.Errorf("%s: .BTF_ids has type %v and flags %v", path, s.Type, s.Flags)
+	}
+	data, err := s.Data()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for w := range slices.Chunk(data, 4) {
+		words = append(words, file.ByteOrder.Uint32(w))
+	}
+	return words
+}
+
+// idsModule compiles a base, and a module with a .BTF_ids.
+func idsModule(t *testing.T, target elftest.Target) (base, module string) {
+	t.Helper()
+	dir := t.TempDir()
+	base, module = filepath.Join(dir, "vmlinux"), filepath.Join(dir, "ids.ko")
+	copyOf(t, elftest.Object(t, target, "vmlinux.c"), base, elf.EM_NONE)
+	copyOf(t, elftest.Object(t, target, "ids.c"), module, elf.EM_NONE)
+	mustRun(t, "--btf_base", "none", base)
+	return base, module
+}
+
+func TestResolveIDs(t *testing.T) {
+	for _, target := range elftest.Targets {
+		t.Run(target.Name, func(t *testing.T) {
+			base, module := idsModule(t, target)
+			unresolved := elftest.Read(t, module)
+			mustRun(t, "--btf_base", base, "--resolve_ids", module)
+			id := idsOf(t, base, module)
+			zebra, zeta, eta, alpha, mu, add := id["STRUCT zebra"], id["FUNC zeta"], id["FUNC eta_"],
+				id["FUNC alpha___init"], id["FUNC mu"], id["FUNC counter_add"]
+			sorted := func(ids ...uint32) []uint32 { return slices.Sorted(slices.Values(ids)) }
+			pairs := func(flags map[uint32]uint32) (list []uint32) {
+				for _, id := range slices.Sorted(func(yield func(uint32) bool) {
+					for id := range flags {
+						if !yield(id) {
+							return
+						}
+					}
+				}) {
+					list = append(list, id, flags[id])
+				}
+				return list
+			}
+			want := slices.Concat(
+				[]uint32{zebra, id["UNION animal"], 0, id["TYPEDEF equid"], mu, 0, 0},
+				[]uint32{5}, sorted(zeta, eta, 0, alpha, add),
+				[]uint32{0},
+				[]uint32{3}, sorted(0, zeta, zebra),
+				[]uint32{4, 1}, pairs(map[uint32]uint32{zeta: 0x11, alpha: 0x22, mu: 0, eta: 0x33}),
+				[]uint32{2, 0}, pairs(map[uint32]uint32{mu: 0x44, zeta: 0x55}),
+			)
+			got := idWords(t, module)
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Fatalf("-want +got\n%s", diff)
+			}
+
+			// Again, against another base, without, and as if nothing had happened.
+			first := elftest.Read(t, module)
+			mustRun(t, "--btf_base", base, "--resolve_ids", module)
+			if !slices.Equal(elftest.Read(t, module), first) {
+				t.Error("encoding again changed the file")
+			}
+			mustRun(t, "--btf_base", "none", "--resolve_ids", module)
+			if slices.Equal(idWords(t, module), got) {
+				t.Error("the ids do not follow the base")
+			}
+			mustRun(t, "--btf_base", base, "--resolve_ids", module)
+			if !slices.Equal(elftest.Read(t, module), first) {
+				t.Error("encoding against another base in between changed the file")
+			}
+			mustRun(t, "--btf_base", base, module)
+			for i, w := range idWords(t, module) {
+				if flags := []uint32{0, 1, 0x11, 0x22, 0x33, 0x44, 0x55}; !slices.Contains(flags, w) {
+					t.Errorf("without --resolve_ids: word %d is %d", i, w)
+				}
+			}
+			mustRun(t, "strip", module)
+			if !slices.Equal(elftest.Read(t, module), unresolved) {
+				t.Error("strip does not restore the file")
+			}
+		})
+	}
+}
+
+// idsOf returns the ids of named types: KIND NAME. Types of the base win.
+func idsOf(t *testing.T, base, module string) map[string]uint32 {
+	t.Helper()
+	read := func(path string, base *btfraw.BTF) *btfraw.BTF {
+		file, err := elf.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer file.Close()
+		data, err := file.Section(".BTF").Data()
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := btfraw.Read(data, base)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	ids := make(map[string]uint32)
+	below := read(base, nil)
+	for _, b := range []*btfraw.BTF{below, read(module, below)} {
+		for r := range b.All {
+			if key := r.Kind().String() + " " + r.Name(); ids[key] == 0 {
+				ids[key] = r.ID
+			}
+		}
+	}
+	return ids
+}
+
+// What cannot be filled in is an error, and the file stays as it is.
+func TestResolveIDsErrors(t *testing.T) {
+	section := func(body string) string {
+		return `int f(int x) { return x; } asm(".pushsection .BTF_ids, \"a\"\n` + body + `.popsection");`
+	}
+	for _, tt := range []struct{ name, body, want string }{
+		{"unknown kind", `__BTF_ID__enum__e__1: .long 0\n`,
+			"symbol __BTF_ID__enum__e__1: neither struct, union, typedef, func, set nor set8"},
+		{"no number", `__BTF_ID__func__f: .long 0\n`,
+			"symbol __BTF_ID__func__f: no name and number after the kind"},
+		{"number with an underscore", `__BTF_ID__func__f__12_3: .long 0\n`,
+			"symbol __BTF_ID__func__f__12_3: no name and number after the kind"},
+		{"past the end", `.long 0\n__BTF_ID__func__f__1:\n`,
+			"symbol __BTF_ID__func__f__1: at 0x4, the section ends at 0x4"},
+		{"set past the end", `__BTF_ID__set__s: .long 0\n.size __BTF_ID__set__s, 8\n`,
+			"symbol __BTF_ID__set__s: 8 bytes at 0x0, the section ends at 0x4"},
+		{"set without a size", `__BTF_ID__set__s: .long 0\n`,
+			"symbol __BTF_ID__set__s: 0 bytes are not a whole number of entries"},
+		{"set8 of odd size", `__BTF_ID__set8__s: .long 0, 1, 0\n.size __BTF_ID__set8__s, 12\n`,
+			"symbol __BTF_ID__set8__s: 12 bytes are not a whole number of entries"},
+		{"overlapping sets", `__BTF_ID__set__s: .long 0, 0\n__BTF_ID__set__t: .long 0, 0\n` +
+			`.size __BTF_ID__set__s, 12\n.size __BTF_ID__set__t, 8\n`,
+			"symbol __BTF_ID__set__t: overlaps another set"},
+		{"two sets of one name", `__BTF_ID__set__s: .long 0\n.size __BTF_ID__set__s, 4\n` +
+			`__BTF_ID__set8__s: .long 0, 0\n.size __BTF_ID__set8__s, 8\n`,
+			"symbol __BTF_ID__set8__s: another set has this name"},
+		{"filled in", `__BTF_ID__func__f__1: .long 7\n`,
+			"another program has filled it in: link the module again"},
+		{"count filled in", `__BTF_ID__set__s: .long 1, 0\n.size __BTF_ID__set__s, 8\n`,
+			"another program has filled it in: link the module again"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := t.TempDir()
+			if err := os.WriteFile(filepath.Join(dir, "x.c"), []byte(section(tt.body)), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			elftest.Run(t, dir, "gcc", "-g", "-c", "-o", "x.ko", "x.c")
+			path := filepath.Join(dir, "x.ko")
+			before := elftest.Read(t, path)
+			var stdout, stderr strings.Builder
+			status := run([]string{"--btf_base", "none", "--resolve_ids", path}, &stdout, &stderr)
+			if want := "btf-ko: " + path + ": .BTF_ids: " + tt.want + "\n"; status != exitFailed || stderr.String() != want {
+				t.Errorf("%d, %q, want %q", status, stderr.String(), want)
+			}
+			if !slices.Equal(elftest.Read(t, path), before) {
+				t.Error("the file has changed")
+			}
+		})
+	}
+}
