@@ -27,6 +27,7 @@ import (
 
 	"github.com/kbtf/kbtf/internal/btf"
 	"github.com/kbtf/kbtf/internal/btffile"
+	"github.com/kbtf/kbtf/internal/btfids"
 	"github.com/kbtf/kbtf/internal/btfverify"
 	"github.com/kbtf/kbtf/internal/debugfile"
 	"github.com/kbtf/kbtf/internal/elfimage"
@@ -103,7 +104,10 @@ func EncodeFile(module string, base *Base, opt Options) ([]byte, error) {
 	}
 	if source != img {
 		defer source.Close()
-		how.Loaded = img
+		// Only the module has the contents.
+		if how.IDs, err = btfids.Open(source, img, &base.orNone().Blob); err != nil {
+			return nil, fmt.Errorf("%s: %s: %w", module, btfids.Name, err)
+		}
 	}
 	return encodeImage(img, source, base, how)
 }

@@ -4,6 +4,7 @@ package main
 
 import (
 	"debug/elf"
+	"errors"
 	"fmt"
 
 	"github.com/kbtf/kbtf/internal/btf"
@@ -13,12 +14,12 @@ import (
 
 // An attachment is what a file gets: BTF, the part of the base that it needs, and .BTF_ids.
 type attachment struct {
-	img     *elfimage.Image
-	symbols *elfimage.Image // img, or the file with its debugging information
-	base    *btf.Base
-	blob    []byte
-	small   []byte // .BTF.base; nil: none
-	ids     []byte // .BTF_ids; nil: unchanged
+	img    *elfimage.Image
+	base   *btf.Base
+	blob   []byte
+	small  []byte          // .BTF.base; nil: none
+	ids    *btfids.Section // nil: the file has none
+	filled []byte          // .BTF_ids; nil: as the linker wrote it
 }
 
 // distil makes the BTF independent of the ids of the base.
@@ -33,44 +34,36 @@ func (a *attachment) distil() (err error) {
 // type that neither has.
 func (a *attachment) resolveIDs(note func(string)) error {
 	fail := func(err error) error { return fmt.Errorf("%s: %s: %w", a.img.Path, btfids.Name, err) }
-	section, err := btfids.Read(a.symbols)
-	if err != nil {
-		return fail(err)
-	}
-	data, err := a.img.OriginalContents(btfids.Name)
-	if err != nil {
-		return fail(err)
-	}
 	switch {
-	case data == nil:
+	case a.img.Section(btfids.Name) == nil:
 		return nil
-	case section == nil:
-		return fail(fmt.Errorf("the symbols that name its types have been stripped"))
+	case a.ids == nil:
+		return fail(errors.New("the symbols that name its types have been stripped"))
 	case a.img.Type != elf.ET_REL:
-		return fail(fmt.Errorf("only modules can have it filled in: run resolve_btfids on vmlinux"))
+		return fail(errors.New("only modules can have it filled in: run resolve_btfids on vmlinux"))
 	}
-	blobs := []*btf.Blob{&a.base.Blob}
+	blobs := []*btf.Blob{&a.base.Blob, nil}
+	var err error
 	if a.small != nil {
 		if blobs[0], err = btf.ParseBlob(a.small); err != nil {
 			return fail(err)
 		}
 	}
-	split, err := btf.ParseBlob(a.blob)
+	if blobs[1], err = btf.ParseBlob(a.blob); err != nil {
+		return fail(err)
+	}
+	wanted := a.ids.Wanted()
+	ids, err := btf.FindNamed(wanted, blobs...)
 	if err != nil {
 		return fail(err)
 	}
-	wanted := section.Wanted()
-	ids, err := btf.FindNamed(wanted, append(blobs, split)...)
-	if err != nil {
+	if a.filled, err = a.ids.Fill(ids); err != nil {
 		return fail(err)
 	}
 	for _, t := range wanted {
 		if ids[t] == 0 {
 			note(fmt.Sprintf("%s: BTF has no %s %q: its id is 0", btfids.Name, t.Kind, t.Name))
 		}
-	}
-	if a.ids, err = section.Fill(data, ids); err != nil {
-		return fail(err)
 	}
 	return nil
 }
@@ -81,8 +74,11 @@ func (a *attachment) attach() error {
 		{Name: ".BTF", Contents: a.blob},
 		{Name: ".BTF.base", Contents: a.small, Remove: a.small == nil},
 	}
-	if a.ids != nil {
-		sections = append(sections, elfimage.NewSection{Name: btfids.Name, Contents: a.ids, Keep: true})
+	if a.filled != nil {
+		sections = append(sections, elfimage.NewSection{Name: btfids.Name, Contents: a.filled, Keep: true})
+	}
+	if a.ids != nil && a.ids.Linked != nil {
+		sections = append(sections, elfimage.NewSection{Name: btfids.LinkedName, Contents: a.ids.Linked})
 	}
 	return a.img.Attach(sections...)
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/kbtf/kbtf/internal/batch"
 	"github.com/kbtf/kbtf/internal/btf"
 	"github.com/kbtf/kbtf/internal/btffile"
+	"github.com/kbtf/kbtf/internal/btfids"
 	"github.com/kbtf/kbtf/internal/cli"
 	"github.com/kbtf/kbtf/internal/debugfile"
 	"github.com/kbtf/kbtf/internal/elfimage"
@@ -279,7 +280,9 @@ func encodeFile(
 	}
 	if source != img {
 		defer source.Close()
-		how.Loaded = img
+	}
+	if how.IDs, err = btfids.Open(source, img, &base.Blob); err != nil {
+		return fmt.Errorf("%s: %s: %w", file, btfids.Name, err)
 	}
 	blob, err := encode.File(source, base, how)
 	if err != nil {
@@ -294,7 +297,7 @@ func encodeFile(
 	if opt.detached != "" { // a detached file has no .BTF.base
 		err = writeDetached(opt.output(file), blob)
 	} else {
-		a := attachment{img: img, symbols: source, base: base, blob: blob}
+		a := attachment{img: img, base: base, blob: blob, ids: how.IDs}
 		if opt.features.Has(features.DistilledBase) && base.NumTypes() > 0 {
 			err = a.distil()
 		}

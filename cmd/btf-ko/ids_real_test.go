@@ -25,8 +25,13 @@ func TestAsResolveBTFIDs(t *testing.T) {
 			theirs := copyOf(t, module, filepath.Join(t.TempDir(), "theirs.ko"), elf.EM_NONE)
 			elftest.Run(t, "", tool, "-b", base, theirs)
 			mustRun(t, "--btf_base", base, "--resolve_ids", module)
-			if diff := cmp.Diff(idWords(t, theirs), idWords(t, module)); diff != "" {
+			want := idWords(t, theirs)
+			if diff := cmp.Diff(want, idWords(t, module)); diff != "" {
 				t.Errorf("-resolve_btfids +btf-ko\n%s", diff)
+			}
+			mustRun(t, "--btf_base", base, "--resolve_ids", theirs)
+			if diff := cmp.Diff(want, idWords(t, theirs)); diff != "" {
+				t.Errorf("after resolve_btfids: -want +got\n%s", diff)
 			}
 		})
 	}

@@ -112,6 +112,52 @@ func TestResolveIDs(t *testing.T) {
 	}
 }
 
+// Another program has filled in the section, with ids of the module's BTF. Flags go back to their
+// functions.
+func TestResolveIDsAgain(t *testing.T) {
+	for _, target := range elftest.Targets {
+		t.Run(target.Name, func(t *testing.T) {
+			base, module := idsModule(t, target)
+			mustRun(t, "--btf_base", base, module)
+			filled := copyOf(t, module, filepath.Join(t.TempDir(), "filled.ko"), elf.EM_NONE)
+			mustRun(t, "--btf_base", base, "--resolve_ids", module)
+			want := idWords(t, module)
+			writeIDs(t, filled, want)
+			for range 2 {
+				mustRun(t, "--btf_base", base, "--resolve_ids", filled)
+				if diff := cmp.Diff(want, idWords(t, filled)); diff != "" {
+					t.Fatalf("-want +got\n%s", diff)
+				}
+			}
+			// The restored section is kept, so that another base makes no difference.
+			mustRun(t, "--btf_base", "none", "--resolve_ids", filled)
+			mustRun(t, "--btf_base", "none", filled)
+			mustRun(t, "--btf_base", base, "--resolve_ids", filled)
+			if diff := cmp.Diff(want, idWords(t, filled)); diff != "" {
+				t.Errorf("after another base: -want +got\n%s", diff)
+			}
+		})
+	}
+}
+
+// writeIDs writes words to .BTF_ids, as resolve_btfids does.
+func writeIDs(t *testing.T, path string, words []uint32) {
+	t.Helper()
+	file, err := elf.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	at := file.Section(".BTF_ids").Offset
+	data := elftest.Read(t, path)
+	for i, w := range words {
+		file.ByteOrder.PutUint32(data[at+4*uint64(i):], w)
+	}
+	if err := os.WriteFile(path, data, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // idsOf returns the ids of named types: KIND NAME. Types of the base win.
 func idsOf(t *testing.T, base, module string) map[string]uint32 {
 	t.Helper()
@@ -169,10 +215,9 @@ func TestResolveIDsErrors(t *testing.T) {
 		{"two sets of one name", `__BTF_ID__set__s: .long 0\n.size __BTF_ID__set__s, 4\n` +
 			`__BTF_ID__set8__s: .long 0, 0\n.size __BTF_ID__set8__s, 8\n`,
 			"symbol __BTF_ID__set8__s: another set has this name"},
-		{"filled in", `__BTF_ID__func__f__1: .long 7\n`,
-			"another program has filled it in: link the module again"},
-		{"count filled in", `__BTF_ID__set__s: .long 1, 0\n.size __BTF_ID__set__s, 8\n`,
-			"another program has filled it in: link the module again"},
+		{"filled in for another base", `__BTF_ID__set8__s: .long 1, 1\n__BTF_ID__func__f__1: .long 7, 2\n` +
+			`.size __BTF_ID__set8__s, 16\n`, "another program has filled it in with ids that do not fit the " +
+			"module's BTF and this base: link the module again"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			dir := t.TempDir()

@@ -21,38 +21,61 @@ func FindNamed(types []NamedType, blobs ...*Blob) (map[NamedType]uint32, error) 
 		wanted[t] = true
 	}
 	found := make(map[NamedType]uint32, len(types))
+	err := eachNamed(blobs, func(id uint32, kind Kind, name []byte) {
+		if t := (NamedType{kind, string(name)}); wanted[t] && found[t] == 0 {
+			found[t] = id
+		}
+	})
+	return found, err
+}
+
+// NamesOf is the reverse of FindNamed. Ids of other kinds of types are left out.
+func NamesOf(ids []uint32, blobs ...*Blob) (map[uint32]NamedType, error) {
+	wanted := make(map[uint32]bool, len(ids))
+	for _, id := range ids {
+		wanted[id] = true
+	}
+	found := make(map[uint32]NamedType, len(ids))
+	err := eachNamed(blobs, func(id uint32, kind Kind, name []byte) {
+		if wanted[id] {
+			found[id] = NamedType{kind, string(name)}
+		}
+	})
+	return found, err
+}
+
+// eachNamed visits the structs, unions, typedefs and functions in the order of their ids.
+func eachNamed(blobs []*Blob, visit func(id uint32, kind Kind, name []byte)) error {
 	id, firstString := uint32(0), 0
-	var strings [][]byte // of the blobs so far, by their number
-	var starts []int
-	for _, b := range blobs {
-		strings, starts = append(strings, b.Strings), append(starts, firstString)
-		firstString += len(b.Strings)
+	for i, b := range blobs {
 		for pos := 0; pos < len(b.Types); {
 			end, ok := typeEnd(b.Types, pos)
 			if !ok {
-				return nil, fmt.Errorf("malformed BTF type at offset %d", pos)
+				return fmt.Errorf("malformed BTF type at offset %d", pos)
 			}
 			id++
 			off, kind := int(le32(b.Types[pos:])), infoKind(le32(b.Types[pos+4:]))
 			pos = end
 			switch kind {
 			case KindStruct, KindUnion, KindTypedef, KindFunc:
-			default:
-				continue
-			}
-			n := len(starts) - 1
-			for n > 0 && off < starts[n] {
-				n--
-			}
-			if off -= starts[n]; off >= len(strings[n]) {
-				continue
-			}
-			name := strings[n][off:]
-			name = name[:max(0, bytes.IndexByte(name, 0))]
-			if t := (NamedType{kind, string(name)}); wanted[t] && found[t] == 0 {
-				found[t] = id
+				visit(id, kind, nameAt(blobs[:i+1], firstString, off))
 			}
 		}
+		firstString += len(b.Strings)
 	}
-	return found, nil
+	return nil
+}
+
+// nameAt returns a name of the last blob, whose strings start at offset firstString.
+func nameAt(blobs []*Blob, firstString, off int) []byte {
+	for i := len(blobs) - 1; off < firstString && i > 0; i-- {
+		firstString -= len(blobs[i-1].Strings)
+		blobs = blobs[:i]
+	}
+	strings := blobs[len(blobs)-1].Strings
+	if off -= firstString; off < 0 || off >= len(strings) {
+		return nil
+	}
+	name := strings[off:]
+	return name[:max(0, bytes.IndexByte(name, 0))]
 }

@@ -19,7 +19,6 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"slices"
 	"sort"
@@ -41,8 +40,14 @@ type Section struct {
 	IDs  []ID  // in the order of the symbol table
 	Sets []Set // the same
 
-	order binary.ByteOrder
-	wrong error // the first symbol that is malformed
+	// Linked is set if the contents as the linker wrote them are not in the file itself any more: they
+	// have to be kept, in the section LinkedName, for the next time.
+	Linked []byte
+
+	order   binary.ByteOrder
+	wrong   error  // the first symbol that is malformed
+	linked  []byte // contents as the linker wrote them
+	damaged error  // why linked has ids of another program
 }
 
 // An ID is the place of one id.
@@ -60,9 +65,9 @@ type Set struct {
 	symbol       string
 }
 
-// Read reads the symbols of a section in img; nil if it has no such section or no symbols.
+// readSymbols reads the symbols of a section; nil if there is no such section or no symbol table.
 // Malformed symbols are an error of Fill.
-func Read(img *elfimage.Image) (*Section, error) {
+func readSymbols(img *elfimage.Image) (*Section, error) {
 	section := img.Section(Name)
 	if section == nil {
 		return nil, nil
@@ -133,16 +138,12 @@ func (s *Section) Wanted() []btf.NamedType {
 	return list
 }
 
-// ErrFilled is the error of a section that has ids already.
-var ErrFilled = errors.New("another program has filled it in: link the module again")
-
-// Fill returns the contents of a section, which are data as the linker wrote it, with ids. Types
-// that ids does not have get id 0.
-func (s *Section) Fill(data []byte, ids map[btf.NamedType]uint32) ([]byte, error) {
-	if err := s.check(data); err != nil {
+// Fill returns the contents with ids. Types that ids does not have get id 0.
+func (s *Section) Fill(ids map[btf.NamedType]uint32) ([]byte, error) {
+	if err := cmp.Or(s.damaged, s.check(s.linked)); err != nil {
 		return nil, err
 	}
-	filled := slices.Clone(data)
+	filled := slices.Clone(s.linked)
 	for _, id := range s.IDs {
 		s.order.PutUint32(filled[id.Offset:], ids[id.Type])
 	}
@@ -165,18 +166,15 @@ func (s *Set) entrySize() int {
 // count returns the number of ids.
 func (s *Set) count() uint32 { return uint32(s.Size)/uint32(s.entrySize()) - 1 }
 
-// check checks the symbols against the contents, which must not have ids yet.
+// check checks the symbols against the contents.
 func (s *Section) check(data []byte) error {
 	if s.wrong != nil {
 		return s.wrong
 	}
 	room := uint64(len(data))
 	for _, id := range s.IDs {
-		switch {
-		case id.Offset > room || room-id.Offset < wordSize:
+		if id.Offset > room || room-id.Offset < wordSize {
 			return fmt.Errorf("symbol %s: at %#x, the section ends at %#x", id.symbol, id.Offset, room)
-		case s.order.Uint32(data[id.Offset:]) != 0:
-			return ErrFilled
 		}
 	}
 	names := make(map[string]bool)
@@ -194,8 +192,6 @@ func (s *Section) check(data []byte) error {
 			return fmt.Errorf("symbol %s: overlaps another set", set.symbol)
 		case names[set.Name]:
 			return fmt.Errorf("symbol %s: another set has this name", set.symbol)
-		case s.order.Uint32(data[set.Offset:]) != 0:
-			return ErrFilled
 		}
 		names[set.Name] = true
 		end = set.Offset + set.Size
@@ -217,9 +213,9 @@ func (s *Section) sort(entries []byte, size int) {
 // setOfKfuncs is BTF_SET8_KFUNCS, in the flags of a set8 (include/linux/btf_ids.h).
 const setOfKfuncs = 1 << 0
 
-// Kfuncs returns the flags of the functions in sets of kfuncs, by name. data are the contents of the
-// section as the linker wrote them. What is malformed is left out.
-func (s *Section) Kfuncs(data []byte) map[string]uint32 {
+// Kfuncs returns the flags of the functions in sets of kfuncs, by name. What is malformed is left out.
+func (s *Section) Kfuncs() map[string]uint32 {
+	data := s.linked
 	word := func(at uint64) (uint32, bool) {
 		if at > uint64(len(data)) || uint64(len(data))-at < wordSize {
 			return 0, false

@@ -219,7 +219,7 @@ func BenchmarkWrite(b *testing.B) {
 
 // begin prepares to read the units.
 func (w *workload) begin(b *testing.B) (*functionTable, *unitReader) {
-	table, err := readFunctionTable(w.img, &w.opt)
+	table, err := readFunctionTable(w.img, w.base, &w.opt)
 	check(b, err)
 	return table, newUnitReader(w.d, table, &w.opt)
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/kbtf/kbtf/internal/btf"
+	"github.com/kbtf/kbtf/internal/btfids"
 	"github.com/kbtf/kbtf/internal/elfimage"
 	"github.com/kbtf/kbtf/internal/elfimage/elftest"
 )
@@ -70,7 +71,9 @@ func TestDebugFile(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				opt.Loaded = stripped
+				if opt.IDs, err = btfids.Open(debug, stripped, &NoBase().Blob); err != nil {
+					t.Fatal(err)
+				}
 				got, err := File(debug, NoBase(), opt)
 				if err != nil {
 					t.Fatal(err)

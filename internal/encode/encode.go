@@ -16,6 +16,7 @@ import (
 	"sync/atomic"
 
 	"github.com/kbtf/kbtf/internal/btf"
+	"github.com/kbtf/kbtf/internal/btfids"
 	"github.com/kbtf/kbtf/internal/dwarf"
 	"github.com/kbtf/kbtf/internal/elfimage"
 	"github.com/kbtf/kbtf/internal/fault"
@@ -37,9 +38,8 @@ type Options struct {
 	Exclude    []Language // languages of units to leave out
 	MergeUnits bool       // treat all units as one, as if they referred to each other
 
-	// Loaded provides the contents of the sections that a kernel loads, if the file with the DWARF
-	// does not have them (see elfimage.CheckDebugFile).
-	Loaded *elfimage.Image
+	// IDs has the sets of kfuncs; nil: read them from the file. A debug file has only the symbols.
+	IDs *btfids.Section
 
 	// Layout describes the sizes of kinds, for readers that do not know all kinds (see
 	// btf.Module.Marshal).
@@ -90,7 +90,7 @@ var modulePool sync.Pool
 // encodeUnits encodes groups of units. The units of a group are treated as one.
 func encodeUnits(d *dwarf.Data, groups [][]dwarf.Unit, base *btf.Base,
 	opt *Options) ([]byte, error) {
-	table, err := readFunctionTable(d.Image, opt)
+	table, err := readFunctionTable(d.Image, base, opt)
 	if err != nil {
 		return nil, err
 	}

@@ -4,7 +4,6 @@ package encode
 
 import (
 	"bytes"
-	"cmp"
 	"debug/elf"
 	"fmt"
 	"slices"
@@ -88,7 +87,7 @@ type funcTag struct {
 	value     btf.Name
 }
 
-func readFunctionTable(img *elfimage.Image, opt *Options) (*functionTable, error) {
+func readFunctionTable(img *elfimage.Image, base *btf.Base, opt *Options) (*functionTable, error) {
 	t := &functionTable{names: btf.NewNames(), funcs: make([]function, 1)}
 	syms, err := img.SymbolTable()
 	if err != nil || syms == nil {
@@ -116,7 +115,7 @@ func readFunctionTable(img *elfimage.Image, opt *Options) (*functionTable, error
 		f := &t.funcs[n]
 		f.symbols = append(f.symbols, symbol{s.Value, string(suffix)})
 	}
-	kfuncs, err := readKfuncs(img, cmp.Or(opt.Loaded, img))
+	kfuncs, err := readKfuncs(img, base, opt)
 	for name, flags := range kfuncs {
 		if n := t.names.Find([]byte(name)); n != 0 {
 			t.funcs[n].kfunc, t.funcs[n].flags = true, flags

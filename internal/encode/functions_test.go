@@ -237,7 +237,7 @@ func TestOverlappingKfuncSets(t *testing.T) {
 			".size __BTF_ID__set8__large, .-__BTF_ID__set8__large\n"
 			"__BTF_ID__func__outside__4: .long 0, 0\n"
 			".popsection");`)
-	got, err := readKfuncs(img, img)
+	got, err := readKfuncs(img, NoBase(), &Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -239,7 +239,7 @@ func FuzzKfuncs(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		kfuncs, err := readKfuncs(img, img)
+		kfuncs, err := readKfuncs(img, NoBase(), &Options{})
 		if err != nil {
 			t.Fatal(err)
 		}

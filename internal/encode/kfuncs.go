@@ -46,16 +46,14 @@ func (f *function) arenaPrototype(s *state,
 	return ret, params, err
 }
 
-// readKfuncs returns the flags of the kfuncs of a file, by name. loaded has the contents of its
-// sections.
-func readKfuncs(img, loaded *elfimage.Image) (map[string]uint32, error) {
-	ids, err := btfids.Read(img)
-	if err != nil || ids == nil {
-		return nil, err
+// readKfuncs returns the flags of the kfuncs of a file, by name.
+func readKfuncs(img *elfimage.Image, base *btf.Base, opt *Options) (map[string]uint32, error) {
+	ids := opt.IDs
+	if ids == nil {
+		var err error
+		if ids, err = btfids.Open(img, img, &base.Blob); err != nil || ids == nil {
+			return nil, err
+		}
 	}
-	data, err := loaded.OriginalContents(btfids.Name)
-	if err != nil {
-		return nil, err
-	}
-	return ids.Kfuncs(data), nil
+	return ids.Kfuncs(), nil
 }

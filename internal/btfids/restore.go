@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+
+package btfids
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+
+	"github.com/kbtf/kbtf/internal/btf"
+	"github.com/kbtf/kbtf/internal/elfimage"
+)
+
+// LinkedName is the name of a section with the contents of .BTF_ids as the linker wrote them.
+const LinkedName = ".BTF_ids.linked"
+
+// Open reads the section of a module; nil if it has none, or no symbols. loaded has the contents,
+// symbols the symbol table: the same file, or its debug file. base is the base of the module.
+//
+// If another program has filled in the section, it is restored: the ids refer to the BTF that the
+// module has, or had before it was encoded. If that fails, Fill returns an error.
+func Open(symbols, loaded *elfimage.Image, base *btf.Blob) (*Section, error) {
+	s, err := readSymbols(symbols)
+	if err != nil || s == nil {
+		return nil, err
+	}
+	if kept := loaded.Section(LinkedName); kept != nil {
+		s.linked, err = loaded.Inflate(kept)
+		s.Linked = s.linked
+		return s, err
+	}
+	if s.linked, err = loaded.OriginalContents(Name); err != nil || !s.isFilled(s.linked) {
+		return s, err
+	}
+	s.damaged = errNoFit
+	now := func(name string) ([]byte, error) {
+		if section := loaded.Section(name); section != nil {
+			return loaded.Inflate(section)
+		}
+		return nil, nil
+	}
+	for _, contents := range []func(string) ([]byte, error){now, loaded.OriginalContents} {
+		blobs, err := ownBTF(contents, base)
+		if err != nil {
+			continue
+		}
+		var restored []byte
+		if restored, s.damaged = s.restore(s.linked, blobs...); s.damaged == nil {
+			s.linked, s.Linked = restored, restored
+			break
+		}
+	}
+	return s, nil
+}
+
+// ownBTF returns the base of a module and its split BTF.
+func ownBTF(contents func(string) ([]byte, error), base *btf.Blob) ([]*btf.Blob, error) {
+	blobs := []*btf.Blob{base, nil}
+	for i, name := range []string{".BTF.base", ".BTF"} {
+		raw, err := contents(name)
+		if err != nil {
+			return nil, err
+		}
+		if raw == nil && i == 0 {
+			continue
+		}
+		if blobs[i], err = btf.ParseBlob(raw); err != nil {
+			return nil, err
+		}
+	}
+	return blobs, nil
+}
+
+// isFilled reports whether a section has ids already.
+func (s *Section) isFilled(data []byte) bool {
+	nonZero := func(at uint64) bool {
+		return at <= uint64(len(data)) && uint64(len(data))-at >= wordSize && s.order.Uint32(data[at:]) != 0
+	}
+	return slices.ContainsFunc(s.IDs, func(id ID) bool { return nonZero(id.Offset) }) ||
+		slices.ContainsFunc(s.Sets, func(set Set) bool { return nonZero(set.Offset) })
+}
+
+// owners returns the ids in set8s.
+func (s *Section) owners(data []byte) (ids []uint32) {
+	for _, set := range s.Sets {
+		for entry := range set.entries(data) {
+			if set.Pairs {
+				ids = append(ids, s.order.Uint32(entry))
+			}
+		}
+	}
+	return ids
+}
+
+// restore returns the contents of a section that another program has filled in as the linker wrote
+// them. blobs are the BTF that the ids refer to, base first.
+func (s *Section) restore(data []byte, blobs ...*btf.Blob) ([]byte, error) {
+	if err := s.check(data); err != nil {
+		return nil, err
+	}
+	types, err := btf.NamesOf(s.owners(data), blobs...)
+	if err != nil {
+		return nil, err
+	}
+	restored := slices.Clone(data)
+	for _, id := range s.IDs {
+		s.order.PutUint32(restored[id.Offset:], 0)
+	}
+	for _, set := range s.Sets {
+		members := restored[set.Offset : set.Offset+set.Size]
+		clear(members[:wordSize])
+		clear(members[set.entrySize():])
+		if !set.Pairs {
+			continue
+		}
+		if err := s.restoreFlags(&set, data, restored, types); err != nil {
+			return nil, fmt.Errorf("symbol %s: %w", set.symbol, err)
+		}
+	}
+	return restored, nil
+}
+
+// restoreFlags puts the flags of a set8 behind the symbols of their functions. Functions that BTF
+// does not have are at the start, in the order of their symbols; so are several of one name.
+func (s *Section) restoreFlags(set *Set, data, restored []byte, types map[uint32]btf.NamedType) error {
+	flags := make(map[btf.NamedType][]uint32)
+	var unknown []uint32 // of id 0
+	for entry := range set.entries(data) {
+		id, value := s.order.Uint32(entry), s.order.Uint32(entry[wordSize:])
+		if id == 0 {
+			unknown = append(unknown, value)
+			continue
+		}
+		flags[types[id]] = append(flags[types[id]], value)
+	}
+	var symbols []ID
+	for _, id := range s.IDs {
+		if id.Offset >= set.Offset && id.Offset < set.Offset+set.Size {
+			symbols = append(symbols, id)
+		}
+	}
+	slices.SortStableFunc(symbols, func(a, b ID) int { return cmp.Compare(a.Offset, b.Offset) })
+	for _, id := range symbols {
+		list := flags[id.Type]
+		if len(list) > 0 {
+			flags[id.Type] = list[1:]
+		} else {
+			list, unknown = unknown, unknown[min(1, len(unknown)):]
+		}
+		if len(list) == 0 {
+			return errNoFit
+		}
+		s.order.PutUint32(restored[id.Offset+wordSize:], list[0])
+	}
+	return nil
+}
+
+var errNoFit = errors.New("another program has filled it in with ids that do not fit the module's BTF and " +
+	"this base: link the module again")
+
+// entries returns the entries of a set, without its head.
+func (s *Set) entries(data []byte) iter.Seq[[]byte] {
+	return slices.Chunk(data[s.Offset+uint64(s.entrySize()):s.Offset+s.Size], s.entrySize())
+}
