@@ -3,66 +3,42 @@
 package main
 
 import (
-	"bytes"
 	"encoding/binary"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 
-	"github.com/kbtf/kbtf/internal/elfimage"
 	"github.com/kbtf/kbtf/scripts/tools/encoder"
 	"github.com/kbtf/kbtf/scripts/tools/modules"
 )
 
 // An encoding generates BTF for modules from their DWARF.
 type encoding struct {
-	encoder  string // btf-ko
-	base     string // vmlinux, or its raw BTF
-	debug    string // directory of the modules with DWARF
-	resolver string // resolve_btfids
-	scratch  string // directory for temporary files
+	encoder string // btf-ko
+	base    string // vmlinux, or its raw BTF
+	debug   string // directory of the modules with DWARF
+	scratch string // directory for temporary files
 }
 
-// encode returns m with the encoder's BTF instead of its own.
+// encode returns m with the encoder's BTF instead of its own, and with .BTF_ids filled in for that.
 func (e encoding) encode(m *modules.Module) (*modules.Module, error) {
-	output := filepath.Join(e.scratch, m.Name+".btf")
-	debug := filepath.Join(e.debug, m.Path)
-	if _, err := encoder.Run(e.encoder, encoder.Flags("6.12"), e.base, debug, output); err != nil {
+	path := filepath.Join(e.scratch, m.Name+".ko")
+	if err := os.WriteFile(path, m.Data, 0o644); err != nil {
 		return nil, err
 	}
-	btf, err := os.ReadFile(output)
-	if err != nil {
+	defer os.Remove(path)
+	args := append(encoder.Flags("6.12"), "--debug_file", filepath.Join(e.debug, m.Path), "--resolve_ids")
+	if err := encoder.RunInPlace(e.encoder, args, e.base, path); err != nil {
 		return nil, err
-	}
-	stripped := filepath.Join(e.scratch, m.Name+".ko")
-	if err := os.WriteFile(stripped, m.Data, 0o644); err != nil {
-		return nil, err
-	}
-	if err := attach(stripped, btf); err != nil {
-		return nil, err
-	}
-	if m.BTFIDs {
-		// Its type ids are those of the original BTF.
-		message, err := exec.Command(e.resolver, "-b", e.base, stripped).CombinedOutput()
-		if err != nil || len(message) > 0 {
-			return nil, fmt.Errorf("resolve_btfids %s: %v: %s", m.Path, err, bytes.TrimSpace(message))
-		}
 	}
 	encoded := *m
-	encoded.BTF = btf
-	encoded.Data, err = os.ReadFile(stripped)
-	return &encoded, err
-}
-
-func attach(path string, btf []byte) error {
-	image, err := elfimage.Open(path)
-	if err != nil {
-		return err
+	var err error
+	if encoded.Data, err = os.ReadFile(path); err != nil {
+		return nil, err
 	}
-	defer image.Close()
-	return image.Attach(elfimage.NewSection{Name: ".BTF", Contents: btf})
+	encoded.BTF, err = modules.ReadBTF(path)
+	return &encoded, err
 }
 
 // withWrongBase returns an encoding against another base than the BTF of vmlinux.

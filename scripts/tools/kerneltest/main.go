@@ -50,7 +50,6 @@ func main() {
 		{&o.init, "init", "init to boot it with"},
 		{&o.tests, "tests", "test program to run in that kernel"},
 		{&o.encoder, "encoder", "encoder under test"},
-		{&o.resolver, "resolver", "resolve_btfids of that kernel"},
 		{&o.scratch, "scratch", "directory for temporary files"},
 		{&o.consoles, "consoles", "directory for the messages of the kernel"},
 	}
