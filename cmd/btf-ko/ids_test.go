@@ -209,6 +209,9 @@ func TestResolveIDsErrors(t *testing.T) {
 			"symbol __BTF_ID__set__s: 0 bytes are not a whole number of entries"},
 		{"set8 of odd size", `__BTF_ID__set8__s: .long 0, 1, 0\n.size __BTF_ID__set8__s, 12\n`,
 			"symbol __BTF_ID__set8__s: 12 bytes are not a whole number of entries"},
+		{"inside of an entry", `__BTF_ID__set8__s: .long 0, 1, 0\n__BTF_ID__func__f__1: .long 0\n` +
+			`.size __BTF_ID__set8__s, 16\n`,
+			"symbol __BTF_ID__func__f__1: not at an entry of its set, __BTF_ID__set8__s"},
 		{"overlapping sets", `__BTF_ID__set__s: .long 0, 0\n__BTF_ID__set__t: .long 0, 0\n` +
 			`.size __BTF_ID__set__s, 12\n.size __BTF_ID__set__t, 8\n`,
 			"symbol __BTF_ID__set__t: overlaps another set"},

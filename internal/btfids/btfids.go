@@ -196,6 +196,16 @@ func (s *Section) check(data []byte) error {
 		names[set.Name] = true
 		end = set.Offset + set.Size
 	}
+	for _, id := range s.IDs {
+		n := sort.Search(len(sorted), func(i int) bool { return sorted[i].Offset > id.Offset })
+		if n == 0 || id.Offset >= sorted[n-1].Offset+sorted[n-1].Size {
+			continue // not in a set
+		}
+		set := &sorted[n-1]
+		if at := id.Offset - set.Offset; at == 0 || at%uint64(set.entrySize()) != 0 {
+			return fmt.Errorf("symbol %s: not at an entry of its set, %s", id.symbol, set.symbol)
+		}
+	}
 	return nil
 }
 
