@@ -353,8 +353,9 @@ func readAll(d *Data) (dies int, err error) {
 				}
 			}
 			if r.Has(AttrLocation) {
-				d.ParameterRegister(r.u, r.Location())
-				d.ParameterRegisterOrPiece(r.u, r.Location(), true)
+				d.ParameterRegister(r.u, r.Location(), false)
+				d.ParameterRegister(r.u, r.Location(), true)
+				d.InOtherRegister(r.u, r.Location(), 5)
 				r.VarAddr()
 			}
 		}
