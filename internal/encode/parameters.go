@@ -25,6 +25,8 @@ type registers struct {
 	pair bool  // a struct that fits two registers is passed in two
 }
 
+// anyRegister stands for a register of a machine whose convention pahole does not know either. It is
+// never unexpected: see D11 in docs/deviations.md.
 const anyRegister = -1
 
 // parameterRegisters returns the registers of the first integer parameters.
