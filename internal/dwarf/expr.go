@@ -6,7 +6,9 @@ package dwarf
 const (
 	opAddr         = 0x03
 	opConstu       = 0x10
+	opConsts       = 0x11
 	opPlusUconst   = 0x23
+	opLit0         = 0x30
 	opReg0         = 0x50
 	opBreg0        = 0x70
 	opRegx         = 0x90
@@ -19,70 +21,73 @@ const (
 	opGNUAddrIndex = 0xfb
 )
 
-// maxRegister is above all DWARF register numbers.
-const maxRegister = 1 << 16
-
-// register decodes a single DW_OP_regN or DW_OP_regx.
+// register decodes a single DW_OP_regN. Compilers use DW_OP_regx only for registers from 32 on,
+// which hold floating-point numbers and vectors, but no integers and pointers.
 func register(expr []byte) (reg int, ok bool) {
-	switch {
-	case len(expr) == 1 && expr[0] >= opReg0 && expr[0] < opReg0+32:
-		return int(expr[0] - opReg0), true
-	case len(expr) > 1 && expr[0] == opRegx:
-		v, n := uleb(expr[1:])
-		return int(v), n == len(expr)-1 && v < maxRegister
+	if len(expr) != 1 || expr[0] < opReg0 || expr[0] >= opReg0+32 {
+		return 0, false
 	}
-	return 0, false
+	return int(expr[0] - opReg0), true
 }
 
-// entryRegister decodes an expression that consists of DW_OP_entry_value(DW_OP_regN), the value of
-// the register on entry (section 2.5.1.7). A DW_OP_stack_value may follow.
-func entryRegister(expr []byte) (reg int, ok bool) {
+// entryValue returns the only operation of a DW_OP_entry_value, a value on entry to the function
+// (section 2.5.1.7), if the expression consists of it. A DW_OP_stack_value may follow. Otherwise it
+// returns nil.
+func entryValue(expr []byte, u *Unit) (op []byte) {
 	if len(expr) < 2 || expr[0] != opEntryValue && expr[0] != opGNUEntryVal {
-		return 0, false
+		return nil
 	}
 	size, n := uleb(expr[1:])
-	if n == 0 || size > uint64(len(expr)-1-n) {
-		return 0, false
+	if n == 0 || size == 0 || size > uint64(len(expr)-1-n) {
+		return nil
 	}
-	value, rest := expr[1+n:1+n+int(size)], expr[1+n+int(size):]
+	op, rest := expr[1+n:1+n+int(size)], expr[1+n+int(size):]
 	if len(rest) > 1 || len(rest) == 1 && rest[0] != opStackValue {
-		return 0, false // the parameter is computed from the register
+		return nil // the parameter is computed from the value
 	}
-	return register(value)
+	if length, ok := opLength(op, u); !ok || length != len(op) {
+		return nil
+	}
+	return op
 }
 
-// firstRegister returns the register that holds a parameter, or the first piece of it.
-func firstRegister(expr []byte, wide bool, u *Unit) (reg int, ok bool) {
-	first, last := 0, 0 // start of the second operation, and of the last one
-	inRegister, pieces := NoRegister, false
+// valueRegister returns the register that a location uses for a parameter. At the start of the
+// function, it is the one that the parameter is in, or computed from. Later, the compiler may have
+// moved it: only the pieces of a wide parameter count. Pieces that start with a constant do not.
+func valueRegister(expr []byte, start, wide bool, u *Unit) (reg int, ok bool) {
+	if len(expr) == 0 || !start && !wide {
+		return 0, false
+	}
+	second, last := 0, 0 // where the second operation starts, and the last one
+	piece, isValue := NoRegister, false
 	for at := 0; at < len(expr); {
 		n, ok := opLength(expr[at:], u)
 		if !ok {
 			return 0, false
 		}
-		op := expr[at : at+n]
-		if r, ok := register(op); ok && inRegister == NoRegister {
-			inRegister = r
+		if r, ok := register(expr[at : at+n]); ok && piece == NoRegister {
+			piece = r
 		}
-		pieces = pieces || op[0] == opPiece || op[0] == opBitPiece
+		isValue = isValue || expr[at] == opStackValue
 		if at == 0 {
-			first = n
+			second = n
 		}
 		last, at = at, at+n
 	}
-	switch {
-	case last == 0:
-		return register(expr)
-	case wide && !(last == first && expr[last] == opStackValue):
-		return inRegister, pieces && inRegister != NoRegister
-	}
-	if reg, ok := register(expr[:first]); ok {
-		return reg, true
-	}
-	if op := expr[0]; expr[last] == opStackValue && op >= opBreg0 && op < opBreg0+32 {
+	switch op := expr[0]; {
+	case wide && last > 0 && !(last == second && isValue):
+		return piece, piece != NoRegister && !isConstant(op)
+	case !start:
+		return 0, false
+	case isValue && op >= opBreg0 && op < opBreg0+32:
 		return int(op - opBreg0), true
 	}
-	return 0, false
+	return register(expr[:second])
+}
+
+// isConstant reports whether an operation pushes a constant. Compilers use only these for values.
+func isConstant(op byte) bool {
+	return op >= opLit0 && op < opReg0 || op == opConstu || op == opConsts
 }
 
 // opLength returns the length in bytes of the first operation of a non-empty expression (section
@@ -123,8 +128,8 @@ func opLength(expr []byte, u *Unit) (n int, ok bool) {
 		n += 8
 	case 0x9a, 0xfd: // call_ref, GNU_variable_value
 		n += u.offSize
-	case opConstu, 0x11, opPlusUconst, opRegx, 0x91, opPiece, opAddrx, 0xa2, 0xa8, 0xa9, 0xf7, 0xf9,
-		opGNUAddrIndex, 0xfc:
+	case opConstu, opConsts, opPlusUconst, opRegx, 0x91, opPiece, opAddrx, 0xa2, 0xa8, 0xa9, 0xf7,
+		0xf9, opGNUAddrIndex, 0xfc:
 		// constu, consts, plus_uconst, regx, fbreg, piece, addrx, constx, convert, reinterpret, and
 		// GNU variants of these
 		ok = leb()

@@ -14,7 +14,7 @@ func TestRegisters(t *testing.T) {
 	}{
 		{"reg5", []byte{opReg0 + 5}, 5, none},
 		{"reg31", []byte{opReg0 + 31}, 31, none},
-		{"regx 130", []byte{opRegx, 0x82, 0x01}, 130, none},
+		{"regx 130", []byte{opRegx, 0x82, 0x01}, none, none},
 		{"reg5, piece", []byte{opReg0 + 5, 0x93, 8}, none, none},
 		{"breg5 0", []byte{0x75, 0}, none, none},
 		{"fbreg -16", []byte{0x91, 0x70}, none, none},
@@ -32,7 +32,7 @@ func TestRegisters(t *testing.T) {
 		if r, ok := register(tt.expr); ok {
 			plain = r
 		}
-		if r, ok := entryRegister(tt.expr); ok {
+		if r, ok := register(entryValue(tt.expr, &Unit{AddrSize: 8, offSize: 4})); ok {
 			entry = r
 		}
 		if plain != tt.plain || entry != tt.entry {
@@ -42,48 +42,64 @@ func TestRegisters(t *testing.T) {
 	}
 }
 
-// firstRegister for values of one register, and of several.
-func TestFirstRegisterOfValue(t *testing.T) {
+// valueRegister for values of one register, and of several; of the latter also later locations.
+func TestValueRegister(t *testing.T) {
 	const none, piece, bregs = NoRegister, opPiece, opBreg0
 	u := &Unit{AddrSize: 8, offSize: 4}
 	for _, tt := range []struct {
 		name         string
 		expr         []byte
 		narrow, wide int
+		later        int // wide, after other locations
 	}{
-		{"nothing", nil, none, none},
-		{"reg5", []byte{opReg0 + 5}, 5, 5},
-		{"regx 130", []byte{opRegx, 0x82, 0x01}, 130, 130},
-		{"reg5, stack_value", []byte{opReg0 + 5, opStackValue}, 5, 5},
-		{"breg5 0", []byte{bregs + 5, 0}, none, none},
-		{"breg5 -8, stack_value", []byte{bregs + 5, 0x78, opStackValue}, 5, 5},
+		{"nothing", nil, none, none, none},
+		{"reg5", []byte{opReg0 + 5}, 5, 5, none},
+		{"regx 130", []byte{opRegx, 0x82, 0x01}, none, none, none},
+		{"reg5, stack_value", []byte{opReg0 + 5, opStackValue}, 5, 5, none},
+		{"breg5 0", []byte{bregs + 5, 0}, none, none, none},
+		{"breg5 -8, stack_value", []byte{bregs + 5, 0x78, opStackValue}, 5, 5, none},
 		{"breg5 200, const4u, and, stack_value",
-			[]byte{bregs + 5, 0xc8, 0x01, 0x0c, 1, 2, 3, 4, 0x1a, opStackValue}, 5, none},
-		{"fbreg -16", []byte{0x91, 0x70}, none, none},
-		{"lit1, stack_value", []byte{0x31, opStackValue}, none, none},
-		{"reg5, piece 8, reg4, piece 8", []byte{opReg0 + 5, piece, 8, opReg0 + 4, piece, 8}, 5, 5},
-		{"piece 8, reg4, piece 8", []byte{piece, 8, opReg0 + 4, piece, 8}, none, 4},
+			[]byte{bregs + 5, 0xc8, 0x01, 0x0c, 1, 2, 3, 4, 0x1a, opStackValue}, 5, none, none},
+		{"breg5 0, stack_value, piece 4", []byte{bregs + 5, 0, opStackValue, piece, 4},
+			5, none, none},
+		{"fbreg -16", []byte{0x91, 0x70}, none, none, none},
+		{"lit1, stack_value", []byte{0x31, opStackValue}, none, none, none},
+		{"reg5, piece 8, reg4, piece 8",
+			[]byte{opReg0 + 5, piece, 8, opReg0 + 4, piece, 8}, 5, 5, 5},
+		{"piece 8, reg4, piece 8", []byte{piece, 8, opReg0 + 4, piece, 8}, none, 4, 4},
 		{"fbreg 0, piece 8, reg1, bit_piece 64 0",
-			[]byte{0x91, 0, piece, 8, opReg0 + 1, opBitPiece, 64, 0}, none, 1},
-		{"addr, deref", []byte{opAddr, 1, 2, 3, 4, 5, 6, 7, 8, 0x06}, none, none},
-		{"implicit_value of a byte that is reg5", []byte{0x9e, 1, opReg0 + 5}, none, none},
-		{"reg5, truncated piece", []byte{opReg0 + 5, piece}, none, none},
-		{"truncated const8u", []byte{0x0e, 1, 2}, none, none},
-		{"entry_value longer than the expression", []byte{opEntryValue, 9, opReg0 + 5}, none, none},
+			[]byte{0x91, 0, piece, 8, opReg0 + 1, opBitPiece, 64, 0}, none, 1, 1},
+		{"lit0, stack_value, piece 8, reg4, piece 8",
+			[]byte{0x30, opStackValue, piece, 8, opReg0 + 4, piece, 8}, none, none, none},
+		{"consts -1, stack_value, piece 8, reg4, piece 8",
+			[]byte{opConsts, 0x7f, opStackValue, piece, 8, opReg0 + 4, piece, 8}, none, none, none},
+		{"regx 256, piece 8, regx 257, piece 8",
+			[]byte{opRegx, 0x80, 2, piece, 8, opRegx, 0x81, 2, piece, 8}, none, none, none},
+		{"addr, deref", []byte{opAddr, 1, 2, 3, 4, 5, 6, 7, 8, 0x06}, none, none, none},
+		{"implicit_value of a byte that is reg5", []byte{0x9e, 1, opReg0 + 5}, none, none, none},
+		{"reg5, truncated piece", []byte{opReg0 + 5, piece}, none, none, none},
+		{"truncated const8u", []byte{0x0e, 1, 2}, none, none, none},
+		{"entry_value longer than the expression", []byte{opEntryValue, 9, opReg0 + 5},
+			none, none, none},
 		{"const_type of a byte that is reg5, convert", []byte{0xa4, 1, 1, opReg0 + 5, 0xa8, 1},
-			none, none},
+			none, none, none},
 	} {
-		for _, wide := range []bool{false, true} {
-			want := tt.narrow
-			if wide {
-				want = tt.wide
-			}
-			got, ok := firstRegister(tt.expr, wide, u)
+		for _, value := range []struct {
+			name        string
+			start, wide bool
+			want        int
+		}{
+			{"narrow", true, false, tt.narrow},
+			{"wide", true, true, tt.wide},
+			{"wide, later", false, true, tt.later},
+			{"narrow, later", false, false, none},
+		} {
+			got, ok := valueRegister(tt.expr, value.start, value.wide, u)
 			if !ok {
 				got = none
 			}
-			if got != want {
-				t.Errorf("%s, wide %v: register %d, want %d", tt.name, wide, got, want)
+			if got != value.want {
+				t.Errorf("%s, %s: register %d, want %d", tt.name, value.name, got, value.want)
 			}
 		}
 	}

@@ -15,36 +15,47 @@ type Location struct {
 func (r *Reader) Location() Location { return Location{r.Class[AttrLocation], r.Val[AttrLocation]} }
 
 // ParameterRegister returns the DWARF number of the register in which a parameter is passed, or
-// NoRegister. That is the register of the location at the start of the function, or else one that
-// any location names by DW_OP_entry_value.
-func (d *Data) ParameterRegister(u *Unit, l Location) int {
-	return d.parameterRegister(u, l, register)
-}
-
-// ParameterRegisterOrPiece is like ParameterRegister, but also accepts a value computed from a
-// single register, and a value whose first piece is in a register. If wide is set, the parameter is
-// larger than a register, and only pieces count.
-func (d *Data) ParameterRegisterOrPiece(u *Unit, l Location, wide bool) int {
-	return d.parameterRegister(u, l,
-		func(expr []byte) (int, bool) { return firstRegister(expr, wide, u) })
-}
-
-// parameterRegister looks for a register in the first location, and for a value on entry in all.
-func (d *Data) parameterRegister(u *Unit, l Location,
-	inFirst func(expr []byte) (reg int, ok bool)) int {
-	reg, first := NoRegister, true
+// NoRegister: the first register that the location at the start of the function, or a
+// DW_OP_entry_value in any location, names. wide means that the parameter is larger than a
+// register; then the first register of its pieces counts, in any location.
+func (d *Data) ParameterRegister(u *Unit, l Location, wide bool) int {
+	reg, start := NoRegister, true
 	d.eachExpr(u, l, func(expr []byte) bool {
-		n, ok := entryRegister(expr)
-		if !ok && first {
-			n, ok = inFirst(expr)
+		n, ok := register(entryValue(expr, u))
+		if !ok {
+			n, ok = valueRegister(expr, start, wide, u)
 		}
-		first = false
+		start = false
 		if ok {
 			reg = n
 		}
 		return !ok
 	})
 	return reg
+}
+
+// InOtherRegister reports whether a parameter is passed in a register other than reg: the location
+// at the start of the function, or a DW_OP_entry_value in any location, names a register, and none
+// of them names reg. A DW_OP_entry_value of another operation also counts as another register: GCC
+// describes a value in a pair of registers with DW_OP_regval_type.
+func (d *Data) InOtherRegister(u *Unit, l Location, reg int) bool {
+	other, start := false, true
+	d.eachExpr(u, l, func(expr []byte) bool {
+		op := entryValue(expr, u)
+		onEntry := op != nil
+		if start && !onEntry {
+			op = expr
+		}
+		start = false
+		n, ok := register(op)
+		if ok && n == reg {
+			other = false
+			return false
+		}
+		other = other || ok || onEntry
+		return true
+	})
+	return other
 }
 
 // In a damaged file lists and expressions may overlap, so that each of many parameters could have a

@@ -63,10 +63,14 @@ func TestParameterRegister(t *testing.T) {
 							// clang only records where this function copies its second parameter to
 							continue
 						}
-						if got, want := d.ParameterRegister(r.u, r.Location()),
-							argumentRegisters[d.Image.Machine][nth]; got != want {
+						want := argumentRegisters[d.Image.Machine][nth]
+						if got := d.ParameterRegister(r.u, r.Location(), false); got != want {
 							t.Errorf("%s, parameter %d: register %d, want %d",
 								function, nth, got, want)
+						}
+						if d.InOtherRegister(r.u, r.Location(), want) {
+							t.Errorf("%s, parameter %d: in another register than %d",
+								function, nth, want)
 						}
 						nth++
 						seen++
@@ -98,41 +102,57 @@ func list4(exprs ...[]byte) (list []byte) {
 
 func sized(expr ...byte) []byte { return append([]byte{byte(len(expr))}, expr...) }
 
-// Which of a parameter's locations determines its register.
+// Which of a parameter's locations determines its register, and whether it is another one than rdi.
 func TestFirstRegister(t *testing.T) {
-	const stackValue, fbreg, lit0 = 0x9f, 0x91, 0x30
+	const stackValue, fbreg, lit0, regvalType = 0x9f, 0x91, 0x30, 0xa5
 	rdi, rbx := byte(opReg0+5), byte(opReg0+3)
 	entry := []byte{opEntryValue, 1, rdi, stackValue}
+	entryRBX := []byte{opEntryValue, 1, rbx, stackValue}
+	entryPair := []byte{opEntryValue, 3, regvalType, 5, 1, stackValue}
 	for _, test := range []struct {
 		name  string
 		exprs [][]byte
 		want  int
+		other bool
 	}{
-		{"one register", [][]byte{{rdi}}, 5},
-		{"the first register", [][]byte{{rdi}, {rbx}}, 5},
-		{"regx", [][]byte{{opRegx, 17}}, 17},
-		{"long regx", [][]byte{{opRegx, 0x80, 1}}, 128},
-		{"regx without a number", [][]byte{{opRegx}}, NoRegister},
-		{"regx beyond all registers", [][]byte{{opRegx, 0x80, 0x80, 4}}, NoRegister},
-		{"regx and another operation", [][]byte{{opRegx, 5, stackValue}}, NoRegister},
-		{"stack", [][]byte{{fbreg, 0}}, NoRegister},
-		{"stack, then a register", [][]byte{{fbreg, 0}, {rbx}}, NoRegister},
-		{"nothing", [][]byte{{}}, NoRegister},
-		{"no value, then a register", [][]byte{{}, {rbx}}, NoRegister},
-		{"a piece of a register", [][]byte{{rdi, 0x93, 4}}, NoRegister}, // DW_OP_piece
-		{"value on entry", [][]byte{entry}, 5},
-		{"value on entry, GNU's", [][]byte{{opGNUEntryVal, 1, rdi, stackValue}}, 5},
-		{"value on entry of a numbered register", [][]byte{{opEntryValue, 2, opRegx, 5}}, 5},
-		{"register, then its value on entry", [][]byte{{rbx}, entry}, 3},
-		{"constant, then the value on entry", [][]byte{{lit0, stackValue}, {rbx}, entry}, 5},
-		{"value on entry of an expression", [][]byte{{opEntryValue, 2, fbreg, 0}}, NoRegister},
-		{"truncated value on entry", [][]byte{{opEntryValue, 9, rdi}}, NoRegister},
-		{"value on entry without a size", [][]byte{{opEntryValue}}, NoRegister},
+		{"one register", [][]byte{{rdi}}, 5, false},
+		{"another register", [][]byte{{rbx}}, 3, true},
+		{"the first register", [][]byte{{rdi}, {rbx}}, 5, false},
+		{"regx", [][]byte{{opRegx, 64}}, NoRegister, false},
+		{"long regx", [][]byte{{opRegx, 0x80, 2}}, NoRegister, false},
+		{"regx without a number", [][]byte{{opRegx}}, NoRegister, false},
+		{"stack", [][]byte{{fbreg, 0}}, NoRegister, false},
+		{"stack, then a register", [][]byte{{fbreg, 0}, {rbx}}, NoRegister, false},
+		{"nothing", [][]byte{{}}, NoRegister, false},
+		{"no value, then a register", [][]byte{{}, {rbx}}, NoRegister, false},
+		{"a piece of a register", [][]byte{{rbx, opPiece, 4}}, 3, false},
+		{"a piece of a register later", [][]byte{{fbreg, 0}, {rbx, opPiece, 4}}, NoRegister, false},
+		{"value on entry", [][]byte{entry}, 5, false},
+		{"value on entry, GNU's", [][]byte{{opGNUEntryVal, 1, rdi, stackValue}}, 5, false},
+		{"register, then its value on entry", [][]byte{{rbx}, entryRBX}, 3, true},
+		{"register, then the value of another on entry", [][]byte{{rbx}, entry}, 3, false},
+		{"constant, then the value on entry", [][]byte{{lit0, stackValue}, {rbx}, entry}, 5, false},
+		{"two values on entry", [][]byte{{lit0, stackValue}, entryRBX, entry}, 3, false},
+		{"value on entry of a numbered register",
+			[][]byte{{opEntryValue, 2, opRegx, 64, stackValue}}, NoRegister, true},
+		{"value on entry of a pair of registers", [][]byte{entryPair}, NoRegister, true},
+		{"pair, then its value on entry", [][]byte{{rdi, opPiece, 8, rbx, opPiece, 8}, entryPair},
+			5, true},
+		{"register, then the value of a pair on entry", [][]byte{{rdi}, entryPair}, 5, false},
+		{"value of a pair on entry, then of a register", [][]byte{entryPair, entry}, 5, false},
+		{"value on entry of the stack", [][]byte{{opEntryValue, 2, fbreg, 0}}, NoRegister, true},
+		{"value on entry of two operations",
+			[][]byte{{opEntryValue, 3, rbx, opPiece, 4, stackValue}}, NoRegister, false},
+		{"computed from a value on entry",
+			[][]byte{{opEntryValue, 1, rbx, opPlusUconst, 1, stackValue}}, NoRegister, false},
+		{"truncated value on entry", [][]byte{{opEntryValue, 9, rdi}}, NoRegister, false},
+		{"value on entry without a size", [][]byte{{opEntryValue}}, NoRegister, false},
+		{"value on entry of nothing", [][]byte{{opEntryValue, 0, stackValue}}, NoRegister, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if len(test.exprs) == 1 {
 				check(t, "expression",
-					test.want,
+					test.want, test.other,
 					(&builder{abbrev: parameterIn(formExprloc)}).unit5(append([]byte{1},
 						append(sized(test.exprs[0]...), 0)...)...))
 			}
@@ -161,13 +181,13 @@ func TestFirstRegister(t *testing.T) {
 			} {
 				b := &builder{abbrev: parameterIn(formSecOffset),
 					loclists: append(make([]byte, 12), list...)}
-				check(t, "loclists, "+name, test.want, b.unit5(1, 12, 0, 0, 0, 0))
+				check(t, "loclists, "+name, test.want, test.other, b.unit5(1, 12, 0, 0, 0, 0))
 
 				// The same through the offset table: list 1 of 2.
 				b = &builder{abbrev: parameterIn(formLoclistx),
 					loclists: append(make([]byte, 12), 99, 0, 0, 0, 8, 0, 0, 0)}
 				b.loclists = append(b.loclists, list...)
-				check(t, "loclistx, "+name, test.want, b.unit5(1, 1, 0))
+				check(t, "loclistx, "+name, test.want, test.other, b.unit5(1, 1, 0))
 			}
 			for name, list := range map[string][]byte{
 				"offsets": list4(test.exprs...),
@@ -180,7 +200,7 @@ func TestFirstRegister(t *testing.T) {
 				b := &builder{abbrev: parameterIn(formSecOffset), loc: append([]byte{7}, list...)}
 				// Version 4: length, version, offset of abbreviations, address size.
 				b.info = []byte{13, 0, 0, 0, 4, 0, 0, 0, 0, 0, 8, 1, 1, 0, 0, 0, 0}
-				check(t, "loc, "+name, test.want, b)
+				check(t, "loc, "+name, test.want, test.other, b)
 			}
 		})
 	}
@@ -191,7 +211,7 @@ func parameterIn(form byte) []byte {
 	return []byte{1, byte(TagFormalParameter), 1, 0x02, form, 0, 0, 0}
 }
 
-func check(t *testing.T, how string, want int, b *builder) {
+func check(t *testing.T, how string, want int, other bool, b *builder) {
 	t.Helper()
 	d := b.data()
 	units, err := d.Units()
@@ -202,8 +222,11 @@ func check(t *testing.T, how string, want int, b *builder) {
 	if !r.Next() {
 		t.Fatalf("%s: no DIE: %v", how, r.Err())
 	}
-	if got := d.ParameterRegister(r.u, r.Location()); got != want {
+	if got := d.ParameterRegister(r.u, r.Location(), false); got != want {
 		t.Errorf("%s: register %d, want %d", how, got, want)
+	}
+	if got := d.InOtherRegister(r.u, r.Location(), 5); got != other {
+		t.Errorf("%s: in another register than 5: %v, want %v", how, got, other)
 	}
 }
 

@@ -25,6 +25,8 @@ type registers struct {
 	pair bool  // a struct that fits two registers is passed in two
 }
 
+// anyRegister stands for a register of a machine whose convention pahole does not know either. It is
+// never unexpected: see D11 in docs/deviations.md.
 const anyRegister = -1
 
 // parameterRegisters returns the registers of the first integer parameters.
@@ -58,9 +60,8 @@ func (f *unitFunctions) checkParameters130(t *unitTypes) {
 		structByValue := false
 		for j, p := range f.paramsOf(s) {
 			if p.passed.known && j < len(f.regs.list) && f.regs.list[j] != anyRegister {
-				reg := t.d.ParameterRegister(s.unit, p.loc)
-				s.unexpectedReg = s.unexpectedReg || reg != dwarf.NoRegister &&
-					reg != f.regs.list[j]
+				s.unexpectedReg = s.unexpectedReg ||
+					t.d.InOtherRegister(s.unit, p.loc, f.regs.list[j])
 			}
 			structByValue = structByValue || t.isStruct(p.typ)
 		}
@@ -78,7 +79,7 @@ func (f *unitFunctions) checkParameters132(t *unitTypes, clang bool) {
 		for j := range f.paramsOf(s) {
 			p := &f.params[s.first+j]
 			if p.passed.known {
-				p.passed.reg = t.d.ParameterRegisterOrPiece(s.unit, p.loc,
+				p.passed.reg = t.d.ParameterRegister(s.unit, p.loc,
 					f.regs.pair && t.registersFor(p.typ) > 1)
 			}
 		}
