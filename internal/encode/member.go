@@ -99,7 +99,8 @@ func (t *unitTypes) member(r *dwarf.Reader, o *openType) error {
 			offset = bitfieldOffset(location, storage, bitOffset, size, t.bigEndian)
 		}
 	}
-	if size != 0 && offset > 0xffffff || offset > maxOffset {
+	// A struct with bit fields has 24 bits for the offsets of all its members.
+	if (size != 0 || o.wide) && offset > 0xffffff || offset > maxOffset {
 		t.leaveOut(o.typ, n, memberTooFar, offset)
 		return nil
 	}

@@ -53,6 +53,11 @@ var oddTypes = []struct {
 	{"member beyond 512 MiB", "struct far { char a[1 << 29]; int tail; }; int f(struct far *f) { return f->tail; }",
 		[]string{`struct far: member "tail" left out: at bit 4294967296, too far for BTF`},
 		[]string{"struct far size=536870916 a@0=char[536870912]", "func f int(struct far/536870916* f)"}},
+	{"member beyond 2 MiB in a struct with bit fields", "struct far { int b : 3; char a[3 << 20]; int tail; " +
+		"int c : 5; }; int f(struct far *f) { return f->tail; }",
+		[]string{`struct far: member "tail" left out: at bit 25165856, too far for BTF`,
+			`struct far: member "c" left out: at bit 25165888, too far for BTF`},
+		[]string{"struct far size=3145740 b@0:3=int a@8=char[3145728]", "func f int(struct far/3145740* f)"}},
 	{"complex numbers", "struct s { _Complex double z; int n; } s; int f(struct s *s) { return s->n; }",
 		[]string{`type "complex double": BTF cannot express it: written as a struct of 16 bytes without members`},
 		[]string{"struct  size=16", "struct s size=24 z@0=struct /16 n@128=int", "func f int(struct s/24* s)"}},
