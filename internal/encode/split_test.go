@@ -100,6 +100,24 @@ func TestSplit(t *testing.T) {
 	}
 }
 
+// A kfunc that the base has, too: the module's FUNC has the declaration tag.
+func TestSplitKfunc(t *testing.T) {
+	const source = `
+		int kfunc(int a) { return a; }
+		int other(int a) { return a; }
+		asm(".pushsection .BTF_ids,\"a\"\n"
+			".globl __BTF_ID__set8__kfuncs\n__BTF_ID__set8__kfuncs: .long 0, 1\n"
+			".local __BTF_ID__func__kfunc__1\n__BTF_ID__func__kfunc__1: .long 0, 0\n"
+			".size __BTF_ID__set8__kfuncs, .-__BTF_ID__set8__kfuncs\n"
+			".popsection");`
+	b, raw := encodeBase(t, gcc.build(t, source), btf.Modern)
+	got := list(t, encodeSplit(t, gcc.build(t, source), b), raw)
+	want := []string{"func kfunc int(int a) tags=bpf_kfunc", "func other int(int a)"}
+	if diff := cmp.Diff(want, without(got, "decl_tag")); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+}
+
 // A module split against its own BTF adds only its functions, in whatever order the base has its
 // types.
 func TestSplitAgainstItself(t *testing.T) {
