@@ -30,13 +30,15 @@ func (a *attachment) distil() (err error) {
 	return nil
 }
 
-// resolveIDs fills in .BTF_ids with the ids of the BTF and its base. note receives a sentence for each
-// type that neither has.
-func (a *attachment) resolveIDs(note func(string)) error {
-	fail := func(err error) error { return fmt.Errorf("%s: %s: %w", a.img.Path, btfids.Name, err) }
+// resolveIDs fills in .BTF_ids with the ids of the BTF and its base, and returns these. note receives
+// a sentence for each type that neither has.
+func (a *attachment) resolveIDs(note func(string)) (map[btf.NamedType]uint32, error) {
+	fail := func(err error) (map[btf.NamedType]uint32, error) {
+		return nil, fmt.Errorf("%s: %s: %w", a.img.Path, btfids.Name, err)
+	}
 	switch {
 	case a.img.Section(btfids.Name) == nil:
-		return nil
+		return nil, nil
 	case a.ids == nil:
 		return fail(errors.New("the symbols that name its types have been stripped"))
 	case a.img.Type != elf.ET_REL:
@@ -65,7 +67,7 @@ func (a *attachment) resolveIDs(note func(string)) error {
 			note(fmt.Sprintf("%s: BTF has no %s %q: its id is 0", btfids.Name, t.Kind, t.Name))
 		}
 	}
-	return nil
+	return ids, nil
 }
 
 // attach writes everything to the file in one step.

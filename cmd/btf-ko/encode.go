@@ -302,7 +302,7 @@ func encodeFile(
 			err = a.distil()
 		}
 		if err == nil && opt.ids {
-			err = a.resolveIDs(how.Note)
+			_, err = a.resolveIDs(how.Note)
 		}
 		if err == nil {
 			err = a.attach()

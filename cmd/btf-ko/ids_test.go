@@ -4,6 +4,7 @@ package main
 
 import (
 	"debug/elf"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -137,6 +138,69 @@ func TestResolveIDsAgain(t *testing.T) {
 				t.Errorf("after another base: -want +got\n%s", diff)
 			}
 		})
+	}
+}
+
+// btf-ko ids does the same for a module that has BTF.
+func TestIDsCommand(t *testing.T) {
+	base, module := idsModule(t, elftest.GCC)
+	plain := copyOf(t, elftest.Object(t, elftest.GCC, "ring.c"), filepath.Join(t.TempDir(), "ring.ko"), elf.EM_NONE)
+	var stdout, stderr strings.Builder
+	if status := run([]string{"ids", "--btf_base", base, module}, &stdout, &stderr); status != exitFailed ||
+		!strings.HasSuffix(stderr.String(), "ids.ko: no .BTF: encode it first, or use btf-ko --resolve_ids\n") {
+		t.Errorf("without BTF: %d, %q", status, stderr.String())
+	}
+	mustRun(t, "--btf_base", base, "--resolve_ids", module)
+	want := elftest.Read(t, module)
+	mustRun(t, "--btf_base", base, module, plain)
+	unchanged := elftest.Read(t, plain)
+	for range 2 {
+		stdout.Reset()
+		stderr.Reset()
+		if status := run([]string{"ids", "-v", "--btf_base", base, module, plain}, &stdout, &stderr); status != exitDone {
+			t.Fatalf("%d, %s", status, stderr.String())
+		}
+		if !slices.Equal(elftest.Read(t, module), want) {
+			t.Error("differs from what --resolve_ids writes")
+		}
+	}
+	if !slices.Equal(elftest.Read(t, plain), unchanged) {
+		t.Error("a module without .BTF_ids has changed")
+	}
+	id := idsOf(t, base, module)
+	for _, line := range []string{
+		"  set plain: 5 ids\n    [0] not in BTF\n",
+		fmt.Sprintf("    [%d] FUNC alpha___init\n", id["FUNC alpha___init"]),
+		"  set empty: 0 ids\n",
+		"  set8 kfuncs: 4 ids, flags 0x1\n",
+		fmt.Sprintf("    [%d] FUNC zeta, flags 0x11\n", id["FUNC zeta"]),
+		fmt.Sprintf("  lists: 6 ids\n    [%d] STRUCT zebra\n", id["STRUCT zebra"]),
+		"    [0] STRUCT missing: not in BTF\n",
+		plain + ": no .BTF_ids\n",
+	} {
+		if !strings.Contains(stdout.String(), line) {
+			t.Errorf("no %q in\n%s", line, stdout.String())
+		}
+	}
+	for _, name := range []string{"FUNC \"nowhere\"", "STRUCT \"missing\"", "STRUCT \"equid\""} {
+		if note := module + ": .BTF_ids: BTF has no " + name + ": its id is 0\n"; !strings.Contains(stderr.String(), note) {
+			t.Errorf("no %q in\n%s", note, stderr.String())
+		}
+	}
+}
+
+// With a distilled base, ids are those of .BTF.base and the module's own types.
+func TestIDsOfDistilledBase(t *testing.T) {
+	base, module := idsModule(t, elftest.GCC)
+	mustRun(t, "--btf_base", base, "--btf_features=distilled_base", "--resolve_ids", module)
+	want := elftest.Read(t, module)
+	mustRun(t, "ids", module) // needs no base
+	if !slices.Equal(elftest.Read(t, module), want) {
+		t.Error("btf-ko ids differs from --resolve_ids")
+	}
+	words := idWords(t, module)
+	if zebra := words[0]; zebra == 0 || slices.Max(words) > 200 {
+		t.Errorf("%d", words)
 	}
 }
 

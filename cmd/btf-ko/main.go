@@ -49,8 +49,7 @@ func program() *cli.Command {
 		Summary: "encode the type information (BTF) of kernel modules",
 		Help: cli.Help{
 			Synopsis: "btf-ko [--btf_base VMLINUX] FILE.ko... | btf-ko COMMAND --help",
-			Text: `Encodes the DWARF of kernel modules as BTF, in their section .BTF. With a base, the
-BTF has only the types that the base lacks.`,
+			Text: `Encodes the DWARF of modules as BTF; with a base, only what the base lacks.`,
 			Exit: "0 done, 1 encoding failed and the file is unchanged, 2 usage",
 			Examples: []string{
 				"btf-ko --btf_base vmlinux drivers/net/dummy.ko",
@@ -64,7 +63,7 @@ BTF has only the types that the base lacks.`,
 		},
 		Version: Version,
 		Commands: []*cli.Command{
-			baseCommand, diffCommand, dumpCommand, reportCommand, stripCommand, verifyCommand,
+			baseCommand, diffCommand, dumpCommand, idsCommand, reportCommand, stripCommand, verifyCommand,
 		},
 		Normalize: normalize,
 		Rewrite:   spellJobs,
