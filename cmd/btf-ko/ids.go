@@ -21,7 +21,7 @@ var idsCommand = &cli.Command{
 	Name:    "ids",
 	Summary: "fill in the ids of BTF types in modules",
 	Help: cli.Help{
-		Synopsis: "btf-ko ids [--btf_base VMLINUX] [-v] FILE.ko...",
+		Synopsis: "btf-ko ids [--btf_base VMLINUX] [--strip_signature] [-v] FILE.ko...",
 		Text: `
 Fills in .BTF_ids of modules that have BTF, as the kernel's resolve_btfids does: ids of
 types and functions that the module's code refers to by name, such as the kfuncs that it
@@ -39,12 +39,13 @@ The command can be repeated. To encode BTF in the same step, use btf-ko --resolv
 
 func idsFlags(flags *pflag.FlagSet) func(*cli.Call) int {
 	basePath := flags.String("btf_base", baseAuto, "the base `FILE` of the modules: vmlinux, raw BTF or auto")
+	unsign := flags.Bool("strip_signature", false, "fill in signed modules, and remove the signature")
 	verbose := flags.BoolP("verbose", "v", false, "print what the lists and sets hold")
 	return func(call *cli.Call) int {
 		if len(call.Args) == 0 {
 			return call.Usage("no file: see btf-ko ids --help")
 		}
-		r := idResolver{host: kernel.ThisHost(), path: *basePath, bases: map[string]*btf.Base{},
+		r := idResolver{host: kernel.ThisHost(), path: *basePath, unsign: *unsign, bases: map[string]*btf.Base{},
 			note: func(note string) { cli.Say(call.Stderr, "btf-ko ids: %s", note) }}
 		if *verbose {
 			r.list = call.Stdout
@@ -62,11 +63,12 @@ func idsFlags(flags *pflag.FlagSet) func(*cli.Call) int {
 
 // An idResolver fills in .BTF_ids of modules.
 type idResolver struct {
-	host  kernel.Host
-	path  string               // of the base, or baseAuto
-	bases map[string]*btf.Base // by path
-	note  func(string)
-	list  io.Writer // nil: do not print what the sets hold
+	host   kernel.Host
+	path   string // of the base, or baseAuto
+	unsign bool
+	bases  map[string]*btf.Base // by path
+	note   func(string)
+	list   io.Writer // nil: do not print what the sets hold
 }
 
 func (r *idResolver) resolve(path string) error {
@@ -80,6 +82,11 @@ func (r *idResolver) resolve(path string) error {
 			fmt.Fprintf(r.list, "%s: no %s\n", path, btfids.Name)
 		}
 		return nil
+	}
+	if r.unsign {
+		if err := img.DropSignature(); err != nil {
+			return err
+		}
 	}
 	a := attachment{img: img, base: encode.NoBase()}
 	if a.blob, err = contents(img, ".BTF"); err != nil {

@@ -49,8 +49,8 @@ func program() *cli.Command {
 		Summary: "encode the type information (BTF) of kernel modules",
 		Help: cli.Help{
 			Synopsis: "btf-ko [--btf_base VMLINUX] FILE.ko... | btf-ko COMMAND --help",
-			Text: `Encodes the DWARF of modules as BTF; with a base, only what the base lacks.`,
-			Exit: "0 done, 1 encoding failed and the file is unchanged, 2 usage",
+			Text:     `Encodes the DWARF of modules as BTF; with a base, only what the base lacks.`,
+			Exit:     "0 done, 1 encoding failed and the file is unchanged, 2 usage",
 			Examples: []string{
 				"btf-ko --btf_base vmlinux drivers/net/dummy.ko",
 				"btf-ko --btf_base vmlinux --modules_order modules.order",
