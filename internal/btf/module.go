@@ -39,8 +39,13 @@ type Module struct {
 	Notes []string // on what Marshal has left out of types
 }
 
+// maxNotes limits the notes on a damaged file.
+const maxNotes = 100
+
 func (m *Module) note(format string, args ...any) {
-	m.Notes = append(m.Notes, fmt.Sprintf(format, args...))
+	if len(m.Notes) < maxNotes {
+		m.Notes = append(m.Notes, fmt.Sprintf(format, args...))
+	}
 }
 
 // tag is the name of a struct, union or enum.

@@ -144,12 +144,12 @@ func encodeUnits(d *dwarf.Data, groups [][]dwarf.Unit, base *btf.Base,
 	return blob, err
 }
 
-// notes are sentences about what is left out, each once.
+// notes are sentences about what is left out, each once, and one more than are sent.
 type notes struct{ list []string }
 
 func (n *notes) add(list []string) {
 	for _, note := range list {
-		if !slices.Contains(n.list, note) {
+		if len(n.list) <= maxNotes && !slices.Contains(n.list, note) {
 			n.list = append(n.list, note)
 		}
 	}
@@ -164,7 +164,7 @@ func (n *notes) send(to func(string)) {
 	}
 	for i, note := range n.list {
 		if i == maxNotes {
-			to(fmt.Sprintf("and %d more", len(n.list)-i))
+			to("and more")
 			break
 		}
 		to(note)

@@ -60,7 +60,9 @@ func (t *unitTypes) leaveOut(typ uint32, member btf.Name, why string, args ...an
 
 // note notes what is left out of a type.
 func (t *unitTypes) note(format string, args ...any) {
-	t.notes = append(t.notes, fmt.Sprintf(format, args...))
+	if len(t.notes) <= maxNotes {
+		t.notes = append(t.notes, fmt.Sprintf(format, args...))
+	}
 }
 
 func (t *unitTypes) member(r *dwarf.Reader, o *openType) error {

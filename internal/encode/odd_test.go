@@ -3,6 +3,7 @@
 package encode
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -96,5 +97,22 @@ func TestOddTypes(t *testing.T) {
 				t.Errorf("verify: %v", problems)
 			}
 		})
+	}
+}
+
+// A file with many odd types gets ten notes, and one that there are more.
+func TestManyNotes(t *testing.T) {
+	source := ""
+	for i := range 30 {
+		source += fmt.Sprintf("struct s$%d { int x; } v%d; ", i, i)
+	}
+	var notes []string
+	_, err := File(gcc.build(t, source), NoBase(),
+		Options{Dialect: btf.Modern, Note: func(n string) { notes = append(notes, n) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(notes) != 11 || notes[10] != "and more" {
+		t.Errorf("%d notes: %q", len(notes), notes)
 	}
 }
