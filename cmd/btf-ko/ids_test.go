@@ -204,6 +204,58 @@ func TestIDsOfDistilledBase(t *testing.T) {
 	}
 }
 
+// verify checks the ids of a section that has been filled in.
+func TestVerifyIDs(t *testing.T) {
+	for _, target := range elftest.Targets {
+		t.Run(target.Name, func(t *testing.T) {
+			base, module := idsModule(t, target)
+			verify := func() string {
+				var stdout, stderr strings.Builder
+				run([]string{"verify", "--all", "--btf_base", base, module}, &stdout, &stderr)
+				return strings.ReplaceAll(stdout.String(), module+": ", "")
+			}
+			mustRun(t, "--btf_base", base, module)
+			if got := verify(); got != "" {
+				t.Errorf("before it is filled in: %s", got)
+			}
+			mustRun(t, "--btf_base", base, "--resolve_ids", module)
+			if got := verify(); got != "" {
+				t.Errorf("filled in: %s", got)
+			}
+			words := idWords(t, module)
+			id := idsOf(t, base, module)
+			const plainCount, plain, kfuncs = 7, 8, 20
+			for _, tt := range []struct {
+				name   string
+				damage func(words []uint32)
+				want   string
+			}{
+				{"an id in a list", func(w []uint32) { w[0] = id["FUNC mu"] },
+					fmt.Sprintf(".BTF_ids: STRUCT zebra: [%d] is FUNC mu\n", id["FUNC mu"])},
+				{"no id in a list", func(w []uint32) { w[1] = 0 },
+					fmt.Sprintf(".BTF_ids: UNION animal: the id is 0, and BTF has it as [%d]\n", id["UNION animal"])},
+				{"beyond the types", func(w []uint32) { w[0] = 1 << 20 },
+					".BTF_ids: STRUCT zebra: [1048576] is not a type\n"},
+				{"the count of a set", func(w []uint32) { w[plainCount]++ },
+					".BTF_ids: set plain: its count is 6, and it has 5 ids\n"},
+				{"the order of a set", func(w []uint32) { w[plain+1], w[plain+2] = w[plain+2], w[plain+1] },
+					fmt.Sprintf(".BTF_ids: set plain: [%d] after [%d], and ids must be in ascending order\n",
+						words[plain+1], words[plain+2])},
+				{"flags of a set8", func(w []uint32) { w[kfuncs+2*3+1] = 0x99 }, ""},
+				{"another type in a set8", func(w []uint32) { w[kfuncs+2*3] = 1 << 20 },
+					".BTF_ids: set kfuncs: [1048576] is not a type, which is not in the set\n"},
+			} {
+				damaged := slices.Clone(words)
+				tt.damage(damaged)
+				writeIDs(t, module, damaged)
+				if got := verify(); got != tt.want {
+					t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
+				}
+			}
+		})
+	}
+}
+
 // writeIDs writes words to .BTF_ids, as resolve_btfids does.
 func writeIDs(t *testing.T, path string, words []uint32) {
 	t.Helper()

@@ -74,7 +74,10 @@ func (v *Verifier) File(path string) []string {
 	if len(problems) == 0 && v.running != nil {
 		problems = v.running.Verify(own)
 	}
-	return lines(section, problems)
+	if len(problems) > 0 {
+		return lines(section, problems)
+	}
+	return own.idsProblems(path)
 }
 
 // lines returns problems as lines; the section is named where there are two.
