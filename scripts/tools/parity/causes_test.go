@@ -215,6 +215,73 @@ func TestInlinedCopies(t *testing.T) {
 	}
 }
 
+// With the flags of 5.10, pahole leaves out functions with a symbol that has a suffix.
+func TestSplitOffParts(t *testing.T) {
+	const f, g = "int f(char *p, long n) { return *p + n; } ", "int g(long n, char *p) { return *p + n; } "
+	const same = "int h(char *p, long n) { return *p - n; } "
+	const types = "char *p; long n; int i; "
+	cold := func(name string) string {
+		return `asm(".type ` + name + `.cold, @function; ` + name + `.cold: nop");`
+	}
+	for _, test := range []struct {
+		name            string
+		encoder, oracle string
+		want            []string
+	}{
+		{"a function and its prototype", f + cold("f"), "", nil},
+		{"a prototype that another function has", f + same + cold("f"), same, nil},
+		{"two functions with one prototype", f + same + cold("f") + cold("h"), "", nil},
+		{"without a suffix", f + g + cold("f"), "", []string{"+FUNC g", "+FUNC_PROTO "}},
+		{"by the wrong side", g, f + g + cold("f"), []string{"-FUNC f", "-FUNC_PROTO "}},
+	} {
+		file := link(t, "", types+test.encoder)
+		oracle := encoded(t, link(t, "", types+test.oracle), nil, encode.Rules132)
+		d := compare(t, file, nil, oracle, encoded(t, file, nil, encode.Rules132))
+		if err := splitOffParts(d); err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, class := range d.onlyOracle {
+			got = append(got, "-"+class.Kind.String()+" "+class.Name)
+		}
+		for _, class := range d.onlyEncoder {
+			got = append(got, "+"+class.Kind.String()+" "+class.Name)
+		}
+		if diff := cmp.Diff(test.want, slices.Sorted(slices.Values(got))); diff != "" {
+			t.Errorf("%s: -want +got\n%s", test.name, diff)
+		}
+	}
+}
+
+// Outputs that exist already are compared like those of encoders.
+func TestGiven(t *testing.T) {
+	const inlines = "struct dc { int a; }; static inline int f(struct dc *d) { return d->a; } " +
+		"int user(struct dc *d) { return f(d); } const struct dc *pointer;"
+	file := link(t, "", inlines, "struct dc { int a; }; int f(const struct dc *d) { return d->a + 1; }")
+	theirs := link(t, "", inlines, "struct dc { int a; }; int f(struct dc *d) { return d->a + 1; }")
+	other := link(t, "", "int f(long x) { return x; }")
+	dir := t.TempDir()
+	raw := func(name, path string) string {
+		write(t, filepath.Join(dir, name), string(encoded(t, path, nil, encode.Rules132)))
+		return filepath.Join(dir, name)
+	}
+	ours, oracle, different := raw("ours", file), raw("oracle", theirs), raw("other", other)
+	for _, test := range []struct {
+		name, ours, oracle, version, want string
+	}{
+		{"equal", ours, ours, "1.30", ""},
+		{"explained", ours, oracle, "1.30", ""},
+		{"different", different, oracle, "1.30", "no deviation explains "},
+		{"no version", ours, ours, "new", `--oracle-version "new": `},
+	} {
+		g := given{file: file, encoder: test.ours, oracle: test.oracle, version: test.version}
+		if err := g.run(options{}); test.want == "" && err != nil ||
+			test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
+			t.Errorf("%s: %v, want %q", test.name, err, test.want)
+		}
+	}
+}
+
 func TestLastFunction(t *testing.T) {
 	// A unit with the function zz, not at the start of its section: an address of 0 does not count.
 	unit := func(number, parameter, attributes, more string) string {

@@ -63,11 +63,22 @@ func main() {
 	pflag.BoolVar(&o.encodeBase, "encode-base", false, "use the oracle's BTF of vmlinux as the base, not vmlinux's own")
 	pflag.BoolVar(&o.list, "list", false, "list the differences of each module")
 	pflag.IntVar(&o.details, "details", 20, "with --list, number of differences per module and side; 0 for all")
+	var g given
+	pflag.StringVar(&g.version, "oracle-version", "", "compare existing outputs, of this version of pahole")
+	pflag.BoolVar(&g.oldFlags, "old-flags", false, "with --oracle-version, they are made with the flags of 5.10")
 	pflag.Parse()
+	if g.version != "" && pflag.NArg() == 3 {
+		g.encoder, g.oracle, g.file = pflag.Arg(0), pflag.Arg(1), pflag.Arg(2)
+		if err := g.run(o); err != nil {
+			fmt.Fprintln(os.Stderr, "parity:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	missing := o.base == "" || o.modules == "" || o.oracle == "" || o.encoder == "" || o.cache == ""
 	if missing || o.every < 1 || pflag.NArg() > 0 {
 		fmt.Fprintln(os.Stderr, "usage: parity --base VMLINUX --modules DIR --oracle PAHOLE --encoder BTF-KO "+
-			"--cache DIR [flags]")
+			"--cache DIR [flags]\n       parity --oracle-version VERSION [--base VMLINUX] OURS THEIRS ELF")
 		pflag.PrintDefaults()
 		os.Exit(2)
 	}
