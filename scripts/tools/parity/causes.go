@@ -3,6 +3,7 @@
 package main
 
 import (
+	"debug/elf"
 	"fmt"
 	"slices"
 	"strings"
@@ -96,6 +97,33 @@ func (d *differences) left() int { return len(d.onlyOracle) + len(d.onlyEncoder)
 // without returns the classes that are not explained. It does not modify classes.
 func without(classes []btfdiff.Class, explained func(btfdiff.Class) bool) []btfdiff.Class {
 	return slices.DeleteFunc(slices.Clone(classes), explained)
+}
+
+// withPrototypes returns the ids of functions in one output, and of the FUNC_PROTOs that only these
+// refer to.
+func (d *differences) withPrototypes(raw []byte, functions []uint32) (map[uint32]bool, error) {
+	ids := make(map[uint32]bool)
+	found := make(map[uint32]int) // by FUNC_PROTO: the number of these functions that refer to it
+	for _, function := range functions {
+		ids[function] = true
+		prototype, referrers, err := d.compared.base.PrototypeOf(raw, function)
+		if err != nil {
+			return nil, err
+		}
+		found[prototype]++
+		ids[prototype] = found[prototype] == referrers
+	}
+	return ids, nil
+}
+
+// symbols returns the symbols of the ELF file.
+func (d *differences) symbols() ([]elf.Symbol, error) {
+	file, err := elf.Open(d.file)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	return file.Symbols()
 }
 
 // removeApart removes the classes that are equal if references to the tags compare by name only,

@@ -3,7 +3,6 @@
 package main
 
 import (
-	"debug/elf"
 	"fmt"
 	"strings"
 
@@ -81,12 +80,7 @@ func (g *given) run(o options) error {
 // split a part off. It explains a FUNC of which the file also has a symbol with a suffix, and its
 // FUNC_PROTO, if no other type refers to it.
 func splitOffParts(d *differences) error {
-	file, err := elf.Open(d.file)
-	if err != nil {
-		return err
-	}
-	defer file.Close()
-	symbols, err := file.Symbols()
+	symbols, err := d.symbols()
 	if err != nil {
 		return err
 	}
@@ -96,22 +90,15 @@ func splitOffParts(d *differences) error {
 			split[name] = true
 		}
 	}
-	explained := make(map[uint32]bool)
-	referrers := make(map[uint32]int) // by FUNC_PROTO: those that are not explained
+	var functions []uint32
 	for _, class := range d.onlyEncoder {
-		if class.Kind != btfraw.Func || !split[class.Name] {
-			continue
+		if class.Kind == btfraw.Func && split[class.Name] {
+			functions = append(functions, class.ID)
 		}
-		explained[class.ID] = true
-		prototype, all, err := d.compared.base.PrototypeOf(d.compared.encoder, class.ID)
-		if err != nil {
-			return err
-		}
-		if _, ok := referrers[prototype]; !ok {
-			referrers[prototype] = all
-		}
-		referrers[prototype]--
-		explained[prototype] = referrers[prototype] == 0
+	}
+	explained, err := d.withPrototypes(d.compared.encoder, functions)
+	if err != nil {
+		return err
 	}
 	d.onlyEncoder = without(d.onlyEncoder, func(class btfdiff.Class) bool { return explained[class.ID] })
 	return nil

@@ -38,27 +38,22 @@ func inlinedCopies(d *differences) error {
 	if err != nil {
 		return err
 	}
-	explained := [2]map[uint32]bool{{}, {}} // ids of the oracle and of the encoder
-	functions := [2]map[uint32]int{{}, {}}  // by FUNC_PROTO: the number of these FUNCs that refer to it
+	var theirs, own []uint32
 	for _, pair := range pairs {
-		p := prototypes[pair[0].Name]
-		if p.inlined != pair[0].Description || p.code != pair[1].Description {
-			continue
-		}
-		for side, raw := range [][]byte{d.compared.oracle, d.compared.encoder} {
-			explained[side][pair[side].ID] = true
-			prototype, referrers, err := d.compared.base.PrototypeOf(raw, pair[side].ID)
-			if err != nil {
-				return err
-			}
-			if functions[side][prototype]++; functions[side][prototype] == referrers {
-				explained[side][prototype] = true
-			}
+		if p := prototypes[pair[0].Name]; p.inlined == pair[0].Description && p.code == pair[1].Description {
+			theirs, own = append(theirs, pair[0].ID), append(own, pair[1].ID)
 		}
 	}
-	for side, only := range []*[]btfdiff.Class{&d.onlyOracle, &d.onlyEncoder} {
-		*only = without(*only, func(class btfdiff.Class) bool { return explained[side][class.ID] })
+	oracle, err := d.withPrototypes(d.compared.oracle, theirs)
+	if err != nil {
+		return err
 	}
+	encoder, err := d.withPrototypes(d.compared.encoder, own)
+	if err != nil {
+		return err
+	}
+	d.onlyOracle = without(d.onlyOracle, func(class btfdiff.Class) bool { return oracle[class.ID] })
+	d.onlyEncoder = without(d.onlyEncoder, func(class btfdiff.Class) bool { return encoder[class.ID] })
 	return nil
 }
 

@@ -19,12 +19,7 @@ func lastFunction(d *differences) error {
 	if d.oracle.LessThan(semver.New(1, 31, 0, "", "")) {
 		return nil
 	}
-	file, err := elf.Open(d.file)
-	if err != nil {
-		return err
-	}
-	defer file.Close()
-	symbols, err := file.Symbols()
+	symbols, err := d.symbols()
 	if err != nil {
 		return err
 	}
@@ -32,19 +27,15 @@ func lastFunction(d *differences) error {
 	if !several {
 		return nil
 	}
-	explained := make(map[uint32]bool)
+	var functions []uint32
 	for _, class := range d.onlyOracle {
-		if class.Kind != btfraw.Func || class.Name != name {
-			continue
+		if class.Kind == btfraw.Func && class.Name == name {
+			functions = append(functions, class.ID)
 		}
-		explained[class.ID] = true
-		prototype, referrers, err := d.compared.base.PrototypeOf(d.compared.oracle, class.ID)
-		if err != nil {
-			return err
-		}
-		if referrers == 1 {
-			explained[prototype] = true
-		}
+	}
+	explained, err := d.withPrototypes(d.compared.oracle, functions)
+	if err != nil {
+		return err
 	}
 	d.onlyOracle = without(d.onlyOracle, func(class btfdiff.Class) bool { return explained[class.ID] })
 	return nil
