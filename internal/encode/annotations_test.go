@@ -3,28 +3,12 @@
 package encode
 
 import (
-	"os"
-	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/kbtf/kbtf/internal/btf"
-	"github.com/kbtf/kbtf/internal/elfimage/elftest"
 )
-
-// assemble assembles a file.
-func assemble(t *testing.T, text string) (object string) {
-	t.Helper()
-	source := filepath.Join(t.TempDir(), "x.S")
-	if err := os.WriteFile(source, []byte(text), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	object = strings.TrimSuffix(source, "S") + "o"
-	elftest.Run(t, "", "gcc", "-c", "-o", object, source)
-	return object
-}
 
 // The DWARF of `int __attribute__((btf_type_tag("user"))) *p
 // __attribute__((btf_decl_tag("pointer")))` as clang emits it, with DW_TAG_LLVM_annotation (0x6000)

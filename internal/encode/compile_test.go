@@ -85,6 +85,18 @@ func encodeSplit(t *testing.T, img *elfimage.Image, base *btf.Base) []byte {
 	return raw
 }
 
+// assemble assembles a file with flags.
+func assemble(t *testing.T, text string, flags ...string) (object string) {
+	t.Helper()
+	source := filepath.Join(t.TempDir(), "x.S")
+	if err := os.WriteFile(source, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	object = strings.TrimSuffix(source, "S") + "o"
+	elftest.Run(t, "", "gcc", append(flags, "-c", "-o", object, source)...)
+	return object
+}
+
 // list returns one line for each type of a BTF, in order, as read by an independent reader; split
 // BTF if rawBase is given.
 func list(t *testing.T, raw, rawBase []byte) []string {

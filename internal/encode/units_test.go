@@ -153,13 +153,7 @@ func link(t *testing.T, objects ...string) *elfimage.Image {
 
 // Functions of assembler units have neither parameters nor types.
 func TestAssembler(t *testing.T) {
-	source := filepath.Join(t.TempDir(), "x.S")
-	if err := os.WriteFile(source, []byte(".globl f\n.type f, @function\nf: ret\n.size f, .-f\n"),
-		0o644); err != nil {
-		t.Fatal(err)
-	}
-	object := strings.TrimSuffix(source, "S") + "o"
-	elftest.Run(t, "", "gcc", "-c", "-Wa,-gdwarf-5", "-o", object, source)
+	object := assemble(t, ".globl f\n.type f, @function\nf: ret\n.size f, .-f\n", "-Wa,-gdwarf-5")
 	img := link(t, object, gcc.build(t, "int a(void) { return 1; }").Path)
 	for _, tt := range []struct {
 		exclude string
@@ -185,8 +179,7 @@ func TestAssembler(t *testing.T) {
 
 // Rust reorders members; DWARF has them in source order, BTF by offset.
 func TestRust(t *testing.T) {
-	source := filepath.Join(t.TempDir(), "x.S")
-	if err := os.WriteFile(source, []byte(`
+	object := assemble(t, `
 		.section .debug_abbrev
 		.uleb128 1; .uleb128 0x11; .byte 1; .uleb128 0x13; .uleb128 0x05; .uleb128 0; .uleb128 0
 		.uleb128 2; .uleb128 0x24; .byte 0; .uleb128 0x03; .uleb128 0x08; .uleb128 0x3e;
@@ -206,11 +199,7 @@ func TestRust(t *testing.T) {
 		.uleb128 4; .asciz "first"; .4byte 2b-0b; .byte 0
 		.uleb128 4; .asciz "middle"; .4byte 2b-0b; .byte 4
 		.byte 0, 0
-	9:`), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	object := strings.TrimSuffix(source, "S") + "o"
-	elftest.Run(t, "", "gcc", "-c", "-o", object, source)
+	9:`)
 	want := []string{"int u32 size=4 unsigned",
 		"struct ordered size=12 first@0=u32 middle@32=u32 last@64=u32"}
 	if diff := cmp.Diff(want, encodeAndList(t, object, Options{Dialect: btf.Modern})); diff != "" {
@@ -224,8 +213,7 @@ func TestRust(t *testing.T) {
 
 // A unit whose first DIE is a parameter, as in a damaged file.
 func TestParameterWithoutFunction(t *testing.T) {
-	source := filepath.Join(t.TempDir(), "x.S")
-	if err := os.WriteFile(source, []byte(`
+	object := assemble(t, `
 		.section .debug_abbrev
 		.uleb128 1; .uleb128 0x05; .byte 1; .uleb128 0x03; .uleb128 0x08; .uleb128 0; .uleb128 0
 		.uleb128 2; .uleb128 0x18; .byte 0; .uleb128 0; .uleb128 0
@@ -236,11 +224,7 @@ func TestParameterWithoutFunction(t *testing.T) {
 		.uleb128 1; .asciz "lost"
 		.uleb128 2
 		.byte 0
-	9:`), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	object := strings.TrimSuffix(source, "S") + "o"
-	elftest.Run(t, "", "gcc", "-c", "-o", object, source)
+	9:`)
 	if got := encodeAndList(t, object, Options{Dialect: btf.Modern}); len(got) > 0 {
 		t.Errorf("%v", got)
 	}
