@@ -89,13 +89,13 @@ func (r *idResolver) resolve(path string) error {
 		}
 	}
 	a := attachment{img: img, base: encode.NoBase()}
-	if a.blob, err = contents(img, ".BTF"); err != nil {
+	if a.blob, err = img.InflateNamed(".BTF"); err != nil {
 		return err
 	}
 	if a.blob == nil {
 		return fmt.Errorf("%s: no .BTF: encode it first, or use btf-ko --resolve_ids", path)
 	}
-	if a.small, err = contents(img, ".BTF.base"); err != nil {
+	if a.small, err = img.InflateNamed(".BTF.base"); err != nil {
 		return err
 	}
 	if a.small == nil {
@@ -115,15 +115,6 @@ func (r *idResolver) resolve(path string) error {
 		a.ids.Print(r.list, a.filled, types)
 	}
 	return a.attach()
-}
-
-// contents returns the contents of a section, nil if the file has none.
-func contents(img *elfimage.Image, name string) ([]byte, error) {
-	s := img.Section(name)
-	if s == nil {
-		return nil, nil
-	}
-	return img.Inflate(s)
 }
 
 // baseOf returns the base of a module.

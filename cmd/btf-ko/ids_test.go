@@ -5,6 +5,7 @@ package main
 import (
 	"debug/elf"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -61,13 +62,7 @@ func TestResolveIDs(t *testing.T) {
 				id["FUNC alpha___init"], id["FUNC mu"], id["FUNC counter_add"]
 			sorted := func(ids ...uint32) []uint32 { return slices.Sorted(slices.Values(ids)) }
 			pairs := func(flags map[uint32]uint32) (list []uint32) {
-				for _, id := range slices.Sorted(func(yield func(uint32) bool) {
-					for id := range flags {
-						if !yield(id) {
-							return
-						}
-					}
-				}) {
+				for _, id := range slices.Sorted(maps.Keys(flags)) {
 					list = append(list, id, flags[id])
 				}
 				return list

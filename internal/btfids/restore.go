@@ -26,8 +26,7 @@ func Open(symbols, loaded *elfimage.Image, base *btf.Blob) (*Section, error) {
 	if err != nil || s == nil {
 		return nil, err
 	}
-	if kept := loaded.Section(LinkedName); kept != nil {
-		s.linked, err = loaded.Inflate(kept)
+	if s.linked, err = loaded.InflateNamed(LinkedName); err != nil || s.linked != nil {
 		s.Linked = s.linked
 		return s, err
 	}
@@ -35,13 +34,7 @@ func Open(symbols, loaded *elfimage.Image, base *btf.Blob) (*Section, error) {
 		return s, err
 	}
 	s.damaged = errNoFit
-	now := func(name string) ([]byte, error) {
-		if section := loaded.Section(name); section != nil {
-			return loaded.Inflate(section)
-		}
-		return nil, nil
-	}
-	for _, contents := range []func(string) ([]byte, error){now, loaded.OriginalContents} {
+	for _, contents := range []func(string) ([]byte, error){loaded.InflateNamed, loaded.OriginalContents} {
 		blobs, err := ownBTF(contents, base)
 		if err != nil {
 			continue

@@ -23,6 +23,14 @@ const maxRatio = 1032
 // default limit of zstd.
 const maxWindow = 128 << 20
 
+// InflateNamed is Inflate for a section by name; nil if there is no such section.
+func (img *Image) InflateNamed(name string) ([]byte, error) {
+	if s := img.Section(name); s != nil {
+		return img.Inflate(s)
+	}
+	return nil, nil
+}
+
 // Inflate returns the contents of a section, decompressed if SHF_COMPRESSED is set (gABI,
 // "Compression header"). Errors name file and section.
 func (img *Image) Inflate(s *Section) ([]byte, error) {

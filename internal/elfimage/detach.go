@@ -74,11 +74,7 @@ func (img *Image) OriginalContents(name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := was.Section(name)
-	if s == nil {
-		return nil, nil
-	}
-	return was.Inflate(s)
+	return was.InflateNamed(name)
 }
 
 // removePartial truncates what a killed Attach or Detach has left. A signature stays.
