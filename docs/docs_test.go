@@ -155,7 +155,8 @@ func programs(t *testing.T) (bin string) {
 		t.Fatal(err)
 	}
 	for link, target := range map[string]string{
-		filepath.Join(prefix, "lib/kbtf/pahole"): "../../bin/btf-ko",
+		filepath.Join(prefix, "lib/kbtf/pahole"):         "../../bin/btf-ko",
+		filepath.Join(prefix, "lib/kbtf/resolve_btfids"): "../../bin/btf-ko",
 	} {
 		if err := os.Symlink(target, link); err != nil {
 			t.Fatal(err)

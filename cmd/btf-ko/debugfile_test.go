@@ -50,7 +50,7 @@ func encodeShipped(t *testing.T, vmlinux, module, debugFile, debugFolder string)
 		!strings.Contains(out, "--strip_signature") || !bytes.Equal(elftest.Read(t, path), shipped) {
 		t.Errorf("signed: exit status %d, %s", status, out)
 	}
-	if out, status := btfKo("--strip_signature", "--resolve_ids", "--debug_file", debugFolder, path); status != exitDone {
+	if out, status := btfKo("--strip_signature", "--debug_file", debugFolder, path); status != exitDone {
 		t.Fatal(out)
 	}
 	if got, err := section(path, ".BTF"); err != nil || !bytes.Equal(got, elftest.Read(t, want)) {

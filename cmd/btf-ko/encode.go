@@ -40,8 +40,8 @@ type options struct {
 	rules     rules
 	exclude   []encode.Language
 	onError   onError
-	unsign    bool // remove signatures
-	ids       bool // fill in .BTF_ids
+	unsign    bool  // remove signatures
+	ids       yesNo // fill in .BTF_ids, and what else kernel builds leave to resolve_btfids
 	jobs      jobs
 	quiet     bool
 	verbose   bool
@@ -57,7 +57,7 @@ const (
 
 // encodeFlags are the flags of btf-ko without a command.
 func encodeFlags(flags *pflag.FlagSet) func(*cli.Call) int {
-	opt := options{onError: onErrorFail, host: kernel.ThisHost()}
+	opt := options{onError: onErrorFail, ids: true, host: kernel.ThisHost()}
 	opt.debug.Root = opt.host.Root
 	flags.StringVar(&opt.base, "btf_base", "", "the base `FILE`: vmlinux, raw BTF, auto or none")
 	flags.StringVar(&opt.order, "modules_order", "", "encode all modules of `FILE`, a modules.order")
@@ -67,8 +67,7 @@ func encodeFlags(flags *pflag.FlagSet) func(*cli.Call) int {
 	flags.Var(&opt.onError, "on_error", "action if encoding a module fails")
 	flags.BoolVar(&opt.unsign, "strip_signature", false,
 		"encode signed modules, and remove the signature, which becomes invalid")
-	flags.BoolVar(&opt.ids, "resolve_ids", false,
-		"fill in .BTF_ids of modules, as resolve_btfids does: do not run that program on them")
+	flags.Var(&opt.ids, "resolve_ids", "fill in .BTF_ids of modules, in place of the kernel's resolve_btfids")
 	flags.VarPF(&opt.jobs, "jobs", "j", "modules at a time (default: all CPUs)").NoOptDefVal = "0"
 	flags.BoolVarP(&opt.verbose, "verbose", "v", false, "print the size of what was written")
 	flags.BoolVarP(&opt.quiet, "quiet", "q", false, "print no notes on what was left out")
@@ -298,12 +297,11 @@ func encodeFile(
 		err = writeDetached(opt.output(file), blob)
 	} else {
 		a := attachment{img: img, base: base, blob: blob, ids: how.IDs}
-		if opt.features.Has(features.DistilledBase) && base.NumTypes() > 0 {
-			err = a.distil()
-		}
-		if err == nil && opt.ids {
-			_, err = a.resolveIDs(how.Note)
-		}
+		_, err = a.complete(completion{
+			distilled: opt.features.Has(features.DistilledBase) && base.NumTypes() > 0,
+			resolve:   bool(opt.ids) && img.Type == elf.ET_REL,
+			sort:      base.Dialect.Sorted,
+		}, how.Note)
 		if err == nil {
 			err = a.attach()
 		}

@@ -3,6 +3,8 @@
 package main
 
 import (
+	"bytes"
+	"debug/elf"
 	"errors"
 	"fmt"
 	"io"
@@ -10,23 +12,23 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/kbtf/kbtf/internal/btf"
+	"github.com/kbtf/kbtf/internal/btffile"
 	"github.com/kbtf/kbtf/internal/btfids"
 	"github.com/kbtf/kbtf/internal/cli"
 	"github.com/kbtf/kbtf/internal/elfimage"
-	"github.com/kbtf/kbtf/internal/encode"
 	"github.com/kbtf/kbtf/internal/kernel"
 )
 
 var idsCommand = &cli.Command{
 	Name:    "ids",
-	Summary: "fill in the ids of BTF types in modules",
+	Summary: "fill in the ids of BTF types in modules and vmlinux",
 	Help: cli.Help{
-		Synopsis: "btf-ko ids [--btf_base VMLINUX] [--strip_signature] [-v] FILE.ko...",
+		Synopsis: "btf-ko ids [--btf_base VMLINUX] [--strip_signature] [-v] FILE...",
 		Text: `
-Fills in .BTF_ids of modules that have BTF, as the kernel's resolve_btfids does: ids of
-types and functions that the module's code refers to by name, such as the kfuncs that it
-registers. Modules without this section are unchanged. A .BTF.base in FILE is the base.
-The command can be repeated. To encode BTF in the same step, use btf-ko --resolve_ids.`,
+Fills in .BTF_ids of files that have BTF, as the kernel's resolve_btfids does: ids of types
+and functions that the code refers to by name, such as the kfuncs that it registers. Files
+without this section are unchanged. A .BTF.base in FILE is the base; vmlinux has none. The
+command can be repeated. Encoding a module does this in the same step.`,
 		Exit: "0 done, 1 a file could not be changed, 2 wrong command line",
 		Examples: []string{
 			"btf-ko ids x.ko",
@@ -38,14 +40,15 @@ The command can be repeated. To encode BTF in the same step, use btf-ko --resolv
 }
 
 func idsFlags(flags *pflag.FlagSet) func(*cli.Call) int {
-	basePath := flags.String("btf_base", baseAuto, "the base `FILE` of the modules: vmlinux, raw BTF or auto")
+	basePath := flags.String("btf_base", baseAuto, "the base `FILE` of modules: vmlinux, raw BTF, auto or none")
 	unsign := flags.Bool("strip_signature", false, "fill in signed modules, and remove the signature")
+	strict := flags.Bool("strict", false, "fail if BTF does not have a type, instead of id 0")
 	verbose := flags.BoolP("verbose", "v", false, "print what the lists and sets hold")
 	return func(call *cli.Call) int {
 		if len(call.Args) == 0 {
 			return call.Usage("no file: see btf-ko ids --help")
 		}
-		r := idResolver{host: kernel.ThisHost(), path: *basePath, unsign: *unsign, bases: map[string]*btf.Base{},
+		r := idResolver{host: kernel.ThisHost(), path: *basePath, unsign: *unsign, strict: *strict, bases: map[string]*btffile.File{},
 			note: func(note string) { cli.Say(call.Stderr, "btf-ko ids: %s", note) }}
 		if *verbose {
 			r.list = call.Stdout
@@ -61,12 +64,13 @@ func idsFlags(flags *pflag.FlagSet) func(*cli.Call) int {
 	}
 }
 
-// An idResolver fills in .BTF_ids of modules.
+// An idResolver fills in .BTF_ids of files.
 type idResolver struct {
 	host   kernel.Host
-	path   string // of the base, or baseAuto
+	path   string // of the base of modules, baseAuto or baseNone
 	unsign bool
-	bases  map[string]*btf.Base // by path
+	bases  map[string]*btffile.File // by path
+	strict bool                     // a type that is not found is an error
 	note   func(string)
 	list   io.Writer // nil: do not print what the sets hold
 }
@@ -88,53 +92,73 @@ func (r *idResolver) resolve(path string) error {
 			return err
 		}
 	}
-	a := attachment{img: img, base: encode.NoBase()}
+	a := attachment{img: img}
 	if a.blob, err = img.InflateNamed(".BTF"); err != nil {
 		return err
 	}
 	if a.blob == nil {
-		return fmt.Errorf("%s: no .BTF: encode it first, or use btf-ko --resolve_ids", path)
+		return fmt.Errorf("%s: no .BTF: encode it first, with btf-ko", path)
 	}
 	if a.small, err = img.InflateNamed(".BTF.base"); err != nil {
 		return err
 	}
-	if a.small == nil {
-		if a.base, err = r.baseOf(img); err != nil {
+	base := &btf.Blob{}
+	if a.small == nil && img.Type == elf.ET_REL {
+		if base, err = r.baseOf(img); err != nil {
 			return err
 		}
 	}
-	if a.ids, err = btfids.Open(img, img, &a.base.Blob); err != nil {
+	if a.ids, err = btfids.Open(img, img, base); err != nil {
 		return fmt.Errorf("%s: %s: %w", path, btfids.Name, err)
 	}
-	types, err := a.resolveIDs(func(note string) { r.note(path + ": " + note) })
+	missing := 0
+	types, err := a.resolveIDs(base, func(note string) {
+		missing++
+		r.note(path + ": " + note)
+	})
 	if err != nil {
 		return err
+	}
+	if r.strict && missing > 0 {
+		return fmt.Errorf("%s: %s: %d types are not in BTF: left unchanged", path, btfids.Name, missing)
 	}
 	if r.list != nil {
 		fmt.Fprintf(r.list, "%s:\n", path)
 		a.ids.Print(r.list, a.filled, types)
 	}
+	if img.Type != elf.ET_REL {
+		return img.Overwrite(btfids.Name, a.filled)
+	}
+	if original, err := img.OriginalContents(".BTF"); err == nil && bytes.Equal(original, a.blob) {
+		a.blob = nil // from another program, which wrote .BTF.base as well
+	}
 	return a.attach()
 }
 
 // baseOf returns the base of a module.
-func (r *idResolver) baseOf(img *elfimage.Image) (*btf.Base, error) {
+func (r *idResolver) baseOf(img *elfimage.Image) (*btf.Blob, error) {
 	path := r.path
-	if path == baseAuto {
+	switch path {
+	case baseNone:
+		return &btf.Blob{}, nil
+	case baseAuto:
 		found, err := r.host.FindBase(img.Path)
 		if err != nil {
 			return nil, err
 		}
 		path = found
 	}
-	base, known := r.bases[path]
+	file, known := r.bases[path]
 	if !known {
 		var err error
-		if base, err = encode.LoadBase(path, encode.BaseCache{}); err != nil {
+		if file, err = btffile.OpenBase(path); err != nil {
 			return nil, err
 		}
-		r.bases[path] = base
+		r.bases[path] = file
 	}
-	return base, errors.Join(kernel.CheckTarget(img, path, base.Target),
-		kernel.CheckRelease(img, path, r.host.BaseRelease(path)))
+	if err := errors.Join(kernel.CheckTarget(img, path, file.Target),
+		kernel.CheckRelease(img, path, r.host.BaseRelease(path))); err != nil {
+		return nil, err
+	}
+	return btf.ParseBlob(file.BTF)
 }

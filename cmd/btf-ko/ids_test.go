@@ -56,7 +56,7 @@ func TestResolveIDs(t *testing.T) {
 		t.Run(target.Name, func(t *testing.T) {
 			base, module := idsModule(t, target)
 			unresolved := elftest.Read(t, module)
-			mustRun(t, "--btf_base", base, "--resolve_ids", module)
+			mustRun(t, "--btf_base", base, module)
 			id := idsOf(t, base, module)
 			zebra, zeta, eta, alpha, mu, add := id["STRUCT zebra"], id["FUNC zeta"], id["FUNC eta_"],
 				id["FUNC alpha___init"], id["FUNC mu"], id["FUNC counter_add"]
@@ -82,22 +82,22 @@ func TestResolveIDs(t *testing.T) {
 
 			// Again, against another base, without, and as if nothing had happened.
 			first := elftest.Read(t, module)
-			mustRun(t, "--btf_base", base, "--resolve_ids", module)
+			mustRun(t, "--btf_base", base, module)
 			if !slices.Equal(elftest.Read(t, module), first) {
 				t.Error("encoding again changed the file")
 			}
-			mustRun(t, "--btf_base", "none", "--resolve_ids", module)
+			mustRun(t, "--btf_base", "none", module)
 			if slices.Equal(idWords(t, module), got) {
 				t.Error("the ids do not follow the base")
 			}
-			mustRun(t, "--btf_base", base, "--resolve_ids", module)
+			mustRun(t, "--btf_base", base, module)
 			if !slices.Equal(elftest.Read(t, module), first) {
 				t.Error("encoding against another base in between changed the file")
 			}
-			mustRun(t, "--btf_base", base, module)
+			mustRun(t, "--btf_base", base, "--resolve_ids=no", module)
 			for i, w := range idWords(t, module) {
 				if flags := []uint32{0, 1, 0x11, 0x22, 0x33, 0x44, 0x55}; !slices.Contains(flags, w) {
-					t.Errorf("without --resolve_ids: word %d is %d", i, w)
+					t.Errorf("with --resolve_ids=no: word %d is %d", i, w)
 				}
 			}
 			mustRun(t, "strip", module)
@@ -114,21 +114,21 @@ func TestResolveIDsAgain(t *testing.T) {
 	for _, target := range elftest.Targets {
 		t.Run(target.Name, func(t *testing.T) {
 			base, module := idsModule(t, target)
-			mustRun(t, "--btf_base", base, module)
+			mustRun(t, "--btf_base", base, "--resolve_ids=no", module)
 			filled := copyOf(t, module, filepath.Join(t.TempDir(), "filled.ko"), elf.EM_NONE)
-			mustRun(t, "--btf_base", base, "--resolve_ids", module)
+			mustRun(t, "--btf_base", base, module)
 			want := idWords(t, module)
 			writeIDs(t, filled, want)
 			for range 2 {
-				mustRun(t, "--btf_base", base, "--resolve_ids", filled)
+				mustRun(t, "--btf_base", base, filled)
 				if diff := cmp.Diff(want, idWords(t, filled)); diff != "" {
 					t.Fatalf("-want +got\n%s", diff)
 				}
 			}
 			// The restored section is kept, so that another base makes no difference.
-			mustRun(t, "--btf_base", "none", "--resolve_ids", filled)
 			mustRun(t, "--btf_base", "none", filled)
-			mustRun(t, "--btf_base", base, "--resolve_ids", filled)
+			mustRun(t, "--btf_base", "none", "--resolve_ids=no", filled)
+			mustRun(t, "--btf_base", base, filled)
 			if diff := cmp.Diff(want, idWords(t, filled)); diff != "" {
 				t.Errorf("after another base: -want +got\n%s", diff)
 			}
@@ -142,12 +142,12 @@ func TestIDsCommand(t *testing.T) {
 	plain := copyOf(t, elftest.Object(t, elftest.GCC, "ring.c"), filepath.Join(t.TempDir(), "ring.ko"), elf.EM_NONE)
 	var stdout, stderr strings.Builder
 	if status := run([]string{"ids", "--btf_base", base, module}, &stdout, &stderr); status != exitFailed ||
-		!strings.HasSuffix(stderr.String(), "ids.ko: no .BTF: encode it first, or use btf-ko --resolve_ids\n") {
+		!strings.HasSuffix(stderr.String(), "ids.ko: no .BTF: encode it first, with btf-ko\n") {
 		t.Errorf("without BTF: %d, %q", status, stderr.String())
 	}
-	mustRun(t, "--btf_base", base, "--resolve_ids", module)
+	mustRun(t, "--btf_base", base, module)
 	want := elftest.Read(t, module)
-	mustRun(t, "--btf_base", base, module, plain)
+	mustRun(t, "--btf_base", base, "--resolve_ids=no", module, plain)
 	unchanged := elftest.Read(t, plain)
 	for range 2 {
 		stdout.Reset()
@@ -156,7 +156,7 @@ func TestIDsCommand(t *testing.T) {
 			t.Fatalf("%d, %s", status, stderr.String())
 		}
 		if !slices.Equal(elftest.Read(t, module), want) {
-			t.Error("differs from what --resolve_ids writes")
+			t.Error("differs from what encoding writes")
 		}
 	}
 	if !slices.Equal(elftest.Read(t, plain), unchanged) {
@@ -184,14 +184,62 @@ func TestIDsCommand(t *testing.T) {
 	}
 }
 
+// vmlinux maps the section: it is filled in where it is, and nothing else changes.
+func TestIDsOfVmlinux(t *testing.T) {
+	for _, target := range elftest.Targets {
+		if target.LD == nil {
+			continue
+		}
+		t.Run(target.Name, func(t *testing.T) {
+			vmlinux := linkedIDs(t, target)
+			before := elftest.Read(t, vmlinux)
+			mustRun(t, "ids", vmlinux)
+			words := idWords(t, vmlinux)
+			want := slices.Clone(before)
+			file, err := elf.Open(vmlinux)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer file.Close()
+			for i, w := range words {
+				file.ByteOrder.PutUint32(want[file.Section(".BTF_ids").Offset+4*uint64(i):], w)
+			}
+			if !slices.Equal(elftest.Read(t, vmlinux), want) {
+				t.Error("more than the section has changed")
+			}
+			if words[0] == 0 || words[7] != 5 {
+				t.Errorf("%d", words)
+			}
+			if out := mustRun(t, "verify", vmlinux); out != "" {
+				t.Error(out)
+			}
+			mustRun(t, "ids", vmlinux)
+			if diff := cmp.Diff(words, idWords(t, vmlinux)); diff != "" {
+				t.Errorf("again: -want +got\n%s", diff)
+			}
+		})
+	}
+}
+
+// linkedIDs links testdata/c/ids.c as vmlinux, with BTF.
+func linkedIDs(t *testing.T, target elftest.Target) string {
+	t.Helper()
+	dir := t.TempDir()
+	copyOf(t, elftest.Object(t, target, "ids.c"), filepath.Join(dir, "ids.o"), elf.EM_NONE)
+	target.Link(t, dir, "-e", "0", "-Ttext=0x100000", "-o", "vmlinux", "ids.o")
+	vmlinux := filepath.Join(dir, "vmlinux")
+	mustRun(t, "--btf_base", "none", vmlinux)
+	return vmlinux
+}
+
 // With a distilled base, ids are those of .BTF.base and the module's own types.
 func TestIDsOfDistilledBase(t *testing.T) {
 	base, module := idsModule(t, elftest.GCC)
-	mustRun(t, "--btf_base", base, "--btf_features=distilled_base", "--resolve_ids", module)
+	mustRun(t, "--btf_base", base, "--btf_features=distilled_base", module)
 	want := elftest.Read(t, module)
 	mustRun(t, "ids", module) // needs no base
 	if !slices.Equal(elftest.Read(t, module), want) {
-		t.Error("btf-ko ids differs from --resolve_ids")
+		t.Error("btf-ko ids differs from encoding")
 	}
 	words := idWords(t, module)
 	if zebra := words[0]; zebra == 0 || slices.Max(words) > 200 {
@@ -209,11 +257,11 @@ func TestVerifyIDs(t *testing.T) {
 				run([]string{"verify", "--all", "--btf_base", base, module}, &stdout, &stderr)
 				return strings.ReplaceAll(stdout.String(), module+": ", "")
 			}
-			mustRun(t, "--btf_base", base, module)
+			mustRun(t, "--btf_base", base, "--resolve_ids=no", module)
 			if got := verify(); got != "" {
 				t.Errorf("before it is filled in: %s", got)
 			}
-			mustRun(t, "--btf_base", base, "--resolve_ids", module)
+			mustRun(t, "--btf_base", base, module)
 			if got := verify(); got != "" {
 				t.Errorf("filled in: %s", got)
 			}
@@ -282,11 +330,7 @@ func idsOf(t *testing.T, base, module string) map[string]uint32 {
 		if err != nil {
 			t.Fatal(err)
 		}
-		b, err := btfraw.Read(data, base)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return b
+		return readBTF(t, data, base)
 	}
 	ids := make(map[string]uint32)
 	below := read(base, nil)
@@ -342,7 +386,7 @@ func TestResolveIDsErrors(t *testing.T) {
 			path := filepath.Join(dir, "x.ko")
 			before := elftest.Read(t, path)
 			var stdout, stderr strings.Builder
-			status := run([]string{"--btf_base", "none", "--resolve_ids", path}, &stdout, &stderr)
+			status := run([]string{"--btf_base", "none", path}, &stdout, &stderr)
 			if want := "btf-ko: " + path + ": .BTF_ids: " + tt.want + "\n"; status != exitFailed || stderr.String() != want {
 				t.Errorf("%d, %q, want %q", status, stderr.String(), want)
 			}

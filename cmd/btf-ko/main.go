@@ -6,6 +6,7 @@ package main
 import (
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -26,8 +27,11 @@ const (
 
 func main() {
 	command := run
-	if calledPahole(os.Args[0]) {
+	switch filepath.Base(os.Args[0]) {
+	case "pahole":
 		command = runPahole
+	case "resolve_btfids":
+		command = runResolveBTFIDs
 	}
 	status := exitFailed
 	if err := fault.Recover(func() error {

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -28,9 +27,6 @@ import (
 // --btf_features are supported. KBTF_COMPAT in the environment selects another version; these command
 // lines have no flag for it.
 const paholeVersion = "1.32"
-
-// calledPahole reports whether the program was started under the name pahole.
-func calledPahole(program string) bool { return filepath.Base(program) == "pahole" }
 
 const notEncoding = "this is btf-ko, which encodes BTF (-J) and does nothing else that pahole does: " +
 	"for that, install pahole (Debian, Ubuntu) or dwarves (Fedora, openSUSE, Arch)"

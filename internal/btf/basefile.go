@@ -28,7 +28,7 @@ const (
 	baseFileMagic = "kbtf base file\n\x00"
 	// BaseFileVersion is the version of the format. It also changes with Dialect and with the hash
 	// functions.
-	BaseFileVersion = 7
+	BaseFileVersion = 8
 	baseFileAlign   = 64
 	// baseFileStart is the offset of the first section, in bytes.
 	baseFileStart = (baseFileHeaderSize + baseFileAlign - 1) &^ (baseFileAlign - 1)

@@ -13,6 +13,7 @@ type Dialect struct {
 	DeclTags     bool // DECL_TAG is used
 	KfuncTags    bool // kfuncs have a DECL_TAG "bpf_kfunc" (pahole 1.27, feature decl_tag_kfuncs)
 	Attributes   bool // TYPE_TAGs with kind_flag are used (pahole 1.30, feature attributes)
+	Sorted       bool // types are sorted by name, as kernels since 7.0 expect: see SortByName
 }
 
 // Modern is the dialect of current encoders, except for arrays. It is used without a base.
@@ -21,6 +22,7 @@ var Modern = Dialect{Float: true, Enum64: true, TypeTags: true, DeclTags: true, 
 // detectDialect sets the dialect, and counts tags.
 func (b *Base) detectDialect() {
 	d := &b.Dialect
+	d.Sorted = b.isSorted()
 	for id := uint32(1); id < uint32(len(b.off)); id++ {
 		inf := b.info(id)
 		if le32(b.Types[b.off[id]:]) != 0 && tagClassOf(infoKind(inf), infoFlag(inf)) != notTag {
@@ -52,5 +54,5 @@ func (b *Base) detectDialect() {
 
 func (d *Dialect) fields() []*bool {
 	return []*bool{&d.NestedArrays, &d.Float, &d.Enum64, &d.TypeTags, &d.DeclTags, &d.KfuncTags,
-		&d.Attributes}
+		&d.Attributes, &d.Sorted}
 }

@@ -23,7 +23,7 @@ func Distil(base *Base, split []byte) (distilled, small []byte, err error) {
 	}
 	d := distiller{base: base, split: b, firstID: uint32(base.NumTypes()) + 1,
 		keep: make([]bool, base.NumTypes()+1)}
-	own, err := d.ownTypes()
+	own, err := b.records()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -100,20 +100,6 @@ type distiller struct {
 	shift   uint32   // how far the ids of the split's own types decrease
 	small   stringTable
 	own     stringTable
-}
-
-// ownTypes returns the types of the split BTF.
-func (d *distiller) ownTypes() ([]rawType, error) {
-	var list []rawType
-	for pos := 0; pos < len(d.split.Types); {
-		end, ok := typeEnd(d.split.Types, pos)
-		if !ok {
-			return nil, fmt.Errorf("malformed BTF type at offset %d", pos)
-		}
-		list = append(list, rawType(d.split.Types[pos:end]))
-		pos = end
-	}
-	return list, nil
 }
 
 // reach marks a type of the base and the types that it leads to.
@@ -239,9 +225,29 @@ func (t *stringTable) offset(s []byte) uint32 {
 // rawType is a struct btf_type and the bytes that follow it, little endian.
 type rawType []byte
 
+// records returns the types, in the memory of the blob.
+func (b *Blob) records() ([]rawType, error) {
+	var list []rawType
+	for pos := 0; pos < len(b.Types); {
+		end, ok := typeEnd(b.Types, pos)
+		if !ok {
+			return nil, fmt.Errorf("malformed BTF type at offset %d", pos)
+		}
+		list = append(list, rawType(b.Types[pos:end]))
+		pos = end
+	}
+	return list, nil
+}
+
 func (b *Base) record(id uint32) rawType {
 	t := b.Types[b.off[id]:]
 	return rawType(t[:typeSize+tailSize(le32(t[4:]))])
+}
+
+// CountTypes returns the number of types without void.
+func (b *Blob) CountTypes() int {
+	types, _ := b.records()
+	return len(types)
 }
 
 // mapRefs replaces each reference of a type.

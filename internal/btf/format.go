@@ -75,8 +75,10 @@ const (
 
 const (
 	magic      = 0xeb9f
-	headerSize = 24 // bytes; a longer header holds layout offsets (7.2) or zeros
-	typeSize   = 12 // of struct btf_type, bytes
+	headerSize = 24 // bytes
+	// layoutHeaderSize is the size of a header with the offset and size of the layout (7.2), in bytes.
+	layoutHeaderSize = headerSize + 8
+	typeSize         = 12 // of struct btf_type, bytes
 )
 
 // info packs kind, vlen and kind_flag (btf.rst, section 2.2).
@@ -135,6 +137,7 @@ type Blob struct {
 	Order   binary.ByteOrder // of the file
 	Types   []byte
 	Strings []byte
+	Layout  bool // the sizes of the kinds follow the types
 
 	sums *checksums // computed on first use
 }
@@ -180,11 +183,15 @@ func ParseBlob(data []byte) (*Blob, error) {
 	if n := len(b.Strings); n > 0 && b.Strings[n-1] != 0 {
 		return nil, fmt.Errorf("malformed BTF: string section does not end with NUL")
 	}
+	b.Layout = hdr >= layoutHeaderSize && u32(28) > 0
 	if b.Order == binary.ByteOrder(binary.BigEndian) {
 		b.Types, err = swapTypes(b.Types, b.Order)
 	}
 	return b, err
 }
+
+// Marshal returns the contents of the .BTF section.
+func (b *Blob) Marshal() ([]byte, error) { return marshal(b.Types, b.Strings, b.Order, b.Layout) }
 
 // swapTypes returns a copy of a types section in the other byte order; from is its present order.
 // All fields are 32 bits wide; ENUM64 values are two fields, low half first.
@@ -217,7 +224,7 @@ func marshal(types, strings []byte, order binary.ByteOrder, layout bool) ([]byte
 	}
 	header, sizes := headerSize, 0
 	if layout {
-		header, sizes = headerSize+8, 4*len(kindLayout)
+		header, sizes = layoutHeaderSize, 4*len(kindLayout)
 	}
 	out := make([]byte, header, header+len(types)+sizes+len(strings))
 	order.PutUint16(out, magic)

@@ -223,6 +223,20 @@ func (s *Section) sort(entries []byte, size int) {
 // setOfKfuncs is BTF_SET8_KFUNCS, in the flags of a set8 (include/linux/btf_ids.h).
 const setOfKfuncs = 1 << 0
 
+// implicitArguments is KF_IMPLICIT_ARGS, in the flags of a member (include/linux/btf.h of 7.0).
+const implicitArguments = 1 << 16
+
+// Implicit returns the names of the kfuncs with implicit arguments.
+func (s *Section) Implicit() map[string]bool {
+	names := make(map[string]bool)
+	for name, flags := range s.Kfuncs() {
+		if flags&implicitArguments != 0 {
+			names[name] = true
+		}
+	}
+	return names
+}
+
 // Kfuncs returns the flags of the functions in sets of kfuncs, by name. What is malformed is left out.
 func (s *Section) Kfuncs() map[string]uint32 {
 	data := s.linked

@@ -6,6 +6,7 @@ package replace
 import (
 	"bytes"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -28,7 +29,15 @@ func File(path string, contents []byte) error {
 	if st, err := os.Stat(path); err == nil && !st.Mode().IsRegular() {
 		return os.WriteFile(path, contents, 0o644)
 	}
-	return write(path, contents, func(f *os.File) error { return f.Chmod(0o644) })
+	return write(path, all(contents), func(f *os.File) error { return f.Chmod(0o644) })
+}
+
+// all returns a function that writes the contents of a file.
+func all(contents []byte) func(*os.File) error {
+	return func(f *os.File) error {
+		_, err := f.Write(contents)
+		return err
+	}
 }
 
 // Same reports whether a regular file already has these contents. Leaving such a file alone keeps
@@ -46,7 +55,28 @@ func Same(path string, contents []byte) bool {
 // attributes. was is the file's status. Hard links keep referring to the old contents: see
 // LinkCount.
 func Like(path string, contents []byte, was fs.FileInfo) error {
-	return write(path, contents, func(f *os.File) error {
+	return write(path, all(contents), likeness(path, was))
+}
+
+// Part is like Like, and replaces only the bytes at an offset.
+func Part(path string, offset int64, contents []byte, was fs.FileInfo) error {
+	return write(path, func(f *os.File) error {
+		old, err := os.Open(path)
+		if err != nil {
+			return err
+		}
+		defer old.Close()
+		if _, err := io.Copy(f, old); err != nil { // in the kernel
+			return err
+		}
+		_, err = f.WriteAt(contents, offset)
+		return err
+	}, likeness(path, was))
+}
+
+// likeness returns a function that gives a file the mode, owner and extended attributes of another.
+func likeness(path string, was fs.FileInfo) func(*os.File) error {
+	return func(f *os.File) error {
 		if u, ok := was.Sys().(*syscall.Stat_t); ok {
 			_ = f.Chown(int(u.Uid), int(u.Gid))
 		}
@@ -56,7 +86,7 @@ func Like(path string, contents []byte, was fs.FileInfo) error {
 		}
 		copyAttributes(path, f)
 		return nil
-	})
+	}
 }
 
 // LinkCount returns the number of hard links of a file.
@@ -93,7 +123,8 @@ func attribute(read func(b []byte) (int, error)) []byte {
 	return b[:n]
 }
 
-func write(path string, contents []byte, finish func(f *os.File) error) error {
+// write writes a new file with fill and finish, and puts it in the place of another.
+func write(path string, fill, finish func(f *os.File) error) error {
 	if target, err := filepath.EvalSymlinks(path); err == nil {
 		path = target
 	}
@@ -105,7 +136,7 @@ func write(path string, contents []byte, finish func(f *os.File) error) error {
 	defer f.Close()
 	err = f.Truncate(0)
 	if err == nil {
-		_, err = f.Write(contents)
+		err = fill(f)
 	}
 	if err == nil {
 		err = finish(f)

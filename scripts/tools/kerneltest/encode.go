@@ -28,7 +28,7 @@ func (e encoding) encode(m *modules.Module) (*modules.Module, error) {
 		return nil, err
 	}
 	defer os.Remove(path)
-	args := append(encoder.Flags("6.12"), "--debug_file", filepath.Join(e.debug, m.Path), "--resolve_ids")
+	args := append(encoder.Flags("6.12"), "--debug_file", filepath.Join(e.debug, m.Path))
 	if err := encoder.RunInPlace(e.encoder, args, e.base, path); err != nil {
 		return nil, err
 	}
