@@ -64,4 +64,46 @@ int opened(u64 *args)
 	return 0;
 }
 
+/*
+ * From nf_conntrack, an in-tree module: what the first function returns may be NULL, and has to be
+ * released. The program loads only if both are registered with these flags.
+ */
+struct xdp_md {
+	unsigned int data;
+};
+
+struct bpf_sock_tuple {
+	unsigned int source, destination;
+	unsigned short ports[2];
+};
+
+struct bpf_ct_opts {
+	int netns_id;
+	int error;
+	unsigned char l4proto, dir, reserved[2];
+};
+
+struct nf_conn {
+	unsigned long status;
+};
+
+extern struct nf_conn *bpf_xdp_ct_lookup(struct xdp_md *context, struct bpf_sock_tuple *tuple, unsigned int tuple_size,
+					 struct bpf_ct_opts *opts, unsigned int opts_size) SEC(".ksyms");
+extern void bpf_ct_release(struct nf_conn *ct) SEC(".ksyms");
+
+volatile u64 ct_error;
+
+SEC("xdp")
+int look_up(struct xdp_md *context)
+{
+	struct bpf_sock_tuple tuple = { .source = 1, .destination = 2 };
+	struct bpf_ct_opts opts = { .netns_id = -1, .l4proto = 6 };
+	struct nf_conn *ct = bpf_xdp_ct_lookup(context, &tuple, sizeof(tuple), &opts, sizeof(opts));
+
+	if (ct)
+		bpf_ct_release(ct);
+	ct_error = -opts.error;
+	return 2;
+}
+
 char licensed[] SEC("license") = "GPL";

@@ -80,6 +80,9 @@ func run() error {
 	if slices.Contains(names, "tun") {
 		check("tun: fexit and CO-RE", attach("opened", openTun))
 	}
+	if slices.Contains(names, "nf_conntrack") {
+		check("nf_conntrack: kfuncs", lookUpConnection())
+	}
 	report(guest.End)
 	return nil
 }
@@ -162,19 +165,24 @@ func haveIDs(names []string) error {
 	return nil
 }
 
-// attach loads and attaches programs by name, and calls trigger to run them.
-func attach(programs string, trigger func(variables map[string]*ebpf.Variable) error) error {
+// load loads programs by name.
+func load(programs ...string) (*ebpf.Collection, error) {
 	spec, err := ebpf.LoadCollectionSpec(guest.Programs)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	wanted := strings.Split(programs, ",")
 	for name := range spec.Programs {
-		if !slices.Contains(wanted, name) {
+		if !slices.Contains(programs, name) {
 			delete(spec.Programs, name)
 		}
 	}
-	collection, err := ebpf.NewCollection(spec)
+	return ebpf.NewCollection(spec)
+}
+
+// attach loads and attaches programs by name, and calls trigger to run them.
+func attach(programs string, trigger func(variables map[string]*ebpf.Variable) error) error {
+	wanted := strings.Split(programs, ",")
+	collection, err := load(wanted...)
 	if err != nil {
 		return err
 	}
@@ -236,4 +244,17 @@ func openTun(variables map[string]*ebpf.Variable) error {
 	}
 	// The socket of tun refers to the file that was opened.
 	return equal(variables, map[string]uint64{"opens": 1, "tun_socket_file": file})
+}
+
+// lookUpConnection runs a program that calls kfuncs of nf_conntrack. There is no connection.
+func lookUpConnection() error {
+	collection, err := load("look_up")
+	if err != nil {
+		return err
+	}
+	defer collection.Close()
+	if _, err := collection.Programs["look_up"].Run(&ebpf.RunOptions{Data: make([]byte, 64)}); err != nil {
+		return err
+	}
+	return equal(collection.Variables, map[string]uint64{"ct_error": uint64(unix.ENOENT)})
 }
