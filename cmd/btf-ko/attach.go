@@ -19,6 +19,7 @@ type attachment struct {
 	small  []byte          // .BTF.base; nil: none
 	ids    *btfids.Section // nil: the file has none
 	filled []byte          // .BTF_ids; nil: as the linker wrote it
+	stamp  elfimage.Stamp  // zero: --update encodes the file again
 }
 
 // A completion is what kernel builds do with BTF after encoding.
@@ -140,5 +141,5 @@ func (a *attachment) attach() error {
 	if a.ids != nil && a.ids.Linked != nil {
 		sections = append(sections, elfimage.NewSection{Name: btfids.LinkedName, Contents: a.ids.Linked})
 	}
-	return a.img.Attach(sections...)
+	return a.img.AttachStamped(a.stamp, sections...)
 }

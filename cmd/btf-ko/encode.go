@@ -13,6 +13,8 @@ import (
 	"path/filepath"
 	"runtime/pprof"
 	"slices"
+	"sync"
+	"sync/atomic"
 
 	"github.com/spf13/pflag"
 
@@ -41,6 +43,7 @@ type options struct {
 	exclude   []encode.Language
 	onError   onError
 	unsign    bool  // remove signatures
+	update    bool  // leave modules alone that have this BTF already
 	ids       yesNo // fill in .BTF_ids, and what else kernel builds leave to resolve_btfids
 	jobs      jobs
 	quiet     bool
@@ -68,6 +71,8 @@ func encodeFlags(flags *pflag.FlagSet) func(*cli.Call) int {
 	flags.BoolVar(&opt.unsign, "strip_signature", false,
 		"encode signed modules, and remove the signature, which becomes invalid")
 	flags.Var(&opt.ids, "resolve_ids", "fill in .BTF_ids of modules, in place of the kernel's resolve_btfids")
+	flags.BoolVar(&opt.update, "update", false,
+		"leave modules alone whose BTF was made by this version, with these flags, for this base")
 	flags.VarPF(&opt.jobs, "jobs", "j", "modules at a time (default: all CPUs)").NoOptDefVal = "0"
 	flags.BoolVarP(&opt.verbose, "verbose", "v", false, "print the size of what was written")
 	flags.BoolVarP(&opt.quiet, "quiet", "q", false, "print no notes on what was left out")
@@ -119,6 +124,10 @@ func encodeFlags(flags *pflag.FlagSet) func(*cli.Call) int {
 			return call.Usage("--btf_encode_detached: must be an existing directory for %d files", len(files))
 		case several && opt.debug.Path != "" && !isFolder(opt.debug.Path):
 			return call.Usage("--debug_file: must be an existing directory for %d files", len(files))
+		case opt.update && (opt.detached != "" || opt.debug.Path != ""):
+			return call.Usage("--update: cannot be used with --btf_encode_detached or --debug_file")
+		case opt.update && makeOption(os.Getenv("MAKEFLAGS"), "n"):
+			return exitDone
 		case opt.detached != "" && opt.onError != onErrorFail:
 			return call.Usage("--on_error=%s: cannot be used with --btf_encode_detached", opt.onError)
 		}
@@ -193,7 +202,10 @@ func encodeFiles(files []string, opt *options, stdout, stderr io.Writer) int {
 	if opt.base != "" {
 		baseRelease = opt.host.BaseRelease(opt.base)
 	}
-	b := batch.Batch{Files: files, Quiet: opt.quiet, Stdout: stdout, Stderr: stderr}
+	b := batch.Batch{Files: files, List: opt.update || len(files) > 1, Stdout: stdout, Stderr: stderr}
+	if opt.quiet || opt.update && makeOption(os.Getenv("MAKEFLAGS"), "s") {
+		b.List = false
+	}
 	if baseErr != nil { // no module can be encoded
 		b.Encode = func(file string) error {
 			return opt.after(fmt.Errorf("%s: %w", file, baseErr), file, b.Say)
@@ -209,14 +221,24 @@ func encodeFiles(files []string, opt *options, stdout, stderr io.Writer) int {
 	}
 	how := encode.Options{Rules: encode.Rules(opt.rules), Exclude: opt.exclude, Threads: threads}
 	opt.features.Apply(base, &how)
+	j := job{options: opt, base: base, baseRelease: baseRelease, how: how, complete: completion{
+		distilled: opt.features.Has(features.DistilledBase) && base.NumTypes() > 0,
+		resolve:   bool(opt.ids),
+		sort:      base.Dialect.Sorted,
+	}}
+	j.stamp = sync.OnceValues(func() (elfimage.Stamp, error) { return stamp(base, how, j.complete) })
 	b.Encode = func(file string) error {
-		err := encodeFile(file, base, baseRelease, opt, how, &b)
+		err := j.encode(file, &b)
 		if err != nil && !errors.Is(err, batch.ErrSkipped) {
 			err = opt.after(err, file, b.Say)
 		}
 		return err
 	}
-	if failed := b.Run(int(opt.jobs)); failed > 0 {
+	failed := b.Run(int(opt.jobs))
+	if opt.update && opt.verbose {
+		cli.Say(stderr, "btf-ko: %d of %d modules are up to date", j.upToDate.Load(), len(b.Files))
+	}
+	if failed > 0 {
 		return exitFailed
 	}
 	if err := cache.Save(base); err != nil && opt.verbose {
@@ -236,77 +258,87 @@ func (o *options) cache() encode.BaseCache {
 	return encode.BaseCache{Dir: o.baseCache}
 }
 
-// encodeFile encodes a file. baseRelease is the kernel release of base, "" if unknown. Notes are
-// printed through b.
-func encodeFile(
-	file string, base *btf.Base, baseRelease string, opt *options, how encode.Options, b *batch.Batch,
-) error {
+// A job is what is the same for all files.
+type job struct {
+	*options
+	base        *btf.Base
+	baseRelease string // kernel release of base, "" if unknown
+	how         encode.Options
+	complete    completion
+	stamp       func() (elfimage.Stamp, error)
+	upToDate    atomic.Int64 // number of files
+}
+
+// encode encodes a file. Notes are printed through b.
+func (j *job) encode(file string, b *batch.Batch) error {
 	img, err := elfimage.Open(file)
 	if err != nil {
 		return err
 	}
 	defer img.Close()
-	if opt.unsign {
+	if j.update {
+		switch want, err := j.stamp(); {
+		case err != nil:
+			return err
+		case img.Stamp() == want:
+			j.upToDate.Add(1)
+			return batch.ErrSkipped
+		}
+	}
+	if j.unsign {
 		if err := img.DropSignature(); err != nil {
 			return err
 		}
 	}
+	how := j.how
 	how.Note = func(note string) {
-		if !opt.quiet {
+		if !j.quiet {
 			b.Say("btf-ko: %s: %s", file, note)
 		}
 	}
-	if err := kernel.CheckTarget(img, opt.base, base.Target); err != nil {
+	if err := kernel.CheckTarget(img, j.options.base, j.base.Target); err != nil {
 		return err
 	}
-	if err := kernel.CheckRelease(img, opt.base, baseRelease); err != nil {
+	if err := kernel.CheckRelease(img, j.options.base, j.baseRelease); err != nil {
 		return err
 	}
-	if opt.detached == "" && isBase(img, base) {
-		if !opt.quiet {
+	if j.detached == "" && isBase(img, j.base) {
+		if !j.quiet {
 			b.Say(notOwnBTF, file)
 		}
 		return batch.ErrSkipped
 	}
-	if opt.features.Has(features.DistilledBase) && !opt.asPahole {
+	if j.complete.distilled && !j.asPahole {
 		if err := kernel.CheckDistilledBase(img); err != nil {
 			return err
 		}
 	}
-	source, err := opt.debug.Of(img)
+	source, err := j.debug.Of(img)
 	if err != nil {
 		return err
 	}
 	if source != img {
 		defer source.Close()
 	}
-	if how.IDs, err = btfids.Open(source, img, &base.Blob); err != nil {
+	if how.IDs, err = btfids.Open(source, img, &j.base.Blob); err != nil {
 		return fmt.Errorf("%s: %s: %w", file, btfids.Name, err)
 	}
-	blob, err := encode.File(source, base, how)
+	blob, err := encode.File(source, j.base, how)
 	if err != nil {
 		return err
 	}
-	if base.NumTypes() == 0 {
+	if j.base.NumTypes() == 0 {
 		if parsed, err := btf.ParseBlob(blob); err == nil && len(parsed.Types) == 0 {
 			return fmt.Errorf("%s: no types in any unit (C++ and --lang_exclude are left out): kernels reject BTF without types",
 				source.Path)
 		}
 	}
-	if opt.detached != "" { // a detached file has no .BTF.base
-		err = writeDetached(opt.output(file), blob)
+	if j.detached != "" { // a detached file has no .BTF.base
+		err = writeDetached(j.output(file), blob)
 	} else {
-		a := attachment{img: img, base: base, blob: blob, ids: how.IDs}
-		_, err = a.complete(completion{
-			distilled: opt.features.Has(features.DistilledBase) && base.NumTypes() > 0,
-			resolve:   bool(opt.ids) && img.Type == elf.ET_REL,
-			sort:      base.Dialect.Sorted,
-		}, how.Note)
-		if err == nil {
-			err = a.attach()
-		}
+		err = j.attach(&attachment{img: img, base: j.base, blob: blob, ids: how.IDs}, source == img, how.Note)
 	}
-	if err == nil && opt.verbose {
+	if err == nil && j.verbose {
 		of := ""
 		if source != img {
 			of = ", of the DWARF in " + source.Path
@@ -314,6 +346,23 @@ func encodeFile(
 		b.Say("btf-ko: %s: %d bytes of BTF%s", file, len(blob), of)
 	}
 	return err
+}
+
+// attach completes the BTF of a file, and writes it to the file. stamped is set if the file itself has
+// the DWARF.
+func (j *job) attach(a *attachment, stamped bool, note func(string)) error {
+	c := j.complete
+	c.resolve = c.resolve && a.img.Type == elf.ET_REL // vmlinux gets its ids after its last link
+	if _, err := a.complete(c, note); err != nil {
+		return err
+	}
+	if stamped {
+		var err error
+		if a.stamp, err = j.stamp(); err != nil {
+			return err
+		}
+	}
+	return a.attach()
 }
 
 // notOwnBTF is the note on a file whose BTF is that of the base: vmlinux itself, or the module that has

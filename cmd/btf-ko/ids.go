@@ -129,6 +129,9 @@ func (r *idResolver) resolve(path string) error {
 	if img.Type != elf.ET_REL {
 		return img.Overwrite(btfids.Name, a.filled)
 	}
+	if now, err := img.InflateNamed(btfids.Name); err == nil && bytes.Equal(now, a.filled) {
+		a.stamp = img.Stamp() // nothing changes
+	}
 	if original, err := img.OriginalContents(".BTF"); err == nil && bytes.Equal(original, a.blob) {
 		a.blob = nil // from another program, which wrote .BTF.base as well
 	}

@@ -27,7 +27,7 @@ import (
 type Batch struct {
 	Files          []string
 	Encode         func(file string) error
-	Quiet          bool
+	List           bool // print the name of each file, as makefiles do, or on a terminal the progress
 	Stdout, Stderr io.Writer
 
 	mu       sync.Mutex // protects the fields below and the output
@@ -58,7 +58,7 @@ func Threads(jobs int) int {
 
 // Run encodes all files, with as many threads as Threads returns, and returns how many failed.
 func (b *Batch) Run(jobs int) (failed int) {
-	b.progress = len(b.Files) > 1 && !b.Quiet && cli.IsTerminal(b.Stderr)
+	b.progress = b.List && cli.IsTerminal(b.Stderr)
 	if len(b.Files) > 1 {
 		b.Files = largestFirst(b.Files)
 	}
@@ -133,7 +133,7 @@ func (b *Batch) one() bool {
 		b.failed++
 	case b.progress:
 		fmt.Fprintf(b.Stderr, "\r  BTF [M] %d of %d ", b.done, len(b.Files))
-	case len(b.Files) > 1 && !b.Quiet: // for one file, the makefile prints it
+	case b.List:
 		fmt.Fprintf(b.Stdout, "  BTF [M] %s\n", file)
 	}
 	return true

@@ -42,14 +42,21 @@ type NewSection struct {
 //
 // The image still has the old contents of the file: close it.
 func (img *Image) Attach(sections ...NewSection) error {
+	return img.AttachStamped(Stamp{}, sections...)
+}
+
+// AttachStamped is like Attach, and stores a stamp: see Stamp.
+func (img *Image) AttachStamped(stamp Stamp, sections ...NewSection) error {
 	st, err := img.checkChangeable()
 	if err != nil {
 		return err
 	}
 	original := img.original()
+	upToDate := img.Stamp() == stamp
+	original.stamp = stamp
 	end := original.size                      // start of the tail
 	replacing := end != uint64(len(img.Data)) // there already is an earlier tail, or a signature
-	if replacing && img.hasContents(&original, sections) && img.isCompact(&original, sections[0].Name) {
+	if replacing && upToDate && img.hasContents(&original, sections) && img.isCompact(&original, sections[0].Name) {
 		now := time.Now()
 		return patherr.PathFirst(os.Chtimes(img.Path, now, now))
 	}
@@ -308,6 +315,5 @@ func (img *Image) tail(original *record, at uint64,
 		o.PutUint16(count, uint16(shnum))
 	}
 	tail = append(tail, headers...)
-	tail = append(tail, original.bytes()...)
-	return tail, header, nil
+	return original.appendTo(tail), header, nil
 }

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"debug/elf"
 	"encoding/binary"
+	"hash/crc32"
 )
 
 // record follows the section header table, in little endian whatever the file's order.
@@ -15,19 +16,29 @@ type record struct {
 	shoff    uint64 // original e_shoff
 	shnum    uint32 // original number of section headers
 	shstrndx uint32
+	stamp    Stamp
+	// A CRC-32C of everything that is attached, up to here, follows.
 }
 
-const recordSize = 40
+// A Stamp identifies what the attached sections were made from. It is zero if that is not known.
+type Stamp [16]byte
 
-var recordMagic = [16]byte([]byte("kbtf attached v1"))
+const recordSize = 60
 
-func (r *record) bytes() []byte {
-	b := append(make([]byte, 0, recordSize), r.magic[:]...)
-	b = binary.LittleEndian.AppendUint64(b, r.size)
-	b = binary.LittleEndian.AppendUint64(b, r.shoff)
-	b = binary.LittleEndian.AppendUint32(b, r.shnum)
-	return binary.LittleEndian.AppendUint32(b, r.shstrndx)
+var recordMagic = [16]byte([]byte("kbtf attached v2"))
+
+// appendTo appends the record to what is attached.
+func (r *record) appendTo(tail []byte) []byte {
+	tail = append(tail, r.magic[:]...)
+	tail = binary.LittleEndian.AppendUint64(tail, r.size)
+	tail = binary.LittleEndian.AppendUint64(tail, r.shoff)
+	tail = binary.LittleEndian.AppendUint32(tail, r.shnum)
+	tail = binary.LittleEndian.AppendUint32(tail, r.shstrndx)
+	tail = append(tail, r.stamp[:]...)
+	return binary.LittleEndian.AppendUint32(tail, crc32.Checksum(tail, castagnoli))
 }
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // mark returns the start of what is attached at an offset, which follows the magic in little
 // endian.
@@ -72,17 +83,39 @@ func (img *Image) end() uint64 {
 
 // original returns the header fields from before Attach; the present ones if nothing is attached.
 func (img *Image) original() record {
-	now := record{recordMagic, img.intactSize(), img.shoff, uint32(len(img.Sections)), img.shstrndx}
-	at := img.shoff + uint64(len(img.Sections))*img.layout().shdr
+	if r, ok := img.record(); ok {
+		return r
+	}
+	return record{recordMagic, img.intactSize(), img.shoff, uint32(len(img.Sections)), img.shstrndx, Stamp{}}
+}
+
+// recordAt returns the offset of the record, if there is one.
+func (img *Image) recordAt() uint64 {
+	return img.shoff + uint64(len(img.Sections))*img.layout().shdr
+}
+
+// record returns the record; ok is false if nothing is attached.
+func (img *Image) record() (r record, ok bool) {
+	at := img.recordAt()
 	b := img.Data[at:]
 	if len(b) < recordSize || !bytes.HasPrefix(b, recordMagic[:]) {
-		return now
+		return r, false
 	}
-	r := record{recordMagic, binary.LittleEndian.Uint64(b[16:]), binary.LittleEndian.Uint64(b[24:]),
-		binary.LittleEndian.Uint32(b[32:]), binary.LittleEndian.Uint32(b[36:])}
-	if r.size > at || r.shoff > r.size || uint64(r.shnum)*img.layout().shdr > r.size-r.shoff ||
-		r.shstrndx >= r.shnum || r.shnum == 0 {
-		return now
+	r = record{recordMagic, binary.LittleEndian.Uint64(b[16:]), binary.LittleEndian.Uint64(b[24:]),
+		binary.LittleEndian.Uint32(b[32:]), binary.LittleEndian.Uint32(b[36:]), Stamp(b[40:56])}
+	return r, r.size <= at && r.shoff <= r.size && uint64(r.shnum)*img.layout().shdr <= r.size-r.shoff &&
+		r.shstrndx < r.shnum
+}
+
+// Stamp returns the stamp of the attached sections. It is zero if there are none, or if they are damaged.
+func (img *Image) Stamp() Stamp {
+	r, ok := img.record()
+	if !ok {
+		return Stamp{}
 	}
-	return r
+	sum := img.recordAt() + recordSize - 4
+	if crc32.Checksum(img.Data[r.size:sum], castagnoli) != binary.LittleEndian.Uint32(img.Data[sum:]) {
+		return Stamp{}
+	}
+	return r.stamp
 }
