@@ -43,6 +43,7 @@ such as "ccache pahole".`,
 		},
 		Commands: []*cli.Command{
 			splitBTFCommand, btfModulesCommand, versionCommand, doctorCommand, patchCommand, fragmentCommand,
+			headersCommand,
 		},
 		Environment: []cli.Variable{
 			{Name: "PAHOLE", Text: "the encoder's command line, without --encoder"},

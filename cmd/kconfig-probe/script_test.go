@@ -48,6 +48,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("PROBEPATH", probe)
 			env.Setenv("SYSTEMPATH", "/usr/bin:/bin")
 			env.Setenv("MINITREE", minitree)
+			env.Setenv("HEADERS", filepath.Join(filepath.Dir(minitree), "headers"))
 			return nil
 		},
 	})
