@@ -232,6 +232,30 @@ func linkedIDs(t *testing.T, target elftest.Target) string {
 	return vmlinux
 }
 
+// With --strict, a type that BTF does not have is an error; so it is for resolve_btfids before 7.0.
+func TestStrictIDs(t *testing.T) {
+	base, module := idsModule(t, elftest.GCC)
+	mustRun(t, "--btf_base", base, "--resolve_ids=no", module)
+	before := elftest.Read(t, module)
+	for name, status := range map[string]func(*strings.Builder) int{
+		"btf-ko ids": func(out *strings.Builder) int {
+			return run([]string{"ids", "--strict", "--btf_base", base, module}, out, out)
+		},
+		"btf-ko (as resolve_btfids)": func(out *strings.Builder) int {
+			return runResolveBTFIDs([]string{"--fatal_warnings", "-b", base, module}, out, out)
+		},
+	} {
+		var out strings.Builder
+		want := name + ": " + module + ": .BTF_ids: 3 types are not in BTF: left unchanged\n"
+		if got := status(&out); got != exitFailed || !strings.HasSuffix(out.String(), want) {
+			t.Errorf("%d, %q, want %q", got, out.String(), want)
+		}
+		if !slices.Equal(elftest.Read(t, module), before) {
+			t.Error("the file has changed")
+		}
+	}
+}
+
 // sectionsOf returns the sections for BTF of a file, by name.
 func sectionsOf(t *testing.T, path string) map[string][]byte {
 	t.Helper()
