@@ -304,6 +304,16 @@ func TestVerifyIDs(t *testing.T) {
 			words := idWords(t, module)
 			id := idsOf(t, base, module)
 			const plainCount, plain, kfuncs = 7, 8, 20
+			at := make(map[string]int) // index in the set kfuncs
+			for name, id := range id {
+				if strings.HasPrefix(name, "FUNC ") {
+					for i := range 4 {
+						if words[kfuncs+2*i] == id {
+							at[name] = i
+						}
+					}
+				}
+			}
 			for _, tt := range []struct {
 				name   string
 				damage func(words []uint32)
@@ -320,7 +330,15 @@ func TestVerifyIDs(t *testing.T) {
 				{"the order of a set", func(w []uint32) { w[plain+1], w[plain+2] = w[plain+2], w[plain+1] },
 					fmt.Sprintf(".BTF_ids: set plain: [%d] after [%d], and ids must be in ascending order\n",
 						words[plain+1], words[plain+2])},
-				{"flags of a set8", func(w []uint32) { w[kfuncs+2*3+1] = 0x99 }, ""},
+				{"flags of a set", func(w []uint32) { w[kfuncs-1] = 0 },
+					".BTF_ids: set kfuncs: its flags are 0x0, and 0x1 as linked\n"},
+				{"other flags", func(w []uint32) { w[kfuncs+2*at["FUNC mu"]+1] = 0x99 },
+					".BTF_ids: set kfuncs: FUNC mu has flags 0x99, and 0x0 as linked\n"},
+				{"flags of two functions exchanged", func(w []uint32) {
+					mu, zeta := kfuncs+2*at["FUNC mu"]+1, kfuncs+2*at["FUNC zeta"]+1
+					w[mu], w[zeta] = w[zeta], w[mu]
+				}, ".BTF_ids: set kfuncs: FUNC mu has flags 0x11, and 0x0 as linked\n" +
+					".BTF_ids: set kfuncs: FUNC zeta has flags 0x0, and 0x11 as linked\n"},
 				{"another type in a set8", func(w []uint32) { w[kfuncs+2*3] = 1 << 20 },
 					".BTF_ids: set kfuncs: [1048576] is not a type, which is not in the set\n"},
 			} {
@@ -332,6 +350,78 @@ func TestVerifyIDs(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Flags are compared with those that the linker wrote, wherever the file has them.
+func TestVerifyFlags(t *testing.T) {
+	for _, target := range elftest.Targets {
+		t.Run(target.Name, func(t *testing.T) {
+			base, module := idsModule(t, target)
+			const kfuncs = 20 // index of the first pair
+			verify := func(path string) string {
+				var stdout, stderr strings.Builder
+				run([]string{"verify", "--all", "--btf_base", base, path}, &stdout, &stderr)
+				return strings.ReplaceAll(stdout.String(), path+": ", "")
+			}
+			dir := t.TempDir()
+			foreign := copyOf(t, module, filepath.Join(dir, "foreign.ko"), elf.EM_NONE)
+			mustRun(t, "--btf_base", base, "--resolve_ids=no", foreign)
+			mustRun(t, "--btf_base", base, module)
+			words := idWords(t, module)
+			writeIDs(t, foreign, words) // as another program does: the file has no other copy
+			exchanged := slices.Clone(words)
+			exchanged[kfuncs+1], exchanged[kfuncs+3] = words[kfuncs+3], words[kfuncs+1]
+			check := func(name, path, want string) {
+				t.Helper()
+				if got := verify(path); (got == "") != (want == "") || !strings.Contains(got, want) {
+					t.Errorf("%s: %q, want %q", name, got, want)
+				}
+			}
+			const differ = " as linked\n"
+
+			// The original contents are in place, out of use.
+			check("filled in", module, "")
+			writeIDs(t, module, exchanged)
+			check("exchanged", module, differ)
+
+			// There are no original contents: any flags may be right.
+			check("by another program", foreign, "")
+			other := copyOf(t, foreign, filepath.Join(dir, "other.ko"), elf.EM_NONE)
+			writeIDs(t, other, exchanged)
+			check("exchanged by another program", other, "")
+
+			// They have a section of their own.
+			mustRun(t, "--btf_base", base, foreign)
+			if diff := cmp.Diff(words, idWords(t, foreign)); diff != "" {
+				t.Fatalf("-want +got\n%s", diff)
+			}
+			check("restored and filled in", foreign, "")
+			writeIDs(t, foreign, exchanged)
+			check("exchanged after that", foreign, differ)
+
+			// Compressed files are read like others.
+			if target.Name == elftest.GCC.Name {
+				elftest.Run(t, dir, "gzip", "foreign.ko")
+				check("compressed", foreign+".gz", differ)
+			}
+		})
+	}
+}
+
+// The section as linked has to have the same size.
+func TestVerifyFlagsOfAnotherSize(t *testing.T) {
+	base, module := idsModule(t, elftest.GCC)
+	mustRun(t, "--btf_base", base, module)
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "linked"), make([]byte, 8), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	elftest.Run(t, dir, "objcopy", "--add-section", ".BTF_ids.linked=linked", module, "x.ko")
+	var stdout, stderr strings.Builder
+	run([]string{"verify", "--btf_base", base, filepath.Join(dir, "x.ko")}, &stdout, &stderr)
+	if want := "x.ko: .BTF_ids: 136 bytes, and 8 as linked\n"; !strings.HasSuffix(stdout.String(), want) {
+		t.Errorf("%q, want %q", stdout.String(), want)
 	}
 }
 

@@ -30,6 +30,8 @@ type File struct {
 	BTF    []byte // .BTF
 	Base   []byte // .BTF.base, nil if there is none
 	Target btf.Target
+	// Image is the ELF file with these sections; nil if the file has another format, or is a base.
+	Image *elfimage.Image
 
 	mapped []byte
 }
@@ -49,13 +51,18 @@ func Open(path string) (*File, error) {
 		c.Close()
 		return nil, err
 	}
+	f.Image = c.image
 	return f, nil
 }
 
 // OpenBase opens the base that split BTF refers to.
 func OpenBase(path string) (*File, error) {
 	f, err := Open(path)
-	return f, BaseError(err)
+	if err != nil {
+		return nil, BaseError(err)
+	}
+	f.Image = nil // what was decompressed can be freed
+	return f, nil
 }
 
 // CarriesBase reports whether a file is the module that has vmlinux's BTF instead of its own. Kernels

@@ -77,7 +77,7 @@ func (v *Verifier) File(path string) []string {
 	if len(problems) > 0 {
 		return lines(section, problems)
 	}
-	return own.idsProblems(path)
+	return own.idsProblems(file.Image)
 }
 
 // lines returns problems as lines; the section is named where there are two.

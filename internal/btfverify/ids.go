@@ -4,7 +4,6 @@ package btfverify
 
 import (
 	"cmp"
-	"debug/elf"
 	"encoding/binary"
 	"fmt"
 	"maps"
@@ -12,33 +11,41 @@ import (
 	"strings"
 
 	"github.com/kbtf/kbtf/internal/btfraw"
+	"github.com/kbtf/kbtf/internal/elfimage"
 )
 
 // The section .BTF_ids has ids of types that the kernel's code refers to by kind and name. A symbol
-// names the type of each word, and the bounds of each set (include/linux/btf_ids.h).
+// names the type of each word, and the bounds of each set (include/linux/btf_ids.h). In a set8, a word
+// of flags follows each id. Ids in sets are sorted, and their flags move with them, so only the section
+// as the linker wrote it shows the type that flags belong to. Files that btf-ko has filled in have a
+// copy of that.
 
 // idsProblems returns what is wrong with the .BTF_ids of an ELF file that has been filled in: ids of
-// other types, and sets that are not sorted. Flags are not checked: only the file as the linker wrote
-// it has them beside their symbols.
-func (b *BTF) idsProblems(path string) []string {
-	file, err := elf.Open(path)
-	if err != nil {
-		return nil // raw BTF, or compressed
+// other types, sets that are not sorted, and flags of other types. Flags are not checked if the file
+// does not have the section as the linker wrote it.
+func (b *BTF) idsProblems(img *elfimage.Image) []string {
+	if img == nil {
+		return nil // no ELF file
 	}
-	defer file.Close()
-	ids := readIDs(file)
-	if ids == nil || !ids.filled() {
+	ids := readIDs(img)
+	if ids == nil || !ids.filled(ids.data) {
 		return nil
 	}
-	return ids.problems(b)
+	known := b.typesByName(slices.Collect(maps.Values(ids.words)))
+	list, fits := ids.problems(b, known)
+	if !fits {
+		return list
+	}
+	return append(list, ids.flagProblems(b, known)...)
 }
 
 // An idSection is a .BTF_ids. Offsets are in bytes.
 type idSection struct {
-	data  []byte
-	order binary.ByteOrder
-	words map[uint64]string // by offset: kind and name of the type
-	sets  []idSet           // sorted by offset
+	data   []byte
+	linked []byte // contents as the linker wrote them; nil if the file does not have them
+	order  binary.ByteOrder
+	words  map[uint64]string // by offset: kind and name of the type
+	sets   []idSet           // sorted by offset
 }
 
 type idSet struct {
@@ -48,24 +55,27 @@ type idSet struct {
 }
 
 // readIDs returns the section of a file, nil if it has none, or no symbols.
-func readIDs(file *elf.File) *idSection {
-	index := slices.IndexFunc(file.Sections, func(s *elf.Section) bool { return s.Name == ".BTF_ids" })
-	if index < 0 || file.Sections[index].Type == elf.SHT_NOBITS {
+func readIDs(img *elfimage.Image) *idSection {
+	section := img.Section(".BTF_ids")
+	if section == nil {
 		return nil
 	}
-	section := file.Sections[index]
-	data, err := section.Data()
+	data, err := img.Inflate(section)
 	if err != nil {
 		return nil
 	}
-	symbols, err := file.Symbols()
-	if err != nil {
+	symbols, err := img.SymbolTable()
+	if err != nil || symbols == nil {
 		return nil
 	}
-	ids := &idSection{data: data, order: file.ByteOrder, words: make(map[uint64]string)}
-	for _, symbol := range symbols {
-		rest, ok := strings.CutPrefix(symbol.Name, "__BTF_ID__")
-		if !ok || int(symbol.Section) != index {
+	ids := &idSection{data: data, order: img.Order, words: make(map[uint64]string)}
+	for i := range symbols.Len() {
+		symbol := symbols.At(i)
+		if int(symbol.Section) != section.Index {
+			continue
+		}
+		rest, ok := strings.CutPrefix(string(symbols.Name(&symbol)), "__BTF_ID__")
+		if !ok {
 			continue
 		}
 		kind, name, _ := strings.Cut(rest, "__")
@@ -82,19 +92,36 @@ func readIDs(file *elf.File) *idSection {
 		}
 	}
 	slices.SortFunc(ids.sets, func(a, b idSet) int { return cmp.Compare(a.offset, b.offset) })
+	ids.linked = ids.readLinked(img)
 	return ids
 }
 
-func (s *idSection) word(offset uint64) (v uint32, ok bool) {
-	if offset > uint64(len(s.data)) || uint64(len(s.data))-offset < 4 {
-		return 0, false
+// readLinked returns the contents from before btf-ko filled in the section. They are in a section of
+// their own if another program had done so first. Otherwise they are where the linker wrote them, and
+// the section header refers to a copy.
+func (s *idSection) readLinked(img *elfimage.Image) []byte {
+	if linked, err := img.InflateNamed(".BTF_ids.linked"); err != nil || linked != nil {
+		return linked
 	}
-	return s.order.Uint32(s.data[offset:]), true
+	linked, err := img.OriginalContents(".BTF_ids")
+	if err != nil || s.filled(linked) {
+		return nil
+	}
+	return linked
 }
 
-// filled reports whether the section has been filled in.
-func (s *idSection) filled() bool {
-	nonZero := func(offset uint64) bool { v, _ := s.word(offset); return v != 0 }
+func (s *idSection) word(offset uint64) (v uint32, ok bool) { return s.wordOf(s.data, offset) }
+
+func (s *idSection) wordOf(data []byte, offset uint64) (v uint32, ok bool) {
+	if offset > uint64(len(data)) || uint64(len(data))-offset < 4 {
+		return 0, false
+	}
+	return s.order.Uint32(data[offset:]), true
+}
+
+// filled reports whether the contents of a section have been filled in.
+func (s *idSection) filled(data []byte) bool {
+	nonZero := func(offset uint64) bool { v, _ := s.wordOf(data, offset); return v != 0 }
 	for offset := range s.words {
 		if nonZero(offset) {
 			return true
@@ -103,16 +130,17 @@ func (s *idSection) filled() bool {
 	return slices.ContainsFunc(s.sets, func(set idSet) bool { return nonZero(set.offset) })
 }
 
-func (s *idSection) problems(b *BTF) (list []string) {
+// problems returns what is wrong with the ids. known has ids of the named types. fits is false if the
+// sets do not fit the section.
+func (s *idSection) problems(b *BTF, known map[string]uint32) (list []string, fits bool) {
 	refuse := func(format string, args ...any) {
 		list = append(list, ".BTF_ids: "+fmt.Sprintf(format, args...))
 	}
-	known := b.typesByName(slices.Collect(maps.Values(s.words)))
 	inSet := make(map[uint64]bool) // words that are not in a list
 	for _, set := range s.sets {
 		if set.offset > uint64(len(s.data)) || set.size > uint64(len(s.data))-set.offset || set.size < set.entry {
 			refuse("set %s: %d bytes at %#x, the section has %d", set.name, set.size, set.offset, len(s.data))
-			return list
+			return list, false
 		}
 		if count, _ := s.word(set.offset); uint64(count) != set.size/set.entry-1 {
 			refuse("set %s: its count is %d, and it has %d ids", set.name, count, set.size/set.entry-1)
@@ -155,8 +183,63 @@ func (s *idSection) problems(b *BTF) (list []string) {
 			refuse("%s: [%d] is %s", name, id, b.typeName(id))
 		}
 	}
+	return list, true
+}
+
+// flagProblems returns the flags in set8s that differ from those that the linker wrote for their type.
+func (s *idSection) flagProblems(b *BTF, known map[string]uint32) (list []string) {
+	refuse := func(format string, args ...any) {
+		list = append(list, ".BTF_ids: "+fmt.Sprintf(format, args...))
+	}
+	if s.linked == nil {
+		return nil
+	}
+	if len(s.linked) != len(s.data) {
+		refuse("%d bytes, and %d as linked", len(s.data), len(s.linked))
+		return list
+	}
+	for _, set := range s.sets {
+		if set.entry != 8 {
+			continue
+		}
+		is, _ := s.word(set.offset + 4)
+		if was, _ := s.wordOf(s.linked, set.offset+4); is != was {
+			refuse("set %s: its flags are %#x, and %#x as linked", set.name, is, was)
+		}
+		// Flags by type, "" for types that BTF does not have. A set may have a type several times.
+		linked, filled := make(map[string][]uint32), make(map[string][]uint32)
+		for at := set.offset + 8; at+8 <= set.offset+set.size; at += 8 {
+			name := s.words[at]
+			if known[name] == 0 {
+				name = ""
+			}
+			flags, _ := s.wordOf(s.linked, at+4)
+			linked[name] = append(linked[name], flags)
+			name = ""
+			if id, _ := s.word(at); id != 0 {
+				name = b.typeName(id)
+			}
+			flags, _ = s.word(at + 4)
+			filled[name] = append(filled[name], flags)
+		}
+		for _, name := range slices.Sorted(maps.Keys(filled)) {
+			is, was := filled[name], linked[name]
+			slices.Sort(is)
+			slices.Sort(was)
+			if len(is) != len(was) || slices.Equal(is, was) {
+				continue // other types are a problem of their own
+			}
+			if name == "" {
+				name = "[0]"
+			}
+			refuse("set %s: %s has flags %s, and %s as linked", set.name, name, numbers(is), numbers(was))
+		}
+	}
 	return list
 }
+
+// numbers returns numbers as text: 0x1 0x2.
+func numbers(list []uint32) string { return strings.Trim(fmt.Sprintf("%#x", list), "[]") }
 
 // typeName returns the kind and name of a type.
 func (b *BTF) typeName(id uint32) string {
