@@ -19,6 +19,7 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"slices"
 	"sort"
@@ -171,6 +172,9 @@ func (s *Section) check(data []byte) error {
 	if s.wrong != nil {
 		return s.wrong
 	}
+	if s.isStripped(data) {
+		return errStripped
+	}
 	room := uint64(len(data))
 	for _, id := range s.IDs {
 		if id.Offset > room || room-id.Offset < wordSize {
@@ -207,6 +211,23 @@ func (s *Section) check(data []byte) error {
 		}
 	}
 	return nil
+}
+
+var errStripped = errors.New("no symbols name its types: use the file from before strip -s or --strip-unneeded")
+
+// isStripped reports whether there are ids or flags, but no symbols of ids. Symbols of sets may be global, and
+// then strip --strip-unneeded keeps them.
+func (s *Section) isStripped(data []byte) bool {
+	if len(s.IDs) > 0 {
+		return false
+	}
+	rest := slices.Clone(data)
+	for _, set := range s.Sets {
+		if size := uint64(len(rest)); set.Offset <= size { // an empty set has flags
+			clear(rest[set.Offset:min(size, set.Offset+uint64(set.entrySize()))])
+		}
+	}
+	return slices.ContainsFunc(rest, func(b byte) bool { return b != 0 })
 }
 
 // sort sorts the entries of a set by their first word, a signed number. Equal ones keep their order.
