@@ -133,15 +133,24 @@ func install(command string) string {
 	if filepath.Base(command) == probe.BTFKo {
 		return "add btf-ko to PATH: it is distributed with kconfig-probe"
 	}
-	path := probe.NewCommand(probe.BTFKo).Path()
-	if path == "" {
+	if probe.NewCommand(probe.BTFKo).Path() == "" {
 		return installPahole
 	}
-	link := filepath.Join(filepath.Dir(filepath.Dir(path)), "lib/kbtf/pahole") // from make install
-	if exists(link) {
+	if link := installed("pahole"); exists(link) {
 		return "use the installed btf-ko in place of pahole: make PAHOLE=" + link + ", for olddefconfig as well"
 	}
 	return "use the installed btf-ko: --encoder btf-ko, and kconfig-probe patch TREE"
+}
+
+// installed returns the path at which make install, or the package, makes btf-ko available under another name.
+func installed(name string) string {
+	prefix := "/usr"
+	if path := probe.NewCommand(probe.BTFKo).Path(); path != "" {
+		if other := filepath.Dir(filepath.Dir(path)); exists(filepath.Join(other, "lib/kbtf")) {
+			prefix = other
+		}
+	}
+	return filepath.Join(prefix, "lib/kbtf", name)
 }
 
 // defaultEncoder returns the encoder to check by default: btf-ko if the tree runs it, or if it is the

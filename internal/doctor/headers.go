@@ -17,6 +17,7 @@ import (
 	"github.com/kbtf/kbtf/internal/btffile"
 	"github.com/kbtf/kbtf/internal/btfverify"
 	"github.com/kbtf/kbtf/internal/elfimage"
+	"github.com/kbtf/kbtf/probe"
 )
 
 // headers are the files that headers have for BTF of external modules.
@@ -33,7 +34,7 @@ type headers struct {
 // headersDefect is a defect of headers.
 type headersDefect struct {
 	find func(*headers) string // returns the problem, or "" if there is none
-	fix  string                // PATCH and REPLACE are replaced
+	fix  string                // PATCH, REPLACE and OURS are replaced
 }
 
 // headersDefects has the defects of each file. Only the first is reported.
@@ -47,10 +48,10 @@ var headersDefects = [][]headersDefect{
 		{baseOfOtherRelease, "REPLACE"},
 	},
 	{
-		{noResolver, "install the package that has it (linux-kbuild on Debian), or BUILD"},
-		{resolverNotExecutable, "run chmod +x, or reinstall the package with the headers"},
-		{unreadableResolver, "reinstall the package with the headers, or BUILD"},
-		{resolverOfOtherMachine, "install the headers for this machine, or BUILD"},
+		{noResolver, "OURS; or install the package that has it (linux-kbuild on Debian)"},
+		{resolverNotExecutable, "run chmod +x; or OURS"},
+		{unreadableResolver, "OURS; or reinstall the package with the headers"},
+		{resolverOfOtherMachine, "OURS; or install the headers for this machine"},
 	},
 }
 
@@ -83,7 +84,8 @@ func (t *Tree) openHeaders() *headers {
 	}
 	h := &headers{Tree: t, basePath: filepath.Join(t.Path, name)}
 	h.base, h.baseErr = btffile.Open(h.basePath)
-	if strings.Contains(t.modfinal+t.genBTF, "RESOLVE_BTFIDS") {
+	byBTFKo := t.Wiring == Ours && t.Encoder == probe.BTFKo // fills in .BTF_ids itself
+	if strings.Contains(t.modfinal+t.genBTF, "RESOLVE_BTFIDS") && !byBTFKo {
 		h.resolver = filepath.Join(t.Path, "tools/bpf/resolve_btfids/resolve_btfids")
 	}
 	return h
@@ -96,8 +98,14 @@ func (t *Tree) expand(fix string) string {
 	if t.Wiring == Ours {
 		without = "remove it, and make finds the BTF of that release, or give make KBTF_BASE=FILE"
 	}
-	return strings.NewReplacer("PATCH", patch, "BUILD",
-		"build it in the kernel's sources (make -C tools/bpf/resolve_btfids) and copy it there", "REPLACE",
+	ours := "give make RESOLVE_BTFIDS=" + installed("resolve_btfids") + " and PAHOLE=" + installed("pahole")
+	switch {
+	case t.Wiring == Ours:
+		ours += "; or run kconfig-probe patch " + t.Path + " --revert, and patch it for btf-ko, which needs no resolve_btfids"
+	case t.Reason == "":
+		ours += "; or run " + patch + ", for a rule that does not need it"
+	}
+	return strings.NewReplacer("PATCH", patch, "OURS", ours, "REPLACE",
 		"replace it with a copy of /sys/kernel/btf/vmlinux from a machine that runs "+t.kernelRelease()+
 			"; or "+without).Replace(fix)
 }
@@ -200,13 +208,14 @@ func baseOfOtherRelease(h *headers) string {
 		h.basePath, link, is, want)
 }
 
-const buildFails = ": the rule for BTF runs it, so modules cannot be built"
+// buildFails is what follows from a resolve_btfids that cannot run, even for modules without .BTF_ids.
+const buildFails = ": the rule runs it on every module that gets BTF, so make fails"
 
 func noResolver(h *headers) string {
 	if h.resolver == "" || exists(h.resolver) {
 		return ""
 	}
-	return h.resolver + ": does not exist" + buildFails
+	return h.resolver + ": does not exist" + buildFails + " (Error 127)"
 }
 
 func resolverNotExecutable(h *headers) string {
@@ -214,7 +223,7 @@ func resolverNotExecutable(h *headers) string {
 	if err != nil || st.Mode()&0o111 != 0 {
 		return ""
 	}
-	return fmt.Sprintf("%s: not executable (mode %#o)%s", h.resolver, st.Mode().Perm(), buildFails)
+	return fmt.Sprintf("%s: not executable (mode %#o)%s (Error 126)", h.resolver, st.Mode().Perm(), buildFails)
 }
 
 func unreadableResolver(h *headers) string {
@@ -234,7 +243,7 @@ func resolverOfOtherMachine(h *headers) string {
 		h.resolverIs.Machine == elf.EM_386 && here.Machine == elf.EM_X86_64 {
 		return ""
 	}
-	return fmt.Sprintf("%s: for %v, but this machine is %v%s", h.resolver, h.resolverIs, here, buildFails)
+	return fmt.Sprintf("%s: for %v, but this machine is %v%s (Error 126)", h.resolver, h.resolverIs, here, buildFails)
 }
 
 // targetOf returns the machine that a program is for.

@@ -115,6 +115,7 @@ func (h headersTree) findings(host kernel.Host) string {
 		h.t.Fatal(err)
 	}
 	tree.host = host
+	h.t.Setenv("PATH", h.dir) // btf-ko is not installed elsewhere
 	d := Diagnosis{Tree: tree}
 	d.tree()
 	var lines []string
@@ -172,8 +173,8 @@ func TestHeadersDefects(t *testing.T) {
 		replace = "replace it with a copy of /sys/kernel/btf/vmlinux from a machine that runs " +
 			headersRelease + "; or remove it, and"
 		resolver = "DIR/headers/" + resolverPath + ": "
-		build    = "in the kernel's sources (make -C tools/bpf/resolve_btfids)"
-		fails    = ": the rule for BTF runs it, so modules cannot be built"
+		ours     = "give make RESOLVE_BTFIDS=/usr/lib/kbtf/resolve_btfids and PAHOLE=/usr/lib/kbtf/pahole"
+		fails    = ": the rule runs it on every module that gets BTF, so make fails"
 	)
 	for _, tt := range []struct {
 		name   string
@@ -227,21 +228,21 @@ func TestHeadersDefects(t *testing.T) {
 			vmlinux + "for arm64 (", replace},
 
 		{"no resolve_btfids", func(h headersTree) { os.Remove(filepath.Join(h.path, resolverPath)) },
-			resolver + "does not exist" + fails, build},
+			resolver + "does not exist" + fails + " (Error 127)", ours},
 		{"no tools", func(h headersTree) { os.RemoveAll(filepath.Join(h.path, "tools")) },
-			resolver + "does not exist" + fails, "install the package that has it"},
+			resolver + "does not exist" + fails, "; or install the package that has it"},
 		{"a link to no resolve_btfids", func(h headersTree) { h.link("nowhere", resolverPath) },
-			resolver + "does not exist" + fails, build},
+			resolver + "does not exist" + fails + " (Error 127)", ours},
 		{"resolve_btfids for arm64", func(h headersTree) { h.machine(resolverPath, elf.EM_AARCH64) },
-			resolver + "for arm64 (64-bit, little-endian), but this machine is ", build},
+			resolver + "for arm64 (64-bit, little-endian), but this machine is ", ours},
 		{"resolve_btfids for s390x", func(h headersTree) { h.copy(sample("s390x"), resolverPath) },
-			resolver + "for s390x (64-bit, big-endian), but this machine is ", "install the headers for this machine"},
+			resolver + "for s390x (64-bit, big-endian), but this machine is ", "; or install the headers for this machine"},
 		{"resolve_btfids, cut short", func(h headersTree) { h.cut(resolverPath, 1, 2) },
 			resolver + "truncated: ", "reinstall"},
 		{"empty resolve_btfids", func(h headersTree) { h.cut(resolverPath, 0, 1) },
 			resolver + "not an ELF file" + fails, "reinstall"},
 		{"resolve_btfids without permission", func(h headersTree) { os.Chmod(filepath.Join(h.path, resolverPath), 0o644) },
-			resolver + "not executable (mode 0644)" + fails, "chmod +x"},
+			resolver + "not executable (mode 0644)" + fails + " (Error 126)", "chmod +x; or " + ours},
 		{"a script", func(h headersTree) { h.write(resolverPath, "#!/bin/sh\n", 0o755) }, "", ""},
 		{"a rule without resolve_btfids", func(h headersTree) {
 			os.RemoveAll(filepath.Join(h.path, "tools"))
@@ -255,7 +256,7 @@ func TestHeadersDefects(t *testing.T) {
 			edit(h.t, filepath.Join(h.path, "scripts/Makefile.modfinal"), func(s string) string {
 				return strings.Replace(s, "$(RESOLVE_BTFIDS) -b vmlinux", "true", 1)
 			})
-		}, resolver + "does not exist" + fails, build},
+		}, resolver + "does not exist" + fails + " (Error 127)", ours},
 		{"another name for the base", func(h headersTree) {
 			edit(h.t, filepath.Join(h.path, "scripts/Makefile.modfinal"), func(s string) string {
 				return strings.Replace(s, "--btf_base vmlinux", "--btf_base $(objtree)/vmlinux.unstripped", 1)
