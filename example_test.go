@@ -33,7 +33,7 @@ func kernel() (vmlinux, module string) {
 	if err != nil {
 		log.Fatal(err)
 	}
-	if err := kbtf.Attach(vmlinux, raw); err != nil {
+	if err := kbtf.Attach(vmlinux, raw, nil, kbtf.Options{}); err != nil {
 		log.Fatal(err)
 	}
 	return vmlinux, module
@@ -55,7 +55,7 @@ func Example() {
 	if err := kbtf.Verify(raw, base, ""); err != nil {
 		log.Fatal(err)
 	}
-	if err := kbtf.Attach(module, raw); err != nil {
+	if err := kbtf.Attach(module, raw, base, kbtf.Options{}); err != nil {
 		log.Fatal(err)
 	}
 

@@ -5,8 +5,9 @@
 // of the program btf-ko, for Go tools that build or package modules. cilium/ebpf reads the result.
 //
 // [OpenBase] reads the BTF of the kernel that modules are built for, [EncodeFile] and [Encode] encode a
-// module against it, [Attach] writes the result into the module, and [Verify] checks it as kernels do when
-// they load a module. A Base can be used for several modules, and by several goroutines at once.
+// module against it, [Attach] writes the result into the module, with the ids of its kfuncs, and [Verify]
+// checks it as kernels do when they load a module. A Base can be used for several modules, and by several
+// goroutines at once.
 //
 // Input files are not trusted: damaged files cause errors, not panics. The output depends only on the
 // module, the base and the options.
@@ -19,6 +20,7 @@
 package kbtf
 
 import (
+	"debug/elf"
 	"errors"
 	"fmt"
 	"io"
@@ -78,6 +80,9 @@ type Options struct {
 	// DebugFile is the path of the debug file of a stripped module, or of a directory to search. The default is
 	// to search where packages install debug files. Encode ignores it.
 	DebugFile string
+	// KeepIDs leaves the section .BTF_ids to the kernel's resolve_btfids, which has to run afterwards. By
+	// default, Attach fills it in, and BTF has what resolve_btfids of kernels since 7.0 changes in BTF.
+	KeepIDs bool
 	// Threads is the number of units to read in parallel; 0 means 1.
 	Threads int
 	// Note, if not nil, is called with messages about omitted parts, such as units in C++.
@@ -104,12 +109,8 @@ func EncodeFile(module string, base *Base, opt Options) ([]byte, error) {
 	}
 	if source != img {
 		defer source.Close()
-		// Only the module has the contents.
-		if how.IDs, err = btfids.Open(source, img, &base.orNone().Blob); err != nil {
-			return nil, fmt.Errorf("%s: %s: %w", module, btfids.Name, err)
-		}
 	}
-	return encodeImage(img, source, base, how)
+	return encodeImage(img, source, base, how, opt.KeepIDs)
 }
 
 // Encode is like EncodeFile, for a module in memory. The module must have DWARF. Errors name it "module".
@@ -126,7 +127,7 @@ func Encode(module io.ReaderAt, base *Base, opt Options) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return encodeImage(img, img, base, how)
+	return encodeImage(img, img, base, how, opt.KeepIDs)
 }
 
 // encoder returns the options of the encoder.
@@ -157,32 +158,118 @@ func (b *Base) orNone() *btf.Base {
 	return b.types
 }
 
-// encodeImage encodes the DWARF in source, which is the module or its debug file.
-func encodeImage(module, source *elfimage.Image, base *Base, how encode.Options) ([]byte, error) {
-	if base != nil {
-		if err := kernel.CheckTarget(module, base.path, base.types.Target); err != nil {
-			return nil, err
-		}
-		if err := kernel.CheckRelease(module, base.path, base.release); err != nil {
-			return nil, err
-		}
+// check returns an error if a module is for another machine or release than the base.
+func (b *Base) check(module *elfimage.Image) error {
+	if b == nil {
+		return nil
 	}
-	return encode.File(source, base.orNone(), how)
+	if err := kernel.CheckTarget(module, b.path, b.types.Target); err != nil {
+		return err
+	}
+	return kernel.CheckRelease(module, b.path, b.release)
 }
 
-// Attach writes raw BTF to the section .BTF of a module, replacing existing BTF, and removes a section
-// .BTF.base. The change is atomic: on error, or if the process is killed, the module is unchanged. Attaching
-// the same BTF again does not change the contents. Signed modules are an error: attach before signing.
-func Attach(module string, raw []byte) error {
+// encodeImage encodes the DWARF in source, which is the module or its debug file.
+func encodeImage(module, source *elfimage.Image, base *Base, how encode.Options, keepIDs bool) ([]byte, error) {
+	if err := base.check(module); err != nil {
+		return nil, err
+	}
+	types := base.orNone()
+	var err error
+	if how.IDs, err = btfids.Open(source, module, &types.Blob); err != nil {
+		return nil, fmt.Errorf("%s: %s: %w", module.Path, btfids.Name, err)
+	}
+	raw, err := encode.File(source, types, how)
+	if err != nil || keepIDs || module.Type != elf.ET_REL {
+		return raw, err
+	}
+	if how.IDs != nil {
+		if raw, err = btf.HideImplicitArguments(types, raw, how.IDs.Implicit()); err != nil {
+			return nil, fmt.Errorf("%s: hiding implicit arguments of kfuncs: %w", module.Path, err)
+		}
+	}
+	if types.Dialect.Sorted {
+		if raw, err = btf.SortByName(raw, &types.Blob, uint32(types.NumTypes())+1); err != nil {
+			return nil, fmt.Errorf("%s: sorting the types: %w", module.Path, err)
+		}
+	}
+	return raw, nil
+}
+
+// Attach writes raw BTF, which EncodeFile has encoded against the base with the same options, to the section
+// .BTF of a module, replacing existing BTF, and removes a section .BTF.base. In the same step, it fills in
+// .BTF_ids: ids of types that the module's code refers to by name, such as its kfuncs. opt.Note receives a
+// message for each such type that neither BTF nor base has. vmlinux keeps its .BTF_ids.
+//
+// The change is atomic: on error, or if the process is killed, the module is unchanged. Attaching the same BTF
+// again does not change the contents. Signed modules are an error: attach before signing.
+func Attach(module string, raw []byte, base *Base, opt Options) error {
 	return fault.Recover(func() error {
 		img, err := elfimage.Open(module)
 		if err != nil {
 			return err
 		}
 		defer img.Close()
-		return img.Attach(elfimage.NewSection{Name: ".BTF", Contents: raw},
-			elfimage.NewSection{Name: ".BTF.base", Remove: true})
+		if err := base.check(img); err != nil {
+			return err
+		}
+		sections := []elfimage.NewSection{{Name: ".BTF", Contents: raw}, {Name: ".BTF.base", Remove: true}}
+		if img.Section(btfids.Name) != nil {
+			ids, err := opt.ids(img, raw, base.orNone())
+			if err != nil {
+				return fmt.Errorf("%s: %s: %w", module, btfids.Name, err)
+			}
+			sections = append(sections, ids...)
+		}
+		return img.Attach(sections...)
 	})
+}
+
+// ids returns .BTF_ids, filled in with ids of raw BTF and its base, and its copy.
+func (o *Options) ids(img *elfimage.Image, raw []byte, base *btf.Base) (sections []elfimage.NewSection, err error) {
+	// A stripped module may have lost these symbols; its debug file, if there is one, has all.
+	symbols, err := (&debugfile.Source{Path: o.DebugFile, Root: kernel.ThisHost().Root}).Of(img)
+	switch {
+	case err != nil && o.DebugFile != "":
+		return nil, err
+	case err != nil:
+		symbols = img
+	case symbols != img:
+		defer symbols.Close()
+	}
+	section, err := btfids.Open(symbols, img, &base.Blob)
+	if err != nil {
+		return nil, err
+	}
+	if section != nil && section.Linked != nil {
+		sections = append(sections, elfimage.NewSection{Name: btfids.LinkedName, Contents: section.Linked})
+	}
+	if o.KeepIDs || img.Type != elf.ET_REL {
+		return sections, nil
+	}
+	if section == nil {
+		return nil, errors.New("the symbols that name its types have been stripped")
+	}
+	blob, err := btf.ParseBlob(raw)
+	if err != nil {
+		return nil, err
+	}
+	wanted := section.Wanted()
+	found, err := btf.FindNamed(wanted, &base.Blob, blob)
+	if err != nil {
+		return nil, err
+	}
+	filled, err := section.Fill(found)
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range wanted {
+		if found[t] == 0 && o.Note != nil {
+			o.Note(fmt.Sprintf("%s: BTF has no %s %q: its id is 0", btfids.Name, t.Kind, t.Name))
+		}
+	}
+	// In this order btf-ko attaches them, too.
+	return append([]elfimage.NewSection{{Name: btfids.Name, Contents: filled, Keep: true}}, sections...), nil
 }
 
 // Verify checks raw BTF as a kernel does when it loads a module, and also for errors that kernels do not

@@ -139,7 +139,7 @@ func makeSamples(t *testing.T) (dir string) {
 		elftest.Run(t, dir, "cp", elftest.Object(t, target, "vmlinux.c"), path)
 		raw, err := kbtf.EncodeFile(path, nil, kbtf.Options{})
 		if err == nil {
-			err = kbtf.Attach(path, raw)
+			err = kbtf.Attach(path, raw, nil, kbtf.Options{})
 		}
 		if err != nil {
 			t.Fatal(err)
@@ -156,7 +156,7 @@ func makeSamples(t *testing.T) (dir string) {
 	ring := elftest.Object(t, elftest.GCC, "ring.c")
 	split, err := kbtf.EncodeFile(ring, base, kbtf.Options{})
 	if err == nil {
-		err = kbtf.Attach(ring, split)
+		err = kbtf.Attach(ring, split, base, kbtf.Options{})
 	}
 	if err != nil {
 		t.Fatal(err)
