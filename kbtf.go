@@ -27,6 +27,7 @@ import (
 	"math"
 	"sync"
 
+	"github.com/kbtf/kbtf/internal/attach"
 	"github.com/kbtf/kbtf/internal/btf"
 	"github.com/kbtf/kbtf/internal/btffile"
 	"github.com/kbtf/kbtf/internal/btfids"
@@ -183,17 +184,11 @@ func encodeImage(module, source *elfimage.Image, base *Base, how encode.Options,
 	if err != nil || keepIDs || module.Type != elf.ET_REL {
 		return raw, err
 	}
-	if how.IDs != nil {
-		if raw, err = btf.HideImplicitArguments(types, raw, how.IDs.Implicit()); err != nil {
-			return nil, fmt.Errorf("%s: hiding implicit arguments of kfuncs: %w", module.Path, err)
-		}
+	a := attach.Attachment{Image: module, Base: types, BTF: raw, IDs: how.IDs}
+	if err = a.HideImplicitArguments(); err == nil && types.Dialect.Sorted {
+		err = a.Sort()
 	}
-	if types.Dialect.Sorted {
-		if raw, err = btf.SortByName(raw, &types.Blob, uint32(types.NumTypes())+1); err != nil {
-			return nil, fmt.Errorf("%s: sorting the types: %w", module.Path, err)
-		}
-	}
-	return raw, nil
+	return a.BTF, err
 }
 
 // Attach writes raw BTF, which EncodeFile has encoded against the base with the same options, to the section
@@ -213,63 +208,34 @@ func Attach(module string, raw []byte, base *Base, opt Options) error {
 		if err := base.check(img); err != nil {
 			return err
 		}
-		sections := []elfimage.NewSection{{Name: ".BTF", Contents: raw}, {Name: ".BTF.base", Remove: true}}
+		types := base.orNone()
+		a := attach.Attachment{Image: img, Base: types, BTF: raw}
 		if img.Section(btfids.Name) != nil {
-			ids, err := opt.ids(img, raw, base.orNone())
-			if err != nil {
+			// A stripped module may have lost the symbols; its debug file, if there is one, has all.
+			symbols, err := (&debugfile.Source{Path: opt.DebugFile, Root: kernel.ThisHost().Root}).Of(img)
+			switch {
+			case err != nil && opt.DebugFile != "":
+				return err
+			case err != nil:
+				symbols = img
+			case symbols != img:
+				defer symbols.Close()
+			}
+			if a.IDs, err = btfids.Open(symbols, img, &types.Blob); err != nil {
 				return fmt.Errorf("%s: %s: %w", module, btfids.Name, err)
 			}
-			sections = append(sections, ids...)
 		}
-		return img.Attach(sections...)
+		if !opt.KeepIDs && img.Type == elf.ET_REL {
+			note := opt.Note
+			if note == nil {
+				note = func(string) {}
+			}
+			if _, err := a.ResolveIDs(&types.Blob, note); err != nil {
+				return err
+			}
+		}
+		return a.Write()
 	})
-}
-
-// ids returns .BTF_ids, filled in with ids of raw BTF and its base, and its copy.
-func (o *Options) ids(img *elfimage.Image, raw []byte, base *btf.Base) (sections []elfimage.NewSection, err error) {
-	// A stripped module may have lost these symbols; its debug file, if there is one, has all.
-	symbols, err := (&debugfile.Source{Path: o.DebugFile, Root: kernel.ThisHost().Root}).Of(img)
-	switch {
-	case err != nil && o.DebugFile != "":
-		return nil, err
-	case err != nil:
-		symbols = img
-	case symbols != img:
-		defer symbols.Close()
-	}
-	section, err := btfids.Open(symbols, img, &base.Blob)
-	if err != nil {
-		return nil, err
-	}
-	if section != nil && section.Linked != nil {
-		sections = append(sections, elfimage.NewSection{Name: btfids.LinkedName, Contents: section.Linked})
-	}
-	if o.KeepIDs || img.Type != elf.ET_REL {
-		return sections, nil
-	}
-	if section == nil {
-		return nil, errors.New("the symbols that name its types have been stripped")
-	}
-	blob, err := btf.ParseBlob(raw)
-	if err != nil {
-		return nil, err
-	}
-	wanted := section.Wanted()
-	found, err := btf.FindNamed(wanted, &base.Blob, blob)
-	if err != nil {
-		return nil, err
-	}
-	filled, err := section.Fill(found)
-	if err != nil {
-		return nil, err
-	}
-	for _, t := range wanted {
-		if found[t] == 0 && o.Note != nil {
-			o.Note(fmt.Sprintf("%s: BTF has no %s %q: its id is 0", btfids.Name, t.Kind, t.Name))
-		}
-	}
-	// In this order btf-ko attaches them, too.
-	return append([]elfimage.NewSection{{Name: btfids.Name, Contents: filled, Keep: true}}, sections...), nil
 }
 
 // Verify checks raw BTF as a kernel does when it loads a module, and also for errors that kernels do not

@@ -18,6 +18,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/kbtf/kbtf/internal/attach"
 	"github.com/kbtf/kbtf/internal/batch"
 	"github.com/kbtf/kbtf/internal/btf"
 	"github.com/kbtf/kbtf/internal/btffile"
@@ -221,10 +222,10 @@ func encodeFiles(files []string, opt *options, stdout, stderr io.Writer) int {
 	}
 	how := encode.Options{Rules: encode.Rules(opt.rules), Exclude: opt.exclude, Threads: threads}
 	opt.features.Apply(base, &how)
-	j := job{options: opt, base: base, baseRelease: baseRelease, how: how, complete: completion{
-		distilled: opt.features.Has(features.DistilledBase) && base.NumTypes() > 0,
-		resolve:   bool(opt.ids),
-		sort:      base.Dialect.Sorted,
+	j := job{options: opt, base: base, baseRelease: baseRelease, how: how, complete: attach.Completion{
+		Distilled: opt.features.Has(features.DistilledBase) && base.NumTypes() > 0,
+		Resolve:   bool(opt.ids),
+		Sorted:    base.Dialect.Sorted,
 	}}
 	j.stamp = sync.OnceValues(func() (elfimage.Stamp, error) { return stamp(base, how, j.complete) })
 	b.Encode = func(file string) error {
@@ -264,7 +265,7 @@ type job struct {
 	base        *btf.Base
 	baseRelease string // kernel release of base, "" if unknown
 	how         encode.Options
-	complete    completion
+	complete    attach.Completion
 	stamp       func() (elfimage.Stamp, error)
 	upToDate    atomic.Int64 // number of files
 }
@@ -308,7 +309,7 @@ func (j *job) encode(file string, b *batch.Batch) error {
 		}
 		return batch.ErrSkipped
 	}
-	if j.complete.distilled && !j.asPahole {
+	if j.complete.Distilled && !j.asPahole {
 		if err := kernel.CheckDistilledBase(img); err != nil {
 			return err
 		}
@@ -336,7 +337,7 @@ func (j *job) encode(file string, b *batch.Batch) error {
 	if j.detached != "" { // a detached file has no .BTF.base
 		err = writeDetached(j.output(file), blob)
 	} else {
-		err = j.attach(&attachment{img: img, base: j.base, blob: blob, ids: how.IDs}, source == img, how.Note)
+		err = j.attach(&attach.Attachment{Image: img, Base: j.base, BTF: blob, IDs: how.IDs}, source == img, how.Note)
 	}
 	if err == nil && j.verbose {
 		of := ""
@@ -350,19 +351,19 @@ func (j *job) encode(file string, b *batch.Batch) error {
 
 // attach completes the BTF of a file, and writes it to the file. stamped is set if the file itself has
 // the DWARF.
-func (j *job) attach(a *attachment, stamped bool, note func(string)) error {
+func (j *job) attach(a *attach.Attachment, stamped bool, note func(string)) error {
 	c := j.complete
-	c.resolve = c.resolve && a.img.Type == elf.ET_REL // vmlinux gets its ids after its last link
-	if _, err := a.complete(c, note); err != nil {
+	c.Resolve = c.Resolve && a.Image.Type == elf.ET_REL // vmlinux gets its ids after its last link
+	if _, err := a.Complete(c, note); err != nil {
 		return err
 	}
 	if stamped {
 		var err error
-		if a.stamp, err = j.stamp(); err != nil {
+		if a.Stamp, err = j.stamp(); err != nil {
 			return err
 		}
 	}
-	return a.attach()
+	return a.Write()
 }
 
 // notOwnBTF is the note on a file whose BTF is that of the base: vmlinux itself, or the module that has

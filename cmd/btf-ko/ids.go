@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/kbtf/kbtf/internal/attach"
 	"github.com/kbtf/kbtf/internal/btf"
 	"github.com/kbtf/kbtf/internal/btffile"
 	"github.com/kbtf/kbtf/internal/btfids"
@@ -92,27 +93,27 @@ func (r *idResolver) resolve(path string) error {
 			return err
 		}
 	}
-	a := attachment{img: img}
-	if a.blob, err = img.InflateNamed(".BTF"); err != nil {
+	a := attach.Attachment{Image: img}
+	if a.BTF, err = img.InflateNamed(".BTF"); err != nil {
 		return err
 	}
-	if a.blob == nil {
+	if a.BTF == nil {
 		return fmt.Errorf("%s: no .BTF: encode it first, with btf-ko", path)
 	}
-	if a.small, err = img.InflateNamed(".BTF.base"); err != nil {
+	if a.Small, err = img.InflateNamed(".BTF.base"); err != nil {
 		return err
 	}
 	base := &btf.Blob{}
-	if a.small == nil && img.Type == elf.ET_REL {
+	if a.Small == nil && img.Type == elf.ET_REL {
 		if base, err = r.baseOf(img); err != nil {
 			return err
 		}
 	}
-	if a.ids, err = btfids.Open(img, img, base); err != nil {
+	if a.IDs, err = btfids.Open(img, img, base); err != nil {
 		return fmt.Errorf("%s: %s: %w", path, btfids.Name, err)
 	}
 	missing := 0
-	types, err := a.resolveIDs(base, func(note string) {
+	types, err := a.ResolveIDs(base, func(note string) {
 		missing++
 		r.note(path + ": " + note)
 	})
@@ -124,18 +125,18 @@ func (r *idResolver) resolve(path string) error {
 	}
 	if r.list != nil {
 		fmt.Fprintf(r.list, "%s:\n", path)
-		a.ids.Print(r.list, a.filled, types)
+		a.IDs.Print(r.list, a.Filled, types)
 	}
 	if img.Type != elf.ET_REL {
-		return img.Overwrite(btfids.Name, a.filled)
+		return img.Overwrite(btfids.Name, a.Filled)
 	}
-	if now, err := img.InflateNamed(btfids.Name); err == nil && bytes.Equal(now, a.filled) {
-		a.stamp = img.Stamp() // nothing changes
+	if now, err := img.InflateNamed(btfids.Name); err == nil && bytes.Equal(now, a.Filled) {
+		a.Stamp = img.Stamp() // nothing changes
 	}
-	if original, err := img.OriginalContents(".BTF"); err == nil && bytes.Equal(original, a.blob) {
-		a.blob = nil // from another program, which wrote .BTF.base as well
+	if original, err := img.OriginalContents(".BTF"); err == nil && bytes.Equal(original, a.BTF) {
+		a.BTF = nil // from another program, which wrote .BTF.base as well
 	}
-	return a.attach()
+	return a.Write()
 }
 
 // baseOf returns the base of a module.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/kbtf/kbtf/internal/attach"
 	"github.com/kbtf/kbtf/internal/btffile"
 	"github.com/kbtf/kbtf/internal/btfids"
 	"github.com/kbtf/kbtf/internal/cli"
@@ -103,36 +104,36 @@ func (r *idResolver) writeFiles(path, from string, distilled bool) error {
 		return err
 	}
 	defer img.Close()
-	a := attachment{img: img, base: encode.NoBase()}
-	if a.blob, err = os.ReadFile(from); err != nil {
+	a := attach.Attachment{Image: img, Base: encode.NoBase()}
+	if a.BTF, err = os.ReadFile(from); err != nil {
 		return patherr.PathFirst(err)
 	}
 	if r.path != baseNone {
-		if a.base, err = encode.LoadBase(r.path, encode.DefaultBaseCache()); err != nil {
+		if a.Base, err = encode.LoadBase(r.path, encode.DefaultBaseCache()); err != nil {
 			return err
 		}
-		if err := kernel.CheckTarget(img, r.path, a.base.Target); err != nil {
+		if err := kernel.CheckTarget(img, r.path, a.Base.Target); err != nil {
 			return err
 		}
 	}
-	if a.ids, err = btfids.Open(img, img, &a.base.Blob); err != nil {
+	if a.IDs, err = btfids.Open(img, img, &a.Base.Blob); err != nil {
 		return fmt.Errorf("%s: %s: %w", path, btfids.Name, err)
 	}
 	// Kernels with these build files search all BTF by name, also that of vmlinux.
-	types, err := a.complete(completion{distilled: distilled, resolve: true, sort: true},
+	types, err := a.Complete(attach.Completion{Distilled: distilled, Resolve: true, Sorted: true},
 		func(note string) { r.note(path + ": " + note) })
 	if err != nil {
 		return err
 	}
-	if r.list != nil && a.filled != nil {
+	if r.list != nil && a.Filled != nil {
 		fmt.Fprintf(r.list, "%s:\n", path)
-		a.ids.Print(r.list, a.filled, types)
+		a.IDs.Print(r.list, a.Filled, types)
 	}
 	var written []string
 	for _, out := range []struct {
 		suffix   string
 		contents []byte
-	}{{btfids.Name, a.filled}, {".BTF.base", a.small}, {".BTF", a.blob}} {
+	}{{btfids.Name, a.Filled}, {".BTF.base", a.Small}, {".BTF", a.BTF}} {
 		if out.contents == nil {
 			continue
 		}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/kbtf/kbtf/internal/attach"
 	"github.com/kbtf/kbtf/internal/btf"
 	"github.com/kbtf/kbtf/internal/elfimage"
 	"github.com/kbtf/kbtf/internal/encode"
@@ -16,7 +17,7 @@ import (
 // that its BTF was made from, and one that has been linked again has none.
 
 // stamp returns the stamp of modules that are encoded in this way. It waits for the base.
-func stamp(base *btf.Base, how encode.Options, c completion) (elfimage.Stamp, error) {
+func stamp(base *btf.Base, how encode.Options, c attach.Completion) (elfimage.Stamp, error) {
 	if err := base.Ready(); err != nil {
 		return elfimage.Stamp{}, err
 	}
