@@ -121,8 +121,7 @@ btf-base := $(wildcard ` + s.vmlinux + `)
 ifeq ($(KBUILD_EXTMOD),)
 btf-base := $(if $(KBUILD_BUILTIN)$(btf-base),` + base + `)
 `
-	// raw is raw BTF, as resolve_btfids reads neither base files nor vmlinuz.
-	// make clean of every tree removes files with its suffix.
+	// make clean of every tree removes files with the suffix of raw.
 	raw := s.extmod + ".vmlinux.btf.tmp"
 	if e == BTFKo {
 		text += `else
@@ -134,7 +133,7 @@ btf-base := $(if $(btf-source),` + raw + `,$(btf-base))
 	}
 	text += `endif
 # make runs encoders in parallel already: one thread each
-btf-flags := $(filter-out -j%,$(PAHOLE_FLAGS) $(MODULE_PAHOLE_FLAGS))
+btf-flags := $(filter-out -j%,$(PAHOLE_FLAGS) $(MODULE_PAHOLE_FLAGS))` + s.distilled(e) + `
 btf-version := $(shell ` + e.program() + ` --version 2>/dev/null)
 
 `
@@ -149,6 +148,15 @@ btf-version := $(shell ` + e.program() + ` --version 2>/dev/null)
 		"\n" + raw + ": FORCE\n\t$(call cmd,btf_raw)\n"
 }
 
+// distilled returns the flag for external modules that gen-btf.sh passes to
+// resolve_btfids. Before 7.0 it is in MODULE_PAHOLE_FLAGS.
+func (s shape) distilled(e Encoder) string {
+	if s.genBTF == "" || e == Pahole {
+		return ""
+	}
+	return " $(if $(KBUILD_EXTMOD),--btf_features=distilled_base)"
+}
+
 // paholeBase returns the command that updates pahole's base file.
 func (s shape) paholeBase() string {
 	tmp := "$(dot-target).tmp"
@@ -156,29 +164,23 @@ func (s shape) paholeBase() string {
 		"\tif cmp -s " + tmp + " $@; then rm -f " + tmp + "; else mv -f " + tmp + " $@; fi"
 }
 
-// encode returns the command that encodes module $@.
+// encode returns the command that encodes module $@. btf-ko fills in .BTF_ids
+// itself; pahole needs resolve_btfids.
 func (s shape) encode(e Encoder) string {
-	// resolve_btfids cannot read btf-ko's base file. btf-ko finds it next to
-	// vmlinux.
-	base := "$(if $(KBUILD_EXTMOD),$(btf-base)," + s.vmlinux + ")"
-	if e == Pahole {
-		base = "$(btf-base)"
+	const base = " --btf_base $(btf-base) $@"
+	switch {
+	case e == BTFKo:
+		return "btf-ko $(btf-flags)" + base
+	case s.genBTF != "":
+		return `PAHOLE_FLAGS="$(btf-flags)" ` + s.genBTF + base
+	case s.resolve:
+		return s.pahole() + " && \\\n\t$(RESOLVE_BTFIDS) -b $(btf-base) $@"
 	}
-	if s.genBTF != "" {
-		script := `PAHOLE_FLAGS="$(btf-flags)" ` + s.genBTF + " --btf_base " + base + " $@"
-		if e == BTFKo {
-			script = "PAHOLE=btf-ko " + script
-		}
-		return script
-	}
-	command := "btf-ko $(btf-flags) --btf_base $(btf-base) $@"
-	if e == Pahole {
-		command = `LLVM_OBJCOPY="$(OBJCOPY)" $(PAHOLE) -J $(btf-flags) --btf_base $(btf-base) $@`
-	}
-	if s.resolve {
-		command += " && \\\n\t$(RESOLVE_BTFIDS) -b " + base + " $@"
-	}
-	return command
+	return s.pahole()
+}
+
+func (s shape) pahole() string {
+	return `LLVM_OBJCOPY="$(OBJCOPY)" $(PAHOLE) -J $(btf-flags) --btf_base $(btf-base) $@`
 }
 
 // encodeUnlessRust returns the command that encodes module $@. In trees that
@@ -242,7 +244,7 @@ endef
 		b.WriteString(s.helpers() + "\n")
 	}
 	except := "$(btf-base)"
-	if s.resolve || s.genBTF != "" {
+	if w.Encoder == Pahole && (s.resolve || s.genBTF != "") {
 		b.WriteString(`# resolve_btfids sorts the sets in .BTF_ids in place, which works only once:
 # relink modules with .BTF_ids before they are encoded again
 btf-ids = $(if $(and $(wildcard $@),$(` + s.newer + `)),$(shell grep -lF .BTF_ids $<))

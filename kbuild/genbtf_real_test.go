@@ -16,16 +16,16 @@ import (
 	"github.com/kbtf/kbtf/internal/fetchtest"
 )
 
-// TestGenBTF runs 7.2's patched gen-btf.sh several times on a real module, with
-// btf-ko and 7.2's resolve_btfids: each run generates the same BTF and leaves no
-// files behind. Upstream's gen-btf.sh fails in the second run.
+// TestGenBTF runs 7.2's gen-btf.sh, patched with --encoder=pahole, several times on
+// a real module, with btf-ko as pahole and 7.2's resolve_btfids: each run generates
+// the same BTF and leaves no files behind. Upstream's gen-btf.sh fails in the second run.
 func TestGenBTF(t *testing.T) {
 	kernel := fetchtest.Path(t, "linux-source-7")
 	debug := fetchtest.Path(t, "linux-7-cloud-dbg")
 	resolve := fetchtest.Path(t, "resolve_btfids-7")
 	s, err := readTree(kernel)
 	must(t, err)
-	p, err := s.plan(kernel, btfKo)
+	p, err := s.plan(kernel, pahole)
 	must(t, err)
 	bin, dir := t.TempDir(), t.TempDir()
 	build := exec.Command("go", "build", "-o", bin, "../cmd/btf-ko")

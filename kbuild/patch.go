@@ -39,10 +39,10 @@ func (p *Plan) message() string {
 the BTF of the running or installed kernel of that release, or the file in
 KBTF_BASE. If there is none, it prints a message and modules get no BTF.
 `
-	requires := "btf-ko has to be in PATH. Modules need neither pahole nor libdw.\n"
+	requires := "btf-ko has to be in PATH. Modules need neither pahole nor resolve_btfids.\n"
 	if p.changes(kconfigDebug) {
 		requires = `btf-ko and kconfig-probe, which sets PAHOLE_HAS_SPLIT_BTF, have to be in
-PATH. Modules need neither pahole nor libdw.
+PATH. Modules need neither pahole nor resolve_btfids.
 `
 	}
 	if p.Encoder == Pahole {

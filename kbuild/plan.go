@@ -49,7 +49,7 @@ func (s sources) plan(dir string, w Wiring) (*Plan, error) {
 	if w.Helper == InKbuildInclude {
 		after[kbuildInclude] = p.kbuildInclude(shape)
 	}
-	if shape.genBTF != "" {
+	if shape.genBTF != "" && w.Encoder == Pahole {
 		after[genBTFScript] = p.genBTFScript()
 	}
 	if p.err != nil {

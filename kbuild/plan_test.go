@@ -455,7 +455,11 @@ func TestPlanRefuses(t *testing.T) {
 			if tt.since != "" {
 				s = shapedTree(t, formNamed(t, tt.since), "cmd_")
 			}
-			p, err := edited(t, s, tt.edits...).plan("tree", btfKo)
+			w := btfKo
+			if tt.edits[0] == genBTFScript {
+				w = pahole // btf-ko does not use it
+			}
+			p, err := edited(t, s, tt.edits...).plan("tree", w)
 			if want := "tree/" + tt.err; err == nil || err.Error() != want {
 				t.Errorf("got %v, %v\nwant %s", p, err, want)
 			}

@@ -101,7 +101,7 @@ func (s sources) undoRest(w Wiring, shape shape) sources {
 	if w.Helper == InKbuildInclude {
 		before[kbuildInclude] = strings.Replace(before[kbuildInclude], "\n"+shape.helpers(), "", 1)
 	}
-	if script, ok := s[genBTFScript]; ok && shape.genBTF != "" {
+	if script, ok := s[genBTFScript]; ok && shape.genBTF != "" && w.Encoder == Pahole {
 		for _, e := range genBTFEdits {
 			script = strings.Replace(script, e[1], e[0], 1)
 		}

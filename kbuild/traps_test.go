@@ -80,7 +80,13 @@ var traps = []trap{
 			return err
 		}
 		tree.vmlinux("BTF three")
-		return makes(tree)
+		if err := makes(tree); err != nil {
+			return err
+		}
+		if n := tree.done("LD"); n > 0 && tree.ruleHas("btf-ko") {
+			return fmt.Errorf("%d linked", n)
+		}
+		return nil
 	}},
 	{name: "vmlinux replaced by an older one", run: func(tree *trapTree) error {
 		tree.vmlinux("BTF old")
@@ -341,8 +347,8 @@ var traps = []trap{
 		return nil
 	}},
 	{name: "objcopy of gen-btf.sh killed", run: func(tree *trapTree) error {
-		if _, err := os.Stat(filepath.Join(tree.src, genBTFScript)); err != nil {
-			return nil // before 7.0
+		if !tree.ruleHas("gen-btf.sh") {
+			return nil // before 7.0, or with btf-ko
 		}
 		tick(tree.t, tree.src)
 		tree.write(filepath.Join(tree.dir(), "beta.o"), "another\n")

@@ -55,6 +55,7 @@ echo "CC $*" >"$out"
 `,
 	// btf-ko base [--raw --release R] -o FILE VMLINUX; btf-ko base --find --release R;
 	// btf-ko or pahole [FLAG...] --btf_base BASE [--btf_encode_detached=F] MODULE
+	// btf-ko resolves IDs, too. A line RECORD in the module has the original.
 	"encoder": `if [ "$1" = --version ]; then cat "$STUBS/version"; exit; fi
 if [ "$1 $2" = "base --find" ]; then
 	if ls "$STUBS/found-$4" 2>/dev/null; then exit; fi
@@ -100,7 +101,13 @@ if [ "${0##*/}" = pahole ]; then
 	$LLVM_OBJCOPY --remove-section .BTF --add-section ".BTF=$module.btf" "$module" || exit 1
 	rm "$module.btf"
 else
-	{ grep -v ^BTF "$module"; echo "$text"; } >"$module.new"
+	ids=$(sed -n 's/^RECORD //p' "$module")
+	[ -n "$ids" ] || ids=$(grep ^IDS "$module")
+	{
+		grep -v -e ^BTF -e ^IDS -e ^RECORD "$module"
+		if [ -n "$ids" ]; then echo "$ids" | sed 's/unresolved/resolved/;t;s/resolved/broken/'; echo "RECORD $ids"; fi
+		echo "$text"
+	} >"$module.new"
 	mv "$module.new" "$module"
 fi
 `,
@@ -427,6 +434,7 @@ func (tree *trapTree) whole() error {
 				btf++
 			case line == wantIDs:
 				ids++
+			case line == "RECORD IDS unresolved":
 			case !strings.HasPrefix(line, "link "):
 				other++
 			}
@@ -448,12 +456,17 @@ func (tree *trapTree) whole() error {
 	return nil
 }
 
-// resolves reports whether the tree resolves .BTF_ids of modules (since 5.16).
+// resolves reports whether the tree resolves .BTF_ids of modules: upstream's
+// rule since 5.16, btf-ko always.
 func (tree *trapTree) resolves() bool {
+	return tree.ruleHas("RESOLVE_BTFIDS") || tree.ruleHas("gen-btf.sh") || tree.ruleHas("btf-ko")
+}
+
+// ruleHas reports whether Makefile.modfinal has a text.
+func (tree *trapTree) ruleHas(part string) bool {
 	text, err := os.ReadFile(filepath.Join(tree.src, modfinal))
 	must(tree.t, err)
-	return strings.Contains(string(text), "RESOLVE_BTFIDS") ||
-		strings.Contains(string(text), "gen-btf.sh")
+	return strings.Contains(string(text), part)
 }
 
 // done returns the number of commands of the last make: LD or BTF.
