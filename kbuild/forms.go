@@ -11,9 +11,11 @@ import (
 // their text, as distributions backport changes.
 type form struct {
 	since   string // first release with this form
+	stable  string // earlier release whose stable versions have it, too
 	variant string // distinguishes the forms of a release
 	command string // definition of cmd_btf_ko; empty before 5.11
 	vmlinux string // name of vmlinux; make drops the ./ of $(objtree)/vmlinux
+	flags   string // variables with the flags of pahole
 	prereq  string // last prerequisite of modules before FORCE
 	plain   bool   // modules are linked with if_changed, not if_changed_except
 	resolve bool   // resolve_btfids resolves .BTF_ids in place
@@ -43,30 +45,39 @@ func (f form) mixed() bool { return f.vmlinux == mixedVmlinux }
 // forms returns all forms in the order of releases.
 var forms = sync.OnceValue(func() []form { return variants(releases) })
 
+// Variables with flags of pahole.
+const (
+	paholeFlags       = "$(PAHOLE_FLAGS)"
+	modulePaholeFlags = "$(PAHOLE_FLAGS) $(MODULE_PAHOLE_FLAGS)"
+)
+
 // releases lists the forms without their variants. White space is upstream's.
 var releases = []form{
-	{since: "5.4", vmlinux: "vmlinux", plain: true},
+	{since: "5.4", vmlinux: "vmlinux", flags: paholeFlags, plain: true},
 	{since: "5.11", vmlinux: "vmlinux", command: quietBTFKo +
 		"      cmd_btf_ko = LLVM_OBJCOPY=$(OBJCOPY) $(PAHOLE) -J --btf_base vmlinux $@\n"},
 	{since: "5.12", vmlinux: "vmlinux", command: ifVmlinux(encodes(unquoted, ""))},
 	{since: "5.13", vmlinux: "vmlinux", command: ifVmlinux(encodes(quoted, ""))},
-	{since: "5.15", vmlinux: "vmlinux", command: ifVmlinux(encodes(quoted, " $(PAHOLE_FLAGS)"))},
+	{since: "5.15", vmlinux: "vmlinux", flags: paholeFlags,
+		command: ifVmlinux(encodes(quoted, " "+paholeFlags))},
 	{since: "5.16-rc1", vmlinux: "vmlinux", resolve: true,
 		command: ifVmlinux(encodes(quoted, "") + resolves)},
-	{since: "5.16", vmlinux: "vmlinux", resolve: true,
-		command: ifVmlinux(encodes(quoted, " $(PAHOLE_FLAGS)") + resolves)},
-	{since: "6.1", vmlinux: "vmlinux", resolve: true, noRust: true,
-		command: unlessVmlinux(skipRust, encodes(quoted, " $(PAHOLE_FLAGS)")+resolves)},
-	{since: "6.3", vmlinux: "vmlinux", resolve: true,
-		command: unlessVmlinux("", encodes(quoted, " $(PAHOLE_FLAGS)")+resolves)},
-	{since: "6.11", vmlinux: "vmlinux", resolve: true,
-		command: unlessVmlinux("", encodes(quoted, " $(PAHOLE_FLAGS) $(MODULE_PAHOLE_FLAGS)")+resolves)},
-	{since: "6.13", vmlinux: "$(objtree)/vmlinux", resolve: true, command: inObjtree.Replace(
-		unlessVmlinux("", encodes(quoted, " $(PAHOLE_FLAGS) $(MODULE_PAHOLE_FLAGS)")+resolves))},
-	{since: "7.0", vmlinux: "$(objtree)/vmlinux", genBTF: bashScript, command: runs(bashScript)},
-	{since: "7.1", vmlinux: "$(objtree)/vmlinux", genBTF: shellScript, command: runs(shellScript)},
-	{since: "7.2", vmlinux: "$(objtree)/vmlinux", genBTF: shellScript, command: runs(shellScript),
-		plain: true},
+	{since: "5.16", vmlinux: "vmlinux", flags: paholeFlags, resolve: true,
+		command: ifVmlinux(encodes(quoted, " "+paholeFlags) + resolves)},
+	{since: "6.1", vmlinux: "vmlinux", flags: paholeFlags, resolve: true, noRust: true,
+		command: unlessVmlinux(skipRust, encodes(quoted, " "+paholeFlags)+resolves)},
+	{since: "6.3", stable: "6.1", vmlinux: "vmlinux", flags: paholeFlags, resolve: true,
+		command: unlessVmlinux("", encodes(quoted, " "+paholeFlags)+resolves)},
+	{since: "6.11", vmlinux: "vmlinux", flags: modulePaholeFlags, resolve: true,
+		command: unlessVmlinux("", encodes(quoted, " "+modulePaholeFlags)+resolves)},
+	{since: "6.13", vmlinux: "$(objtree)/vmlinux", flags: modulePaholeFlags, resolve: true,
+		command: inObjtree.Replace(unlessVmlinux("", encodes(quoted, " "+modulePaholeFlags)+resolves))},
+	{since: "7.0", vmlinux: "$(objtree)/vmlinux", flags: paholeFlags, genBTF: bashScript,
+		command: runs(bashScript)},
+	{since: "7.1", vmlinux: "$(objtree)/vmlinux", flags: paholeFlags, genBTF: shellScript,
+		command: runs(shellScript)},
+	{since: "7.2", vmlinux: "$(objtree)/vmlinux", flags: paholeFlags, genBTF: shellScript,
+		command: runs(shellScript), plain: true},
 }
 
 // variants returns each form with each prerequisite on vmlinux, the most
@@ -220,7 +231,7 @@ const ruleComment = "# Re-generate module BTFs if either module's .ko or vmlinux
 // ruleHead matches the first line of the rule, upstream's or ours. Its group
 // is linkRule.head.
 var ruleHead = lazy(`(?m)^((?:\$\(modules\): )?%\.ko:(?: [^ \n]+)*?)` +
-	`(?: (?:\$\((?:and|if|btf-base)[^\n]*|(?:\$\([a-z-]+\)/?)?vmlinux))? FORCE\n`)
+	`(?: (?:\$\((?:and|if|btf-deps)[^\n]*|(?:\$\([a-z-]+\)/?)?vmlinux))? FORCE\n`)
 
 // expected compares a tree's rule, which matches no form, with all of them. It
 // returns the first line that differs from the closest form, and the text and

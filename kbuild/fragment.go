@@ -61,22 +61,11 @@ endif
 `
 }
 
-func cleanFragment(e Encoder) string { return "CLEAN_FILES += " + e.base("vmlinux") + "\n" }
-
 // autoConfFragment defines CONFIG_ variables in Makefile.modfinal. The comment
 // distinguishes it from an include that the tree has itself.
 const autoConfFragment = `# for CONFIG_DEBUG_INFO_BTF_MODULES
 include include/config/auto.conf
 `
-
-// base returns the name of the base file, which has the BTF of vmlinux:
-// btf-ko's also has an index, pahole's is raw BTF.
-func (e Encoder) base(vmlinux string) string {
-	if e == Pahole {
-		return vmlinux + ".btf"
-	}
-	return vmlinux + ".btfbase"
-}
 
 // program returns the command that makefiles run.
 func (e Encoder) program() string {
@@ -90,170 +79,7 @@ func (e Encoder) program() string {
 type shape struct {
 	form
 	saved  string // cmd_ or savedcmd_, before $@
-	newer  string // newer-prereqs, or any-prereq before 5.5
 	extmod string // directory of external modules, or empty if make runs there (since 6.13)
-}
-
-// helpers returns the definition of if_changed_except, for Makefile.modfinal or
-// Kbuild.include.
-func (s shape) helpers() string {
-	return `# Same as ` + s.newer + `, but excludes the prerequisites in $(1). make drops a
-# leading ./ from names
-newer_prereqs_except = $(filter-out $(PHONY) $(1:./%=%),$(?:./%=%))
-
-# Same as if_changed_rule, but executes rule_$(3) if only prerequisites in $(2)
-# have changed
-if_changed_except = $(if $(call newer_prereqs_except,$(2))$(cmd-check),$(rule_$(1)),\
-	$(if $(` + s.newer + `),$(rule_$(3)),@:))
-`
-}
-
-// baseRules returns the definition of btf-base, which modules are encoded
-// against, and the rules to build it.
-func (s shape) baseRules(e Encoder) string {
-	base := e.base(s.vmlinux)
-	if s.mixed() {
-		base = e.base("vmlinux") // the generic kernel's directory may be read-only
-	}
-	text := `# The BTF of vmlinux, in a file that is updated only when this BTF changes.
-# External modules use vmlinux itself, as its directory may be read-only.
-btf-base := $(wildcard ` + s.vmlinux + `)
-ifeq ($(KBUILD_EXTMOD),)
-btf-base := $(if $(KBUILD_BUILTIN)$(btf-base),` + base + `)
-`
-	// make clean of every tree removes files with the suffix of raw.
-	raw := s.extmod + ".vmlinux.btf.tmp"
-	if e == BTFKo {
-		text += `else
-# KBTF_BASE overrides vmlinux. Without either, btf-ko finds BTF of this release
-btf-source := $(or $(KBTF_BASE),$(if $(btf-base),,` +
-			`$(shell btf-ko base --find --release '$(call escsq,$(KERNELRELEASE))')))
-btf-base := $(if $(btf-source),` + raw + `,$(btf-base))
-`
-	}
-	text += `endif
-# make runs encoders in parallel already: one thread each
-btf-flags := $(filter-out -j%,$(PAHOLE_FLAGS) $(MODULE_PAHOLE_FLAGS))` + s.distilled(e) + `
-btf-version := $(shell ` + e.program() + ` --version 2>/dev/null)
-
-`
-	if e == Pahole {
-		return text + "cmd_btf_base = " + s.paholeBase() + "\n\n" +
-			base + ": FORCE\n\t$(call cmd,btf_base)\n"
-	}
-	return text + "cmd_btf_base = btf-ko base -o $@ " + s.vmlinux + "\n" +
-		"cmd_btf_raw = btf-ko base --raw --release '$(call escsq,$(KERNELRELEASE))'" +
-		" -o $@ '$(call escsq,$(btf-source))'\n" +
-		"\n" + base + ": FORCE\n\t$(call cmd,btf_base)\n" +
-		"\n" + raw + ": FORCE\n\t$(call cmd,btf_raw)\n"
-}
-
-// distilled returns the flag for external modules that gen-btf.sh passes to
-// resolve_btfids. Before 7.0 it is in MODULE_PAHOLE_FLAGS.
-func (s shape) distilled(e Encoder) string {
-	if s.genBTF == "" || e == Pahole {
-		return ""
-	}
-	return " $(if $(KBUILD_EXTMOD),--btf_features=distilled_base)"
-}
-
-// paholeBase returns the command that updates pahole's base file.
-func (s shape) paholeBase() string {
-	tmp := "$(dot-target).tmp"
-	return "$(OBJCOPY) -O binary --only-section=.BTF " + s.vmlinux + " " + tmp + "; \\\n" +
-		"\tif cmp -s " + tmp + " $@; then rm -f " + tmp + "; else mv -f " + tmp + " $@; fi"
-}
-
-// encode returns the command that encodes module $@. btf-ko fills in .BTF_ids
-// itself; pahole needs resolve_btfids.
-func (s shape) encode(e Encoder) string {
-	const base = " --btf_base $(btf-base) $@"
-	switch {
-	case e == BTFKo:
-		return "btf-ko $(btf-flags)" + base
-	case s.genBTF != "":
-		return `PAHOLE_FLAGS="$(btf-flags)" ` + s.genBTF + base
-	case s.resolve:
-		return s.pahole() + " && \\\n\t$(RESOLVE_BTFIDS) -b $(btf-base) $@"
-	}
-	return s.pahole()
-}
-
-func (s shape) pahole() string {
-	return `LLVM_OBJCOPY="$(OBJCOPY)" $(PAHOLE) -J $(btf-flags) --btf_base $(btf-base) $@`
-}
-
-// encodeUnlessRust returns the command that encodes module $@. In trees that
-// skip Rust modules, it does so as well.
-func (s shape) encodeUnlessRust(e Encoder) string {
-	if !s.noRust {
-		return s.encode(e)
-	}
-	return `if [ -n "$(CONFIG_RUST)" ] && $(srctree)/scripts/is_rust_module.sh $@; then \
-	printf "Skipping BTF generation for %s because it is a Rust module\n" $@ 1>&2; \
-	else ` + s.encode(e) + "; fi"
-}
-
-// rule returns our rule that links modules, with its commands.
-func (s shape) rule(w Wiring, r linkRule) ruleText {
-	var b strings.Builder
-	if s.command != "" {
-		// Revert restores this form.
-		b.WriteString("# kconfig-probe: replaces form " + s.name() + " of this rule\n")
-	}
-	b.WriteString("ifdef CONFIG_DEBUG_INFO_BTF_MODULES\n" + s.baseRules(w.Encoder) + `endif
-
-# The .cmd file is emptied first and written last: an interrupted build starts
-# over with the link
-ifneq ($(btf-base),)
-quiet_cmd_btf_ko = BTF [M] $@
-      cmd_btf_ko = : > $(dot-target).cmd; { \
-	` + s.encodeUnlessRust(w.Encoder) + `; \
-	} || { rm -f $@; exit 1; }
-else ifdef CONFIG_DEBUG_INFO_BTF_MODULES
-      cmd_btf_ko = printf "Skipping BTF generation for %s due to unavailability of vmlinux\n" $@ 1>&2
-else
-      cmd_btf_ko = :
-endif
-
-# Saved in the .cmd file, never executed: a module is rebuilt if it changes
-cmd_ko = $(cmd_` + r.command + `); $(cmd_btf_ko); : $(btf-version)
-
-`)
-	plus := ""
-	if r.plus != "" {
-		plus = "$(plus)"
-		b.WriteString(`# Share the jobserver with the commands, but do not run them for make -n
-plus = $(if $(findstring n,$(filter-out --%,$(firstword -$(MAKEFLAGS)))),,+)
-
-`)
-	}
-	b.WriteString(`define rule_ko
-	` + plus + `@: > $(dot-target).cmd
-	` + plus + `$(call cmd,` + r.command + `)
-	$(rule_btf_ko)
-endef
-
-define rule_btf_ko
-	` + plus + `$(call cmd,btf_ko); \
-	printf '%s\n' '` + s.saved + `$@ := $(call make-cmd,ko)' > $(dot-target).cmd
-endef
-
-`)
-	if w.Helper == InModfinal {
-		b.WriteString(s.helpers() + "\n")
-	}
-	except := "$(btf-base)"
-	if w.Encoder == Pahole && (s.resolve || s.genBTF != "") {
-		b.WriteString(`# resolve_btfids sorts the sets in .BTF_ids in place, which works only once:
-# relink modules with .BTF_ids before they are encoded again
-btf-ids = $(if $(and $(wildcard $@),$(` + s.newer + `)),$(shell grep -lF .BTF_ids $<))
-
-`)
-		except = "$(if $(btf-ids),,$(btf-base))"
-	}
-	return ruleText{strings.TrimSuffix(b.String(), "\n"),
-		r.head + " $(btf-base) FORCE\n\t$(call if_changed_except,ko," + except + ",btf_ko)\n"}
 }
 
 // genBTFEdits allow scripts/gen-btf.sh to be interrupted and to run twice on a
@@ -282,16 +108,15 @@ func Fragment(name string, w Wiring) (text string, ok bool) {
 	case "kconfig":
 		return kconfigFragment, true
 	case "makefile":
-		return probeFragment(w.Encoder) + cleanFragment(w.Encoder) + "\n" +
-			strings.TrimSuffix(none.builtinFragment(), "\n"), true
+		return probeFragment(w.Encoder) + strings.TrimSuffix(none.builtinFragment(), "\n"), true
 	case "modfinal":
-		s := shape{none, "cmd_", "newer-prereqs", "$(dir $(MODORDER))"}
+		s := shape{none, "cmd_", "$(dir $(MODORDER))"}
 		r := linkRule{
 			head:    "$(modules): %.ko: %.o %.mod.o scripts/module.lds",
 			plus:    "+",
 			command: "ld_ko_o",
 		}
-		return autoConfFragment + "\n" + s.rule(w, r).joined(), true
+		return autoConfFragment + "\n" + s.strict(w, r).joined(), true
 	}
 	return "", false
 }

@@ -13,8 +13,10 @@
 //
 // The files of this package:
 //
-//   - forms.go has the rules for module BTF of all releases, fragment.go ours.
-//   - plan.go replaces the former by the latter, state.go does the opposite.
+//   - forms.go has the rules for module BTF of all releases, strict.go ours.
+//   - fragment.go has what these need in other files.
+//   - plan.go replaces the former by the latter, state.go does the opposite, with
+//     release.go.
 //   - skips.go finds rules that leave out BTF in a configuration.
 //   - makefile.go and kconfig.go parse what these need to know.
 //   - patch.go prints a plan, write.go applies it.
@@ -46,8 +48,11 @@ const (
 	genBTFScript  = "scripts/gen-btf.sh"
 )
 
-// autoConf is the configuration of a built tree.
-const autoConf = "include/config/auto.conf"
+// The configuration and the release of a built tree.
+const (
+	autoConf      = "include/config/auto.conf"
+	kernelRelease = "include/config/kernel.release"
+)
 
 // buildFiles lists the build files in the order of a patch.
 var buildFiles = []string{topMakefile, kconfigDebug, kbuildInclude, modfinal, genBTFScript}
@@ -95,7 +100,7 @@ func (e *fileError) Error() string {
 }
 
 // sources holds the text of a tree's build files by path. For headers, these
-// are only the files in scripts/.
+// are only the files in scripts/, and the release.
 type sources map[string]string
 
 // areHeaders reports whether readTree read headers.
@@ -115,6 +120,11 @@ func readTree(dir string) (sources, error) {
 		}
 	}
 	s := sources{}
+	if headers {
+		if text, err := os.ReadFile(filepath.Join(dir, kernelRelease)); err == nil {
+			s[kernelRelease] = string(text)
+		}
+	}
 	for _, path := range buildFiles {
 		if headers && filepath.Dir(path) != "scripts" {
 			continue

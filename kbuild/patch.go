@@ -62,15 +62,14 @@ vmlinux lacks, and refers to the BTF of vmlinux for all others.
 
 BTF of a module has to be regenerated if the module is relinked or the BTF
 of vmlinux changes, but the latter should not relink the module. Therefore
-store the BTF of vmlinux in a file that is updated only if this BTF
-changes, and let modules depend on this file. Add if_changed_except, a
-variant of if_changed_rule, to run only the encoder if nothing else has
-changed.
+let modules depend on a file that has a digest of this BTF, the flags and
+the version of the encoder, and is written only if these change. Add
+if_changed_except, a variant of if_changed, to link modules only if
+anything else has changed.
 
-A module never keeps stale BTF: its .cmd file is emptied before the module
-is linked or encoded, and written afterwards. The file has both commands
-and the version of the encoder, so a change of these rebuilds the module.
-If encoding fails, the .ko file is removed.
+A module never keeps stale BTF: its .cmd file is removed before the module
+is linked or encoded, and written afterwards. If encoding fails, the .ko
+file is removed.
 
 ` + external + "\n" + requires
 }

@@ -14,6 +14,9 @@ import (
 type Plan struct {
 	Wiring
 	Changes []Change
+	// Releases whose rule a patched tree may have had, if it is not known that it
+	// was the one in Changes. Such a plan is not written to the tree.
+	Unknown []string
 }
 
 // Change is a changed file.
@@ -29,7 +32,12 @@ func NewPlan(dir string, w Wiring) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.plan(dir, w)
+	p, err := s.plan(dir, w)
+	if err != nil {
+		return nil, err
+	}
+	p.Unknown = s.unknownAfter(dir, p)
+	return p, nil
 }
 
 // plan plans the wiring of a tree. dir is for error messages only.
@@ -47,7 +55,7 @@ func (s sources) plan(dir string, w Wiring) (*Plan, error) {
 		after[topMakefile] = p.topMakefile(shape)
 	}
 	if w.Helper == InKbuildInclude {
-		after[kbuildInclude] = p.kbuildInclude(shape)
+		after[kbuildInclude] = p.kbuildInclude()
 	}
 	if shape.genBTF != "" && w.Encoder == Pahole {
 		after[genBTFScript] = p.genBTFScript()
@@ -84,15 +92,12 @@ func (p *planner) refuse(path string, index int, format string, args ...any) str
 // shape returns the shape of the tree without its form. It checks the
 // definitions in scripts/Kbuild.include that the rule uses.
 func (p *planner) shape() shape {
-	s := shape{newer: "newer-prereqs"}
+	var s shape
 	if strings.Contains(p.sources[modfinal], "$(MODORDER)") {
 		s.extmod = "$(dir $(MODORDER))"
 	}
 	m := parseMakefile(splitLines(p.sources[kbuildInclude]))
-	if _, ok := m.find("any-prereq"); ok {
-		s.newer = "any-prereq"
-	}
-	needed := []string{"dot-target", "cmd", "cmd-check", "make-cmd", s.newer, "if_changed"}
+	needed := []string{"dot-target", "cmd", "cmd-check", "make-cmd", "if_changed", "if_changed_rule", "filechk"}
 	for _, name := range needed {
 		v, ok := m.find(name)
 		switch {
@@ -111,7 +116,7 @@ func (p *planner) shape() shape {
 }
 
 // kbuildInclude returns scripts/Kbuild.include with if_changed_except.
-func (p *planner) kbuildInclude(s shape) string {
+func (p *planner) kbuildInclude() string {
 	lines := splitLines(p.sources[kbuildInclude])
 	m := parseMakefile(lines)
 	if v, ok := m.find("if_changed_except"); ok {
@@ -120,12 +125,12 @@ func (p *planner) kbuildInclude(s shape) string {
 	v, ok := m.find("if_changed_rule")
 	switch {
 	case !ok:
-		return p.refuse(kbuildInclude, -1, "does not define if_changed_rule: use --helper=modfinal")
+		return "" // refused by shape
 	case strings.HasSuffix(lines[v.line], "\\\n"):
 		return p.refuse(kbuildInclude, v.line,
 			"the definition of if_changed_rule has several lines: use --helper=modfinal")
 	}
-	return edit(lines, v.line+1, 0, "\n"+s.helpers())
+	return edit(lines, v.line+1, 0, "\n"+strictHelpers)
 }
 
 // modulesNeed is the dependency of DEBUG_INFO_BTF_MODULES in trees without
@@ -196,13 +201,12 @@ func (p *planner) kconfig(s shape) string {
 
 var (
 	configBuild  = lazy(`(?m)^ifdef config-build\n`)
-	cleanFiles   = lazy(`(?m)^CLEAN_FILES\s*\+?=`)
 	modulesRule  = lazy(`(?m)^modules: \$\(if \$\(KBUILD_BUILTIN\),`)
 	needsVmlinux = lazy(`(?m)^ifdef CONFIG_DEBUG_INFO_BTF_MODULES\n`)
 )
 
-// topMakefile returns Makefile with the call of kconfig-probe, vmlinux built
-// before modules, and the base file in CLEAN_FILES.
+// topMakefile returns Makefile with the call of kconfig-probe, and vmlinux built
+// before modules.
 func (p *planner) topMakefile(s shape) string {
 	text := p.sources[topMakefile]
 	insert := func(before *regexp.Regexp, line, fragment string) {
@@ -225,7 +229,6 @@ func (p *planner) topMakefile(s shape) string {
 		// Before this line, for config and build targets.
 		insert(configBuild(), "ifdef config-build", probeFragment(p.Encoder))
 	}
-	insert(cleanFiles(), "CLEAN_FILES +=", cleanFragment(p.Encoder))
 	if !needsVmlinux().MatchString(text) {
 		insert(modulesRule(), "modules: $(if $(KBUILD_BUILTIN),", s.builtinFragment())
 	}
@@ -256,7 +259,7 @@ func (p *planner) modfinal(s *shape) string {
 	text := p.sources[modfinal]
 	lines := splitLines(text)
 	m := parseMakefile(lines)
-	for _, name := range []string{"btf-base", "cmd_ko"} {
+	for _, name := range []string{"btf-base", "btf-deps"} {
 		if v, ok := m.find(name); ok {
 			return p.refuse(modfinal, v.line, "defines %s: %s", name, alreadyWired)
 		}
@@ -286,7 +289,7 @@ func (p *planner) modfinal(s *shape) string {
 			return p.refuse(modfinal, v.line, "defines %s, but not cmd_btf_ko: %s", name, partlyPatched)
 		}
 	}
-	text, ok = s.text(s.saved, r).replace(text, s.rule(p.Wiring, r))
+	text, ok = s.text(s.saved, r).replace(text, s.strict(p.Wiring, r))
 	if !ok {
 		return p.refuse(modfinal, -1, "second rule that links modules: expected one")
 	}
@@ -308,7 +311,7 @@ func (p *planner) upstreamRule(s *shape, m *makefile, r linkRule) string {
 	}
 	for _, f := range forms()[1:] {
 		s.form = f
-		if wired, ok := f.text(s.saved, r).replace(text, s.rule(p.Wiring, r)); ok {
+		if wired, ok := f.text(s.saved, r).replace(text, s.strict(p.Wiring, r)); ok {
 			return wired
 		}
 	}

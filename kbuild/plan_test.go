@@ -49,6 +49,9 @@ func shapedTree(t testing.TB, f form, saved string) sources {
 	if saved == "savedcmd_" {
 		s[kbuildInclude] = strings.ReplaceAll(s[kbuildInclude], "cmd_$@", "savedcmd_$@")
 	}
+	v := f.release()
+	edited(t, s, topMakefile, "VERSION = 5\nPATCHLEVEL = 10\n",
+		fmt.Sprintf("VERSION = %d\nPATCHLEVEL = %d\n", v.major, v.minor))
 	if f.command == "" {
 		return s
 	}
@@ -164,8 +167,9 @@ include include/config/auto.conf
 include $(srctree)/scripts/Kbuild.include
 `
 		linked = `
-$(modules): %.ko: %.o %.mod.o scripts/module.lds $(btf-base) FORCE
-	$(call if_changed_except,ko,$(btf-base),btf_ko)
+# Re-generate module BTFs if either module's .ko or vmlinux changed
+$(modules): %.ko: %.o %.mod.o scripts/module.lds $(btf-deps) FORCE
+	$(call if_changed_rule,ld_ko_o)
 
 `
 		top = `export PAHOLE_FLAGS
@@ -186,7 +190,6 @@ endif
 
 modules: $(if $(KBUILD_BUILTIN),vmlinux) modules_prepare
 
-CLEAN_FILES += vmlinux.btfbase
 CLEAN_FILES += modules.builtin \
 	       modules.builtin.modinfo
 `
@@ -202,28 +205,30 @@ CLEAN_FILES += modules.builtin \
 			topMakefile, top,
 			modfinal, included,
 			modfinal, linked,
-			modfinal, "\tbtf-ko $(btf-flags) --btf_base $(btf-base) $@; \\\n",
+			modfinal, "      cmd_btf_ko = $(if $(btf-base),btf-ko $(btf-flags) --btf_base $(btf-base) $@" +
+				" || { rm -f $@; exit 1; }, \\\n",
 		}},
 		{"pahole", pahole, nil, []string{
 			kconfigDebug, probed,
 			topMakefile, "kconfig-probe split-btf --encoder=\"$(PAHOLE)\" 2>/dev/null)\n",
-			modfinal, "\tLLVM_OBJCOPY=\"$(OBJCOPY)\" $(PAHOLE) -J $(btf-flags)" +
-				" --btf_base $(btf-base) $@; \\\n",
+			modfinal, ",LLVM_OBJCOPY=\"$(OBJCOPY)\" $(PAHOLE) -J $(btf-flags)" +
+				" --btf_base $(btf-base) $@ || { rm -f $@; exit 1; }, \\\n",
 		}},
 		{"linker script in a variable", btfKo, []string{
 			modfinal, "%.mod.o scripts/module.lds FORCE", "%.mod.o $(ARCH_MODULE_LDS) FORCE",
 		}, []string{
-			modfinal, "$(modules): %.ko: %.o %.mod.o $(ARCH_MODULE_LDS) $(btf-base) FORCE\n",
+			modfinal, "$(modules): %.ko: %.o %.mod.o $(ARCH_MODULE_LDS) $(btf-deps) FORCE\n",
 		}},
 		{"pattern rule", btfKo, []string{modfinal, "$(modules): %.ko:", "%.ko:"}, []string{
-			modfinal, "\n%.ko: %.o %.mod.o scripts/module.lds $(btf-base) FORCE\n",
+			modfinal, "\n%.ko: %.o %.mod.o scripts/module.lds $(btf-deps) FORCE\n",
 		}},
 		{"another command", btfKo, []string{
 			modfinal, "      cmd_ld_ko_o", "      cmd_link",
 			modfinal, "\t+$(call if_changed,ld_ko_o)", "\t$(call if_changed,link)",
 		}, []string{
-			modfinal, "cmd_ko = $(cmd_link); $(cmd_btf_ko); : $(btf-version)\n",
-			modfinal, "\n\t$(call cmd,link)\n",
+			modfinal, "define rule_link\n",
+			modfinal, "\n\t$(call if_changed_except,link,$(if $(btf-base),$(btf-deps)))\n",
+			modfinal, "\n\t$(call if_changed_rule,link)\n",
 		}},
 		{"auto.conf is included", btfKo, []string{
 			modfinal, "include $(srctree)", "include include/config/auto.conf\ninclude $(srctree)",
@@ -235,13 +240,6 @@ CLEAN_FILES += modules.builtin \
 			kconfigDebug, "\n# about what follows\nconfig AFTER\n\tbool \"After\"\n\nendmenu\n", "",
 		}, []string{
 			kconfigDebug, "\t  Generate compact split BTF type information for kernel modules.\n",
-		}},
-		{"names of 5.4", btfKo, []string{
-			kbuildInclude, "newer-prereqs =", "any-prereq =",
-			kbuildInclude, "if_changed = $(if $(newer-prereqs)", "if_changed = $(if $(any-prereq)",
-			kbuildInclude, "if_changed_rule = $(if $(newer-prereqs)", "if_changed_rule = $(if $(any-prereq)",
-		}, []string{
-			modfinal, "\t$(if $(any-prereq),$(rule_$(3)),@:))\n",
 		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -285,7 +283,7 @@ func TestPlanKeepsOtherText(t *testing.T) {
 			order := []int{
 				strings.Index(full[modfinal], "if_changed_except = "),
 				strings.Index(full[modfinal], "LDFLAGS_MODULE += --cache"),
-				strings.Index(full[modfinal], "$(btf-base) FORCE\n\t$(call if_changed_except,ko,"),
+				strings.Index(full[modfinal], "$(btf-deps) FORCE\n\t$(call if_changed_rule,"),
 				strings.Index(full[modfinal], "\t@true\n"),
 			}
 			if order[0] < 0 || !slices.IsSorted(order) {
@@ -435,10 +433,10 @@ func TestPlanRefuses(t *testing.T) {
 
 		{"unknown saved command", "",
 			[]string{kbuildInclude, "$(filter-out $(cmd_$@)", "$(filter-out $(old)"},
-			"scripts/Kbuild.include:9: cmd-check reads neither cmd_$@ nor savedcmd_$@"},
-		{"no newer-prereqs", "",
-			[]string{kbuildInclude, "newer-prereqs =", "some-prereqs ="},
-			"scripts/Kbuild.include: does not define newer-prereqs"},
+			"scripts/Kbuild.include:10: cmd-check reads neither cmd_$@ nor savedcmd_$@"},
+		{"no if_changed_rule", "",
+			[]string{kbuildInclude, "if_changed_rule =", "if_changed_rules ="},
+			"scripts/Kbuild.include: does not define if_changed_rule"},
 
 		{"no ifdef config-build", "",
 			[]string{topMakefile, "ifdef config-build", "ifdef config"},
@@ -448,7 +446,7 @@ func TestPlanRefuses(t *testing.T) {
 			`Makefile: expected a line that starts with "modules: $(if $(KBUILD_BUILTIN),"`},
 		{"only Makefile patched", "",
 			[]string{topMakefile, "modules: ", "PAHOLE_HAS_SPLIT_BTF := y\nmodules: "},
-			"Makefile:12: defines PAHOLE_HAS_SPLIT_BTF: " + wired},
+			"Makefile:14: defines PAHOLE_HAS_SPLIT_BTF: " + wired},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := smallTree(t)
@@ -477,10 +475,8 @@ func TestPlanRefusesWiring(t *testing.T) {
 	}{
 		{pahole, []string{topMakefile, "export CC LD PAHOLE\n", ""},
 			"tree/Makefile: does not export PAHOLE: use --encoder=btf-ko"},
-		{inKbuildInclude, []string{kbuildInclude, "if_changed_rule =", "if_changed_rules ="},
-			"tree/scripts/Kbuild.include: does not define if_changed_rule: use --helper=modfinal"},
 		{inKbuildInclude, []string{kbuildInclude, "if_changed_rule = ", "if_changed_rule = \\\n"},
-			"tree/scripts/Kbuild.include:18: the definition of if_changed_rule has several lines: " +
+			"tree/scripts/Kbuild.include:19: the definition of if_changed_rule has several lines: " +
 				"use --helper=modfinal"},
 	} {
 		s := smallTree(t, tt.edits...)
@@ -490,6 +486,85 @@ func TestPlanRefusesWiring(t *testing.T) {
 		if _, err := s.plan("tree", btfKo); err != nil {
 			t.Errorf("btf-ko in Makefile.modfinal: %v", err)
 		}
+	}
+}
+
+// addedLines returns the number of lines that a plan adds to Makefile.modfinal.
+func addedLines(p *Plan) int {
+	for _, c := range p.Changes {
+		if c.Path == modfinal {
+			added, _ := c.count()
+			return added
+		}
+	}
+	return 0
+}
+
+// TestAddedLines limits the length of the rules.
+func TestAddedLines(t *testing.T) {
+	for _, f := range forms() {
+		for _, w := range wirings() {
+			p, err := shapedTree(t, f, "savedcmd_").plan("tree", w)
+			must(t, err)
+			if n := addedLines(p); n > 38 {
+				t.Errorf("%s %v: %d lines", f.name(), w, n)
+			}
+		}
+	}
+}
+
+// TestUnknownOriginal has trees with a backported rule. If Revert could not restore
+// it, the tree is not patched, and a patched tree is recognised, but not reverted.
+func TestUnknownOriginal(t *testing.T) {
+	for _, tt := range []struct {
+		form, version, patchlevel string
+		known                     bool
+	}{
+		{"5.15b", "5", "15", true},
+		{"5.16b", "5", "19", true},
+		{"6.3a", "6", "6", true},
+		{"6.3a", "6", "1", true}, // in stable versions
+		{"6.3a", "5", "19", false},
+		{"6.3a", "5", "14", false},
+		{"7.2a", "7", "9", true},
+		{"7.2a", "7", "1", false},
+	} {
+		s := shapedTree(t, formNamed(t, tt.form), "cmd_")
+		v := s.release()
+		edited(t, s, topMakefile, fmt.Sprintf("VERSION = %d\nPATCHLEVEL = %d\n", v.major, v.minor),
+			"VERSION = "+tt.version+"\nPATCHLEVEL = "+tt.patchlevel+"\n")
+		dir := writeTree(t, s)
+		before := listing(t, dir)
+		p, err := NewPlan(dir, btfKo)
+		must(t, err)
+		err = p.Apply(dir)
+		if known := err == nil; known != tt.known {
+			t.Errorf("%s in %s.%s: applied: %v", tt.form, tt.version, tt.patchlevel, err)
+		}
+		if err == nil {
+			applied, err := Applied(dir)
+			must(t, err)
+			must(t, applied.Revert(dir))
+		} else if !strings.Contains(err.Error(), " could not be reverted, as its original rule may be that of Linux ") {
+			t.Errorf("%s in %s.%s: %v", tt.form, tt.version, tt.patchlevel, err)
+		}
+		if diff := cmp.Diff(before, listing(t, dir)); diff != "" {
+			t.Errorf("%s in %s.%s: the tree changed:\n%s", tt.form, tt.version, tt.patchlevel, diff)
+		}
+	}
+	s := shapedTree(t, formNamed(t, "6.3a"), "cmd_")
+	edited(t, s, topMakefile, "VERSION = 6\nPATCHLEVEL = 1\n", "VERSION = 5\nPATCHLEVEL = 14\n")
+	p, err := s.plan("tree", btfKo)
+	must(t, err)
+	dir := writeTree(t, after(s, p))
+	applied, err := Applied(dir)
+	if err != nil || applied == nil {
+		t.Fatalf("not recognised: %v", err)
+	}
+	want := dir + "/scripts/Makefile.modfinal: cannot be reverted, as its original rule may be that of " +
+		"Linux 5.15, 5.16, 6.3: use git, or patch -R"
+	if err := applied.Revert(dir); err == nil || err.Error() != want {
+		t.Errorf("reverted: %v, want %s", err, want)
 	}
 }
 

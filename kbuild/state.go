@@ -4,6 +4,7 @@ package kbuild
 
 import (
 	"maps"
+	"slices"
 	"strings"
 )
 
@@ -17,49 +18,114 @@ func Applied(dir string) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, e := range Encoders {
-		for _, h := range Helpers {
-			if p := s.applied(dir, Wiring{e, h}); p != nil {
-				return p, nil
-			}
+	for _, w := range wirings() {
+		if p := s.applied(dir, w); p != nil {
+			return p, nil
 		}
 	}
 	return nil, nil
 }
 
-// applied returns the plan that results in s, or nil. It plans every original
-// tree that undo finds, and compares.
+// wirings returns all wirings.
+func wirings() (all []Wiring) {
+	for _, e := range Encoders {
+		for _, h := range Helpers {
+			all = append(all, Wiring{e, h})
+		}
+	}
+	return all
+}
+
+// original is a tree that a plan may have been applied to.
+type original struct {
+	form form
+	plan *Plan
+}
+
+// applied returns the plan that results in s, or nil. Several original rules may
+// result in the same text. The tree had the latest of them that is not later than
+// its release, as upstream's rule changes little within a release.
 func (s sources) applied(dir string, w Wiring) *Plan {
-	for _, before := range s.undo(w) {
+	all := s.originals(dir, w)
+	if len(all) == 0 {
+		return nil
+	}
+	equal := func(o original) bool { return slices.Equal(o.plan.Changes, all[0].plan.Changes) }
+	if !slices.ContainsFunc(all, func(o original) bool { return !equal(o) }) {
+		return all[0].plan
+	}
+	var latest original
+	for _, o := range all {
+		if !o.form.release().after(s.release()) && !latest.form.release().after(o.form.release()) {
+			latest = o
+		}
+	}
+	if latest.plan == nil {
+		all[0].plan.Unknown = sinces(all)
+		return all[0].plan
+	}
+	return latest.plan
+}
+
+// sinces returns the first releases of the forms.
+func sinces(all []original) (names []string) {
+	for _, o := range all {
+		if !slices.Contains(names, o.form.since) {
+			names = append(names, o.form.since)
+		}
+	}
+	return names
+}
+
+// unknownAfter returns Plan.Unknown for a plan: the releases whose rules have the
+// same result, unless applied would find the one of s.
+func (s sources) unknownAfter(dir string, p *Plan) []string {
+	after := maps.Clone(s)
+	for _, c := range p.Changes {
+		after[c.Path] = c.New
+	}
+	if found := after.applied(dir, p.Wiring); found != nil && slices.Equal(found.Changes, p.Changes) {
+		return nil
+	}
+	return sinces(after.originals(dir, p.Wiring))
+}
+
+// originals returns the trees that the wiring results in s for. It plans every
+// tree that undo finds, and compares.
+func (s sources) originals(dir string, w Wiring) (found []original) {
+	s.undo(w, func(f form, before sources) {
 		p, err := before.plan(dir, w)
 		if err != nil {
-			continue
+			return
 		}
 		planned := maps.Clone(before)
 		for _, c := range p.Changes {
 			planned[c.Path] = c.New
 		}
 		if maps.Equal(planned, s) {
-			return p
+			found = append(found, original{f, p})
 		}
-	}
-	return nil
+	})
+	return found
 }
 
-// undo returns the trees that the wiring may have been applied to.
-func (s sources) undo(w Wiring) []sources {
+// undo calls yield with the trees that the wiring may have been applied to.
+func (s sources) undo(w Wiring, yield func(form, sources)) {
 	probe := &planner{sources: s, Wiring: w}
 	shape := probe.shape()
 	head := ruleHead().FindStringSubmatch(s[modfinal])
 	if head == nil || probe.err != nil {
-		return nil
+		return
 	}
-	var trees []sources
+	command := linkCommand(s[modfinal])
 	for _, f := range forms() {
+		if f.command != "" && strings.Contains(s[modfinal], autoConfFragment) {
+			continue
+		}
 		shape.form = f
 		for _, plus := range []string{"+", ""} {
-			r := linkRule{head: head[1], plus: plus, command: linkCommand(s[modfinal])}
-			link, ok := shape.rule(w, r).replace(s[modfinal], f.text(shape.saved, r))
+			r := linkRule{head: head[1], plus: plus, command: command}
+			link, ok := shape.strict(w, r).replace(s[modfinal], f.text(shape.saved, r))
 			if !ok {
 				continue
 			}
@@ -72,19 +138,22 @@ func (s sources) undo(w Wiring) []sources {
 				if !s.areHeaders() {
 					tree[kconfigDebug] = kconfig
 				}
-				trees = append(trees, tree)
+				yield(f, tree)
 			}
 		}
 	}
-	return trees
 }
 
 // linkCommand returns linkRule.command of a patched Makefile.modfinal.
 func linkCommand(text string) string {
-	_, rest, _ := strings.Cut(text, "\ncmd_ko = $(cmd_")
-	name, _, _ := strings.Cut(rest, ")")
-	return name
+	if m := patchedRecipe().FindStringSubmatch(text); m != nil {
+		return m[1]
+	}
+	return ""
 }
+
+var patchedRecipe = lazy(`(?m)^(?:\$\(modules\): )?%\.ko: .*\n` +
+	`\t(?:\$\(plus\)|\+)?\$\(call if_changed[a-z_]*,([A-Za-z0-9_]+)`)
 
 // undoRest removes the inserted text from all files except Kconfig.debug and
 // Makefile.modfinal.
@@ -92,14 +161,14 @@ func (s sources) undoRest(w Wiring, shape shape) sources {
 	before := maps.Clone(s)
 	if text, ok := s[topMakefile]; ok {
 		for _, fragment := range []string{
-			probeFragment(w.Encoder), cleanFragment(w.Encoder), shape.builtinFragment(),
+			probeFragment(w.Encoder), shape.builtinFragment(),
 		} {
 			text = strings.Replace(text, fragment, "", 1)
 		}
 		before[topMakefile] = text
 	}
 	if w.Helper == InKbuildInclude {
-		before[kbuildInclude] = strings.Replace(before[kbuildInclude], "\n"+shape.helpers(), "", 1)
+		before[kbuildInclude] = strings.Replace(before[kbuildInclude], "\n"+strictHelpers, "", 1)
 	}
 	if script, ok := s[genBTFScript]; ok && shape.genBTF != "" && w.Encoder == Pahole {
 		for _, e := range genBTFEdits {

@@ -443,7 +443,7 @@ func (tree *trapTree) whole() error {
 			return fmt.Errorf("%s.ko is %q", m, tree.lines(m))
 		}
 	}
-	kept := []string{"vmlinux.btf", ".vmlinux.btf.tmp"}
+	kept := []string{".vmlinux.btf.tmp", ".btf-deps.tmp"}
 	for _, pattern := range []string{"*.BTF*", "*.btf", "*.tmp", "st.*", "*.new"} {
 		left, _ := filepath.Glob(filepath.Join(tree.dir(), pattern))
 		left = slices.DeleteFunc(left, func(f string) bool {

@@ -3,18 +3,24 @@
 package kbuild
 
 import (
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/kbtf/kbtf/internal/patherr"
 )
 
 // Apply writes the changed files into the tree in dir. On failure no file
-// changes.
+// changes. It refuses plans that could not be reverted.
 func (p *Plan) Apply(dir string) error {
+	if len(p.Unknown) > 0 {
+		return p.unknown(dir, "could not be reverted, as its original rule may be that of Linux %s: "+
+			"apply the printed patch with git or patch")
+	}
 	texts := map[string]string{}
 	for _, c := range p.Changes {
 		texts[filepath.Join(dir, c.Path)] = c.New
@@ -24,11 +30,20 @@ func (p *Plan) Apply(dir string) error {
 
 // Revert restores the original files in dir. On failure no file changes.
 func (p *Plan) Revert(dir string) error {
+	if len(p.Unknown) > 0 {
+		return p.unknown(dir, "cannot be reverted, as its original rule may be that of Linux %s: "+
+			"use git, or patch -R")
+	}
 	texts := map[string]string{}
 	for _, c := range p.Changes {
 		texts[filepath.Join(dir, c.Path)] = c.Old
 	}
 	return p.write(dir, texts)
+}
+
+// unknown returns an error that lists the releases in p.Unknown.
+func (p *Plan) unknown(dir, format string) error {
+	return &fileError{file: filepath.Join(dir, modfinal), reason: fmt.Sprintf(format, strings.Join(p.Unknown, ", "))}
 }
 
 // write writes the files of the tree in dir. It refuses a directory that is an

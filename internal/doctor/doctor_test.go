@@ -152,7 +152,7 @@ func TestWiring(t *testing.T) {
 		t.Errorf("changed: %+v", tree)
 	}
 	edit(t, modfinal, func(s string) string {
-		return strings.Replace(s, "call if_changed_except,ko,", "call if_changed_except,ko,$(objtree)/vmlinux", 1)
+		return strings.Replace(s, "call if_changed_except,ld_ko_o,", "call if_changed_except,ld_ko_o,$(objtree)/vmlinux", 1)
 	})
 	if tree := recognised(dir); tree.Wiring != Broken {
 		t.Errorf("objtree: %+v", tree)
