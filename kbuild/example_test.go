@@ -82,7 +82,7 @@ func ExampleFragment() {
 	fmt.Print(text)
 	// Output:
 	// config PAHOLE_HAS_SPLIT_BTF
-	// 	def_bool "$(PAHOLE_HAS_SPLIT_BTF)"
+	// 	def_bool "$(shell,kconfig-probe split-btf --encoder=btf-ko --answer=$(PAHOLE_HAS_SPLIT_BTF))"
 	//
 	// config DEBUG_INFO_BTF_MODULES
 	// 	def_bool y

@@ -41,7 +41,7 @@ func inScripts(s sources) sources {
 // configuration is unchanged.
 func TestHeaders(t *testing.T) {
 	for _, f := range forms()[1:] {
-		for _, w := range []Wiring{btfKo, {BTFKo, InKbuildInclude}, pahole} {
+		for _, w := range []Wiring{btfKo, {Strict, BTFKo, InKbuildInclude}, pahole} {
 			s := shapedTree(t, f, "cmd_")
 			full, err := s.plan("tree", w)
 			must(t, err)

@@ -13,7 +13,8 @@
 //
 // The files of this package:
 //
-//   - forms.go has the rules for module BTF of all releases, strict.go ours.
+//   - forms.go has the rules for module BTF of all releases; strict.go, simple.go
+//     and batch.go have ours.
 //   - fragment.go has what these need in other files.
 //   - plan.go replaces the former by the latter, state.go does the opposite, with
 //     release.go.
@@ -59,9 +60,43 @@ var buildFiles = []string{topMakefile, kconfigDebug, kbuildInclude, modfinal, ge
 
 // Wiring selects the variant of the patch.
 type Wiring struct {
+	Rule    Rule // Strict if empty
 	Encoder Encoder
-	Helper  Helper
+	Helper  Helper // ignored by Batch
 }
+
+// String describes the wiring in messages.
+func (w Wiring) String() string {
+	text := "the " + string(w.Rule) + " rule for " + string(w.Encoder)
+	if w.Helper == InKbuildInclude {
+		text += ", with helpers in Kbuild.include"
+	}
+	return text
+}
+
+// Normal returns the wiring that has the same patch, with defaults in place of
+// empty and ignored values.
+func (w Wiring) Normal() Wiring {
+	if w.Rule == "" {
+		w.Rule = Strict
+	}
+	if w.Rule == Batch {
+		w.Helper = InModfinal
+	}
+	return w
+}
+
+// Rule is the rule that gives modules their BTF.
+type Rule string
+
+const (
+	Strict Rule = "strict" // never leaves missing or stale BTF
+	Simple Rule = "simple" // upstream's first version, in two files
+	Batch  Rule = "batch"  // one btf-ko --update for all modules
+)
+
+// Rules lists all rules, the default first.
+var Rules = []Rule{Strict, Simple, Batch}
 
 // Encoder is the program that encodes modules.
 type Encoder string

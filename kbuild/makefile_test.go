@@ -97,7 +97,8 @@ func FuzzPlan(f *testing.F) {
 		if skip := Skips(link, map[string]string{"LTO_CLANG": "y"}); skip != nil && strings.Contains(skip.Condition, "\n") {
 			t.Errorf("left out by %q", skip.Condition)
 		}
-		w := Wiring{Encoders[wiring&1], Helpers[wiring>>1&1]}
+		all := wirings()
+		w := all[int(wiring)%len(all)]
 		p, err := s.plan("tree", w)
 		if err != nil {
 			if strings.Contains(err.Error(), "\n") || !strings.HasPrefix(err.Error(), "tree/") {

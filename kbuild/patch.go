@@ -27,51 +27,85 @@ func (p *Plan) Patch() string {
 	return mail.String()
 }
 
-// mailHeader has the fixed date of git format-patch's From line.
-const mailHeader = `From 0000000000000000000000000000000000000000 Mon Sep 17 00:00:00 2001
-From: kconfig-probe <kconfig-probe@kbtf.invalid>
+// mailHeader has the fixed date of git format-patch's From line. The author is to
+// be replaced, also in the sign-off.
+const (
+	mailHeader = `From 0000000000000000000000000000000000000000 Mon Sep 17 00:00:00 2001
+From: ` + author + `
 Date: Mon, 17 Sep 2001 00:00:00 +0000
 `
+	author = "Your Name <you@example.org>"
+)
 
-// message returns the subject and body of the mail.
+// message returns the subject and body of the mail: why, then how.
 func (p *Plan) message() string {
-	external := `External modules are often built without vmlinux. In this case, btf-ko uses
-the BTF of the running or installed kernel of that release, or the file in
-KBTF_BASE. If there is none, it prints a message and modules get no BTF.
-`
-	requires := "btf-ko has to be in PATH. Modules need neither pahole nor resolve_btfids.\n"
-	if p.changes(kconfigDebug) {
-		requires = `btf-ko and kconfig-probe, which sets PAHOLE_HAS_SPLIT_BTF, have to be in
-PATH. Modules need neither pahole nor resolve_btfids.
-`
-	}
-	if p.Encoder == Pahole {
-		external = "External modules get no BTF if they are built without vmlinux.\n"
-		requires = "pahole 1.19 or newer is required.\n"
-		if p.changes(kconfigDebug) {
-			requires = `pahole 1.19 or newer is required. kconfig-probe, which checks the version
-of $(PAHOLE), has to be in PATH.
-`
-		}
-	}
-	const subject = "Subject: [PATCH] kbuild: Generate split BTF for kernel modules with "
-	return subject + string(p.Encoder) + `
+	return "Subject: [PATCH] kbuild: Generate split BTF for kernel modules with " + string(p.Encoder) + "\n\n" +
+		whySplitBTF + "\n" + how[p.Rule] + "\n" + p.external() + p.requirements() +
+		"\nSigned-off-by: " + author + "\n"
+}
 
-Generate split BTF for each kernel module: it has only the types that
-vmlinux lacks, and refers to the BTF of vmlinux for all others.
+const whySplitBTF = `Tracing programs, kfuncs and CO-RE need the types of modules. With split
+BTF, a module has only the types that vmlinux lacks, and refers to the BTF
+of vmlinux for all others.
 
-BTF of a module has to be regenerated if the module is relinked or the BTF
-of vmlinux changes, but the latter should not relink the module. Therefore
-let modules depend on a file that has a digest of this BTF, the flags and
-the version of the encoder, and is written only if these change. Add
-if_changed_except, a variant of if_changed, to link modules only if
-anything else has changed.
+BTF of a module has to be regenerated if the module is linked again or the
+BTF of vmlinux changes, but the latter should not link the module.
+`
+
+// how describes the rules.
+var how = map[Rule]string{
+	Strict: `Upstream's rule misses some changes, and leaves modules with BTF that is
+stale or missing. Therefore let modules depend on a file that has a digest
+of the BTF of vmlinux, the flags and the version of the encoder, and is
+written only if these change. Add if_changed_except, a variant of
+if_changed, to link modules only if anything else has changed.
 
 A module never keeps stale BTF: its .cmd file is removed before the module
 is linked or encoded, and written afterwards. If encoding fails, the .ko
 file is removed.
+`,
+	Simple: `Add if_changed_except, a variant of if_changed that excludes dependencies,
+and let modules depend on vmlinux.
+`,
+	Batch: `Therefore link modules as if they had no BTF, and run btf-ko once for all
+of them at the end. With --update, it encodes the modules whose BTF was not
+made from the present module, for this BTF of vmlinux, with these flags and
+this version. It finds that out from a record in each module, which is gone
+when the module is linked. So nothing depends on time stamps or .cmd files,
+and one process reads the BTF of vmlinux once.
+`,
+}
 
-` + external + "\n" + requires
+// external describes what happens to external modules.
+func (p *Plan) external() string {
+	switch {
+	case p.Rule == Simple:
+		return ""
+	case p.Encoder == Pahole:
+		return "External modules get no BTF if they are built without vmlinux.\n\n"
+	}
+	return `External modules are often built without vmlinux. In this case, btf-ko uses
+the BTF of the running or installed kernel of that release, or the file in
+KBTF_BASE. If there is none, it prints a message and modules get no BTF.
+
+`
+}
+
+// requirements lists the programs that the build needs.
+func (p *Plan) requirements() string {
+	switch asks := p.changes(kconfigDebug); {
+	case p.Encoder == Pahole && asks:
+		return `pahole 1.19 or newer is required. kconfig-probe, which checks the version
+of $(PAHOLE), has to be in PATH.
+`
+	case p.Encoder == Pahole:
+		return "pahole 1.19 or newer is required.\n"
+	case asks:
+		return `btf-ko and kconfig-probe, which sets PAHOLE_HAS_SPLIT_BTF, have to be in
+PATH. Modules need neither pahole nor resolve_btfids.
+`
+	}
+	return "btf-ko has to be in PATH. Modules need neither pahole nor resolve_btfids.\n"
 }
 
 func (p *Plan) changes(path string) bool {

@@ -36,7 +36,7 @@ func TestPatchForGit(t *testing.T) {
 		t.Run(string(e), func(t *testing.T) {
 			s := shapedTree(t, forms()[len(forms())-1], "savedcmd_")
 			dir := writeTree(t, s)
-			p, err := NewPlan(dir, Wiring{e, InKbuildInclude})
+			p, err := NewPlan(dir, Wiring{Strict, e, InKbuildInclude})
 			must(t, err)
 			mail := filepath.Join(t.TempDir(), "mail")
 			must(t, WriteFile(mail, p.Patch()))
@@ -140,7 +140,7 @@ func applies(t *testing.T, s sources, p *Plan, tool []string, file string) {
 // TestPatchApplies applies the patch for each form with git and patch.
 func TestPatchApplies(t *testing.T) {
 	for _, f := range forms() {
-		for _, w := range []Wiring{btfKo, {BTFKo, InKbuildInclude}, pahole} {
+		for _, w := range []Wiring{btfKo, {Strict, BTFKo, InKbuildInclude}, pahole} {
 			t.Run(fmt.Sprint(f.name(), " ", w), func(t *testing.T) {
 				t.Parallel()
 				s := shapedTree(t, f, "savedcmd_")

@@ -4,6 +4,7 @@ package kbuild
 
 import (
 	"fmt"
+	"maps"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -32,6 +33,11 @@ func NewPlan(dir string, w Wiring) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
+	return s.planRevertible(dir, w.Normal())
+}
+
+// planRevertible is like plan, and sets Plan.Unknown.
+func (s sources) planRevertible(dir string, w Wiring) (*Plan, error) {
 	p, err := s.plan(dir, w)
 	if err != nil {
 		return nil, err
@@ -45,6 +51,12 @@ func (s sources) plan(dir string, w Wiring) (*Plan, error) {
 	p := &planner{dir: dir, sources: s, Wiring: w}
 	shape := p.shape()
 	after := sources{modfinal: p.modfinal(&shape)}
+	if w.Encoder == Pahole && w.Rule == Batch {
+		p.refuse(modfinal, -1, "the batch rule runs btf-ko --update: use --encoder=btf-ko")
+	}
+	if w.Encoder == Pahole && w.Rule == Simple && shape.command != "" {
+		p.refuse(modfinal, -1, "has upstream's rule already, which is the simple rule for pahole: use --rule=strict")
+	}
 	if s.areHeaders() {
 		if shape.command == "" {
 			p.refuse(modfinal, -1, "does not define cmd_btf_ko, but %s sets "+
@@ -55,7 +67,7 @@ func (s sources) plan(dir string, w Wiring) (*Plan, error) {
 		after[topMakefile] = p.topMakefile(shape)
 	}
 	if w.Helper == InKbuildInclude {
-		after[kbuildInclude] = p.kbuildInclude()
+		after[kbuildInclude] = p.kbuildInclude(shape)
 	}
 	if shape.genBTF != "" && w.Encoder == Pahole {
 		after[genBTFScript] = p.genBTFScript()
@@ -92,12 +104,18 @@ func (p *planner) refuse(path string, index int, format string, args ...any) str
 // shape returns the shape of the tree without its form. It checks the
 // definitions in scripts/Kbuild.include that the rule uses.
 func (p *planner) shape() shape {
-	var s shape
+	s := shape{newer: "newer-prereqs"}
 	if strings.Contains(p.sources[modfinal], "$(MODORDER)") {
 		s.extmod = "$(dir $(MODORDER))"
 	}
 	m := parseMakefile(splitLines(p.sources[kbuildInclude]))
-	needed := []string{"dot-target", "cmd", "cmd-check", "make-cmd", "if_changed", "if_changed_rule", "filechk"}
+	if _, ok := m.find("any-prereq"); ok {
+		s.newer = "any-prereq"
+	}
+	needed := []string{"dot-target", "cmd", "cmd-check", "make-cmd", "if_changed"}
+	if p.Rule == Strict {
+		needed = append(needed, "if_changed_rule", "filechk")
+	}
 	for _, name := range needed {
 		v, ok := m.find(name)
 		switch {
@@ -116,7 +134,7 @@ func (p *planner) shape() shape {
 }
 
 // kbuildInclude returns scripts/Kbuild.include with if_changed_except.
-func (p *planner) kbuildInclude() string {
+func (p *planner) kbuildInclude(s shape) string {
 	lines := splitLines(p.sources[kbuildInclude])
 	m := parseMakefile(lines)
 	if v, ok := m.find("if_changed_except"); ok {
@@ -125,12 +143,12 @@ func (p *planner) kbuildInclude() string {
 	v, ok := m.find("if_changed_rule")
 	switch {
 	case !ok:
-		return "" // refused by shape
+		return p.refuse(kbuildInclude, -1, "does not define if_changed_rule: use --helper=modfinal")
 	case strings.HasSuffix(lines[v.line], "\\\n"):
 		return p.refuse(kbuildInclude, v.line,
 			"the definition of if_changed_rule has several lines: use --helper=modfinal")
 	}
-	return edit(lines, v.line+1, 0, "\n"+strictHelpers)
+	return edit(lines, v.line+1, 0, "\n"+s.helpers(p.Wiring))
 }
 
 // modulesNeed is the dependency of DEBUG_INFO_BTF_MODULES in trees without
@@ -172,7 +190,7 @@ func (p *planner) kconfig(s shape) string {
 		if last := base.end - 1; !strings.HasSuffix(lines[last], "\n") {
 			return p.refuse(kconfigDebug, last, "no newline at end of file")
 		}
-		return edit(lines, base.end, 0, "\n"+kconfigFragment)
+		return edit(lines, base.end, 0, "\n"+p.kconfigFragment())
 	}
 	switch {
 	case !hasModules:
@@ -183,7 +201,7 @@ func (p *planner) kconfig(s shape) string {
 	case hasSplits:
 		for i := splits.first; i < splits.end; i++ {
 			if value, ok := strings.CutPrefix(lines[i], "\tdef_bool "); ok {
-				return edit(lines, i, 1, forPahole+value+splitBTFValue)
+				return edit(lines, i, 1, forPahole+value+p.splitBTFValue())
 			}
 		}
 		return p.refuse(kconfigDebug, splits.first,
@@ -192,7 +210,7 @@ func (p *planner) kconfig(s shape) string {
 	for i := modules.first; i < modules.end; i++ {
 		if lines[i] == modulesNeed+"\n" {
 			text := edit(lines, i, 1, modulesNeed+" && PAHOLE_HAS_SPLIT_BTF\n")
-			return edit(splitLines(text), modules.first, 0, splitBTFSymbol+"\n")
+			return edit(splitLines(text), modules.first, 0, p.splitBTFSymbol()+"\n")
 		}
 	}
 	return p.refuse(kconfigDebug, modules.first, "config DEBUG_INFO_BTF_MODULES: expected the line %q",
@@ -225,9 +243,12 @@ func (p *planner) topMakefile(s shape) string {
 		line := strings.Count(before, "\n")
 		return p.refuse(topMakefile, line, "defines PAHOLE_HAS_SPLIT_BTF: %s", alreadyWired)
 	}
+	if p.Rule == Simple {
+		return text
+	}
 	if p.Encoder == BTFKo || s.command == "" {
 		// Before this line, for config and build targets.
-		insert(configBuild(), "ifdef config-build", probeFragment(p.Encoder))
+		insert(configBuild(), "ifdef config-build", p.probeFragment())
 	}
 	if !needsVmlinux().MatchString(text) {
 		insert(modulesRule(), "modules: $(if $(KBUILD_BUILTIN),", s.builtinFragment())
@@ -264,6 +285,9 @@ func (p *planner) modfinal(s *shape) string {
 			return p.refuse(modfinal, v.line, "defines %s: %s", name, alreadyWired)
 		}
 	}
+	if v, ok := m.find("cmd_btf_ko"); ok && strings.Contains(v.value, "btf-ko") {
+		return p.refuse(modfinal, v.line, "cmd_btf_ko runs btf-ko: %s", alreadyWired)
+	}
 	kbuild, autoConf := -1, false
 	for _, i := range m.includes {
 		switch {
@@ -280,6 +304,13 @@ func (p *planner) modfinal(s *shape) string {
 	if !ok {
 		return ""
 	}
+	if p.Rule == Batch {
+		if text, ok = replaceRecipe(text, modfinalRecipe, batchRecipe); !ok {
+			return p.refuse(modfinal, -1, "expected one rule __modfinal: $(modules) with the recipe @:")
+		}
+		p.sources = maps.Clone(p.sources)
+		p.sources[modfinal] = text
+	}
 	s.form = forms()[0]
 	if _, wired := m.find("cmd_btf_ko"); wired {
 		return p.upstreamRule(s, &m, r)
@@ -289,7 +320,7 @@ func (p *planner) modfinal(s *shape) string {
 			return p.refuse(modfinal, v.line, "defines %s, but not cmd_btf_ko: %s", name, partlyPatched)
 		}
 	}
-	text, ok = s.text(s.saved, r).replace(text, s.strict(p.Wiring, r))
+	text, ok = s.text(s.saved, r).replace(text, s.rule(p.Wiring, r))
 	if !ok {
 		return p.refuse(modfinal, -1, "second rule that links modules: expected one")
 	}
@@ -311,7 +342,7 @@ func (p *planner) upstreamRule(s *shape, m *makefile, r linkRule) string {
 	}
 	for _, f := range forms()[1:] {
 		s.form = f
-		if wired, ok := f.text(s.saved, r).replace(text, s.strict(p.Wiring, r)); ok {
+		if wired, ok := f.text(s.saved, r).replace(text, s.rule(p.Wiring, r)); ok {
 			return wired
 		}
 	}
@@ -438,4 +469,15 @@ func replaceOnly(text, lines, by string) (string, bool) {
 		return text, false
 	}
 	return before + by + after, true
+}
+
+// replaceRecipe replaces the recipe of __modfinal.
+func replaceRecipe(text, recipe, by string) (string, bool) {
+	heads := modfinalRule().FindAllStringIndex(text, -1)
+	if len(heads) != 1 {
+		return text, false
+	}
+	end := heads[0][1]
+	rest, ok := strings.CutPrefix(text[end:], recipe)
+	return text[:end] + by + rest, ok && !strings.HasPrefix(rest, "\t")
 }

@@ -26,14 +26,27 @@ func Applied(dir string) (*Plan, error) {
 	return nil, nil
 }
 
+// Replan plans another wiring of the tree in dir, to which p is applied.
+// [Plan.Switch] applies it.
+func (p *Plan) Replan(dir string, w Wiring) (*Plan, error) {
+	s, err := readTree(dir)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range p.Changes {
+		s[c.Path] = c.Old
+	}
+	return s.planRevertible(dir, w.Normal())
+}
+
 // wirings returns all wirings.
 func wirings() (all []Wiring) {
 	for _, e := range Encoders {
 		for _, h := range Helpers {
-			all = append(all, Wiring{e, h})
+			all = append(all, Wiring{Strict, e, h}, Wiring{Simple, e, h})
 		}
 	}
-	return all
+	return append(all, Wiring{Batch, BTFKo, InModfinal})
 }
 
 // original is a tree that a plan may have been applied to.
@@ -117,7 +130,13 @@ func (s sources) undo(w Wiring, yield func(form, sources)) {
 	if head == nil || probe.err != nil {
 		return
 	}
-	command := linkCommand(s[modfinal])
+	text, command := s[modfinal], linkCommand(s[modfinal])
+	if w.Rule == Batch {
+		var ok bool
+		if text, ok = replaceRecipe(text, batchRecipe, modfinalRecipe); !ok {
+			return
+		}
+	}
 	for _, f := range forms() {
 		if f.command != "" && strings.Contains(s[modfinal], autoConfFragment) {
 			continue
@@ -125,7 +144,7 @@ func (s sources) undo(w Wiring, yield func(form, sources)) {
 		shape.form = f
 		for _, plus := range []string{"+", ""} {
 			r := linkRule{head: head[1], plus: plus, command: command}
-			link, ok := shape.strict(w, r).replace(s[modfinal], f.text(shape.saved, r))
+			link, ok := shape.rule(w, r).replace(text, f.text(shape.saved, r))
 			if !ok {
 				continue
 			}
@@ -161,14 +180,14 @@ func (s sources) undoRest(w Wiring, shape shape) sources {
 	before := maps.Clone(s)
 	if text, ok := s[topMakefile]; ok {
 		for _, fragment := range []string{
-			probeFragment(w.Encoder), shape.builtinFragment(),
+			w.probeFragment(), shape.builtinFragment(),
 		} {
 			text = strings.Replace(text, fragment, "", 1)
 		}
 		before[topMakefile] = text
 	}
 	if w.Helper == InKbuildInclude {
-		before[kbuildInclude] = strings.Replace(before[kbuildInclude], "\n"+strictHelpers, "", 1)
+		before[kbuildInclude] = strings.Replace(before[kbuildInclude], "\n"+shape.helpers(w), "", 1)
 	}
 	if script, ok := s[genBTFScript]; ok && shape.genBTF != "" && w.Encoder == Pahole {
 		for _, e := range genBTFEdits {
@@ -184,15 +203,15 @@ func (s sources) undoKconfig(w Wiring, f form) []string {
 	text := s[kconfigDebug]
 	switch {
 	case f.command == "":
-		return []string{strings.Replace(text, "\n"+kconfigFragment, "", 1)}
+		return []string{strings.Replace(text, "\n"+w.kconfigFragment(), "", 1)}
 	case w.Encoder == Pahole:
 		return []string{text}
 	}
 	original := text // with PAHOLE_HAS_SPLIT_BTF
 	if before, after, ok := strings.Cut(text, forPahole); ok {
-		original = before + "\tdef_bool " + strings.Replace(after, splitBTFValue, "", 1)
+		original = before + "\tdef_bool " + strings.Replace(after, w.splitBTFValue(), "", 1)
 	}
-	without := strings.Replace(text, splitBTFSymbol+"\n", "", 1)
+	without := strings.Replace(text, w.splitBTFSymbol()+"\n", "", 1)
 	without = strings.Replace(without, modulesNeed+" && PAHOLE_HAS_SPLIT_BTF\n", modulesNeed+"\n", 1)
 	return []string{original, without}
 }

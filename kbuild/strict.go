@@ -24,7 +24,10 @@ btf-except = $(if $(btf-base),$(if $(shell grep -lF .BTF_ids $<),,$(btf-deps)))
 		except = "$(btf-except)"
 	}
 	plus, definition := r.plusUnlessDryRun()
-	b.WriteString(definition + `# Without a .cmd file, the next make starts over with the link
+	if definition != "" {
+		b.WriteString(definition + "\n")
+	}
+	b.WriteString(`# Without a .cmd file, the next make starts over with the link
 define rule_` + r.command + `
 	@rm -f $(dot-target).cmd
 	` + plus + `$(call if_changed_except,` + r.command + `,` + except + `)
@@ -45,7 +48,6 @@ func (r linkRule) plusUnlessDryRun() (plus, definition string) {
 	}
 	return "$(plus)", `# Share the jobserver with the link (+), but do not run it for make -n
 plus = $(if $(findstring n,$(filter-out --%,$(firstword -$(MAKEFLAGS)))),,+)
-
 `
 }
 
@@ -124,12 +126,29 @@ func (s shape) encoderFlags(e Encoder) string {
 	if s.flags != "" {
 		flags = "$(filter-out -j%," + s.flags + ")"
 	}
-	if s.genBTF != "" && e == BTFKo {
-		// gen-btf.sh passes --distill_base to resolve_btfids. Before 7.0 the flag
-		// is in MODULE_PAHOLE_FLAGS.
-		flags += " $(if $(KBUILD_EXTMOD),--btf_features=distilled_base)"
+	if e == BTFKo {
+		flags += s.distilled()
 	}
 	return flags
+}
+
+// distilled returns the flag of btf-ko for external modules in place of
+// --distill_base, which gen-btf.sh passes to resolve_btfids. Before 7.0 it is in
+// MODULE_PAHOLE_FLAGS.
+func (s shape) distilled() string {
+	if s.genBTF == "" {
+		return ""
+	}
+	return " $(if $(KBUILD_EXTMOD),--btf_features=distilled_base)"
+}
+
+// withoutRust returns the flag of btf-ko that leaves out the types of Rust, in
+// trees whose rule skips Rust modules.
+func (s shape) withoutRust() string {
+	if !s.noRust {
+		return ""
+	}
+	return " --lang_exclude=rust"
 }
 
 // encode returns the command that encodes module $@. btf-ko fills in .BTF_ids

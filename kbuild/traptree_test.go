@@ -55,7 +55,9 @@ echo "CC $*" >"$out"
 `,
 	// btf-ko base [--raw --release R] -o FILE VMLINUX; btf-ko base --find --release R;
 	// btf-ko or pahole [FLAG...] --btf_base BASE [--btf_encode_detached=F] MODULE
-	// btf-ko resolves IDs, too. A line RECORD in the module has the original.
+	// btf-ko --update [FLAG...] --btf_base BASE --modules_order ORDER
+	// btf-ko resolves IDs, too. A line RECORD in the module has the original. A line
+	// STAMP has all that the BTF depends on, for --update.
 	"encoder": `if [ "$1" = --version ]; then cat "$STUBS/version"; exit; fi
 if [ "$1 $2" = "base --find" ]; then
 	if ls "$STUBS/found-$4" 2>/dev/null; then exit; fi
@@ -68,48 +70,64 @@ if [ "$1" = base ]; then
 	[ "$btf" = "$(cat "$out" 2>/dev/null)" ] || echo "$btf" >"$out"
 	exit
 fi
-detached=
+detached= update= order=
 for arg; do
-	case $prev in --btf_base) base=$arg;; esac
+	case $prev in --btf_base) base=$arg;; --modules_order) order=$arg;; esac
 	case $arg in
-	--btf_base | -J) ;;
+	--btf_base | --modules_order | -J) ;;
+	--update) update=1;;
 	--btf_encode_detached=*) detached=${arg#*=};;
 	-*) flags="$flags $arg";;
-	*) module=$arg;;
+	*) [ "$prev" = --btf_base ] || [ "$prev" = --modules_order ] || module=$arg;;
 	esac
 	prev=$arg
 done
-echo "BTF $module$flags" >>"$STUBS/log"
-if [ -e "$STUBS/fail" ]; then echo "encoder: failed" >&2; exit 1; fi
-if [ -e "$STUBS/hang" ]; then
-	[ -z "$detached" ] || echo half >"$detached"
-	echo started >"$STUBS/hang"
-	while :; do sleep 0.01; done
-fi
-text="BTF of $(grep ^BTF "$base") by $(cat "$STUBS/version") with$flags" || exit 1
-if [ -e "$STUBS/die" ]; then
-	rm "$STUBS/die"
-	if [ -n "$detached" ]; then echo half >"$detached"; else
-		[ "${0##*/}" != pahole ] || { echo half >"$module.btf"; }
-		echo half >>"$module"
+option() { case -${MAKEFLAGS%% *} in --*) false;; *$1*) ;; *) false;; esac; }
+if [ -n "$update" ] && option n; then exit; fi
+btf=$(grep ^BTF "$base") || { echo "encoder: $base: no BTF" >&2; exit 1; }
+text="BTF of $btf by $(cat "$STUBS/version") with$flags"
+encode() {
+	echo "BTF $1$flags" >>"$STUBS/log"
+	if [ -e "$STUBS/fail" ]; then echo "encoder: $1: failed" >&2; return 1; fi
+	if [ -e "$STUBS/hang" ]; then
+		[ -z "$detached" ] || echo half >"$detached"
+		echo started >"$STUBS/hang"
+		while :; do sleep 0.01; done
 	fi
-	kill -9 $$
-fi
-if [ -n "$detached" ]; then echo "$text" >"$detached"; exit; fi
-if [ "${0##*/}" = pahole ]; then
-	echo "$text" >"$module.btf"
-	$LLVM_OBJCOPY --remove-section .BTF --add-section ".BTF=$module.btf" "$module" || exit 1
-	rm "$module.btf"
-else
-	ids=$(sed -n 's/^RECORD //p' "$module")
-	[ -n "$ids" ] || ids=$(grep ^IDS "$module")
+	if [ -e "$STUBS/die" ]; then
+		rm "$STUBS/die"
+		if [ -n "$detached" ]; then echo half >"$detached"; else
+			[ "${0##*/}" != pahole ] || { echo half >"$1.btf"; }
+			{ grep -v ^STAMP "$1"; echo half; } >"$1.new"
+			mv "$1.new" "$1"
+		fi
+		kill -9 $$
+	fi
+	if [ -n "$detached" ]; then echo "$text" >"$detached"; return; fi
+	if [ "${0##*/}" = pahole ]; then
+		echo "$text" >"$1.btf"
+		$LLVM_OBJCOPY --remove-section .BTF --add-section ".BTF=$1.btf" "$1" || exit 1
+		rm "$1.btf"
+		return
+	fi
+	ids=$(sed -n 's/^RECORD //p' "$1")
+	[ -n "$ids" ] || ids=$(grep ^IDS "$1")
 	{
-		grep -v -e ^BTF -e ^IDS -e ^RECORD "$module"
+		grep -v -e ^BTF -e ^IDS -e ^RECORD -e ^STAMP -e ^half "$1"
 		if [ -n "$ids" ]; then echo "$ids" | sed 's/unresolved/resolved/;t;s/resolved/broken/'; echo "RECORD $ids"; fi
 		echo "$text"
-	} >"$module.new"
-	mv "$module.new" "$module"
-fi
+		echo "STAMP $text"
+	} >"$1.$$.new"
+	mv "$1.$$.new" "$1"
+}
+if [ -z "$update" ]; then encode "$module"; exit; fi
+status=0
+modules=$(sed 's/\.o$/.ko/' "$order")
+[ -n "$modules" ] || exit 0
+for module in $(grep -LxF "STAMP $text" $modules); do
+	if ! encode "$module"; then status=1; elif ! option s; then echo "  BTF [M] $module"; fi
+done
+exit $status
 `,
 	// objcopy [--remove-section S]... --add-section S=FILE IN [OUT]
 	// objcopy -O binary ... IN OUT
@@ -434,7 +452,7 @@ func (tree *trapTree) whole() error {
 				btf++
 			case line == wantIDs:
 				ids++
-			case line == "RECORD IDS unresolved":
+			case line == "RECORD IDS unresolved", strings.HasPrefix(line, "STAMP "):
 			case !strings.HasPrefix(line, "link "):
 				other++
 			}

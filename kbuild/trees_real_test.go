@@ -8,6 +8,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -31,12 +32,18 @@ var realTrees = []struct{ input, folder string }{
 	{"linux-source-7", "7.2-debian"},
 }
 
-// patchNames has the patches in each directory.
-var patchNames = map[string]Wiring{
-	"btf-ko.patch":                {BTFKo, InModfinal},
-	"btf-ko-kbuild-include.patch": {BTFKo, InKbuildInclude},
-	"pahole.patch":                {Pahole, InModfinal},
-	"pahole-kbuild-include.patch": {Pahole, InKbuildInclude},
+// patches has the patches in each directory.
+var patches = []struct {
+	name   string
+	wiring Wiring
+}{
+	{"strict", Wiring{Strict, BTFKo, InModfinal}},
+	{"strict-kbuild-include", Wiring{Strict, BTFKo, InKbuildInclude}},
+	{"simple", Wiring{Simple, BTFKo, InModfinal}},
+	{"simple-kbuild-include", Wiring{Simple, BTFKo, InKbuildInclude}},
+	{"batch", Wiring{Batch, BTFKo, InModfinal}},
+	{"pahole", Wiring{Strict, Pahole, InModfinal}},
+	{"pahole-kbuild-include", Wiring{Strict, Pahole, InKbuildInclude}},
 }
 
 // TestRealTrees compares the patches for real trees with those in ../patches,
@@ -58,14 +65,17 @@ func TestRealTrees(t *testing.T) {
 		must(t, err)
 		version := strings.TrimSpace(string(fetched))
 		t.Log(version)
-		table += fmt.Sprintf("| %s | %s |\n", tree.folder, version)
+		table += fmt.Sprintf("| %s | %s |", tree.folder, version)
 		s, err := readTree(kernel)
 		must(t, err)
-		for name, w := range patchNames {
-			t.Run(tree.folder+"/"+name, func(t *testing.T) {
-				p, err := s.plan(kernel, w)
-				must(t, err)
-				file, err := filepath.Abs(filepath.Join("../patches", tree.folder, name))
+		for _, patch := range patches {
+			p, err := s.planRevertible(kernel, patch.wiring)
+			must(t, err)
+			if !strings.Contains(patch.name, "-") {
+				table += fmt.Sprintf(" %s |", lines(p))
+			}
+			t.Run(tree.folder+"/"+patch.name, func(t *testing.T) {
+				file, err := filepath.Abs(filepath.Join("../patches", tree.folder, patch.name+".patch"))
 				must(t, err)
 				if *update {
 					must(t, os.MkdirAll(filepath.Dir(file), 0o755))
@@ -81,12 +91,32 @@ func TestRealTrees(t *testing.T) {
 				for _, tool := range [][]string{{"git", "apply"}, {"patch", "-s", "-p1"}} {
 					applies(t, s, p, tool, fresh)
 				}
+				check := exec.Command("perl", filepath.Join(kernel, "scripts/checkpatch.pl"), "--no-tree", "-q", fresh)
+				if out, err := check.CombinedOutput(); err != nil {
+					t.Errorf("checkpatch.pl: %v\n%s", err, out)
+				}
 			})
 		}
+		table += "\n"
 	}
 	if *update {
 		must(t, WriteFile(index, head+table))
 	}
 }
 
-const indexHead = "| folder | made from |\n|---|---|\n"
+const indexHead = "| folder | made from | strict | simple | batch | pahole |\n|---|---|---|---|---|---|\n"
+
+// lines returns the numbers of lines that a plan adds and removes: in
+// Makefile.modfinal, and in all files.
+func lines(p *Plan) string {
+	var added, removed int
+	rule := ""
+	for _, c := range p.Changes {
+		a, r := c.count()
+		if c.Path == modfinal {
+			rule = fmt.Sprintf("+%d -%d", a, r)
+		}
+		added, removed = added+a, removed+r
+	}
+	return fmt.Sprintf("%s (+%d -%d)", rule, added, removed)
+}

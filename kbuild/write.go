@@ -17,28 +17,43 @@ import (
 // Apply writes the changed files into the tree in dir. On failure no file
 // changes. It refuses plans that could not be reverted.
 func (p *Plan) Apply(dir string) error {
+	return (&Plan{}).Switch(dir, p)
+}
+
+// Switch replaces p, which is applied to the tree in dir, by a plan of p.Replan.
+// On failure no file changes.
+func (p *Plan) Switch(dir string, to *Plan) error {
 	if len(p.Unknown) > 0 {
-		return p.unknown(dir, "could not be reverted, as its original rule may be that of Linux %s: "+
+		return p.irreversible(dir)
+	}
+	if len(to.Unknown) > 0 {
+		return to.unknown(dir, "could not be reverted, as its original rule may be that of Linux %s: "+
 			"apply the printed patch with git or patch")
 	}
 	texts := map[string]string{}
 	for _, c := range p.Changes {
-		texts[filepath.Join(dir, c.Path)] = c.New
+		texts[c.Path] = c.Old
 	}
-	return p.write(dir, texts)
+	for _, c := range to.Changes {
+		texts[c.Path] = c.New
+	}
+	return write(dir, texts)
 }
 
 // Revert restores the original files in dir. On failure no file changes.
 func (p *Plan) Revert(dir string) error {
 	if len(p.Unknown) > 0 {
-		return p.unknown(dir, "cannot be reverted, as its original rule may be that of Linux %s: "+
-			"use git, or patch -R")
+		return p.irreversible(dir)
 	}
 	texts := map[string]string{}
 	for _, c := range p.Changes {
-		texts[filepath.Join(dir, c.Path)] = c.Old
+		texts[c.Path] = c.Old
 	}
-	return p.write(dir, texts)
+	return write(dir, texts)
+}
+
+func (p *Plan) irreversible(dir string) error {
+	return p.unknown(dir, "cannot be reverted, as its original rule may be that of Linux %s: use git, or patch -R")
 }
 
 // unknown returns an error that lists the releases in p.Unknown.
@@ -46,12 +61,14 @@ func (p *Plan) unknown(dir, format string) error {
 	return &fileError{file: filepath.Join(dir, modfinal), reason: fmt.Sprintf(format, strings.Join(p.Unknown, ", "))}
 }
 
-// write writes the files of the tree in dir. It refuses a directory that is an
+// write writes files of the tree in dir, by path. It refuses a directory that is an
 // absolute link into another tree, as made by cp -as. Packages of headers have
 // relative links to directories that they share.
-func (p *Plan) write(dir string, texts map[string]string) error {
-	for _, c := range p.Changes {
-		folder := filepath.Join(dir, filepath.Dir(c.Path))
+func write(dir string, texts map[string]string) error {
+	files := map[string]string{}
+	for path, text := range texts {
+		files[filepath.Join(dir, path)] = text
+		folder := filepath.Join(dir, filepath.Dir(path))
 		target, err := os.Readlink(folder)
 		if folder == filepath.Clean(dir) || err != nil || !filepath.IsAbs(target) {
 			continue
@@ -62,7 +79,7 @@ func (p *Plan) write(dir string, texts map[string]string) error {
 				"replace it with a copy (cp -rL), or patch " + other}
 		}
 	}
-	return writeAll(texts)
+	return writeAll(files)
 }
 
 // WriteFile writes a file like [Plan.Apply]: on failure it is unchanged. It

@@ -45,7 +45,7 @@ func listing(t *testing.T, dir string) map[string]string {
 }
 
 func TestApplyAndRevert(t *testing.T) {
-	for _, w := range []Wiring{btfKo, pahole, {BTFKo, InKbuildInclude}} {
+	for _, w := range []Wiring{btfKo, pahole, {Strict, BTFKo, InKbuildInclude}} {
 		t.Run(fmt.Sprint(w), func(t *testing.T) {
 			dir := writeTree(t, smallTree(t))
 			must(t, os.Chmod(filepath.Join(dir, modfinal), 0o750))

@@ -16,14 +16,15 @@ var splitBTFCommand = &cli.Command{
 	Name:    "split-btf",
 	Summary: "print whether the encoder supports split BTF",
 	Help: cli.Help{
-		Synopsis: "kconfig-probe split-btf [--encoder=COMMAND] [-v]",
+		Synopsis: "kconfig-probe split-btf [--encoder=COMMAND] [--answer=y|n] [-v]",
 		Text: `Prints y if the encoder supports split BTF (pahole since 1.19, btf-ko always),
-otherwise n.`,
+otherwise n. With --answer the encoder is not asked again, unless the answer is
+empty: Kconfig passes that of make, in a variable, and runs again if it changes.`,
 		Exit: answers,
 		Examples: []string{
 			"kconfig-probe split-btf",
 			"kconfig-probe split-btf --encoder 'ccache pahole' -v",
-			"def_bool $(success,kconfig-probe split-btf)        # in Kconfig",
+			"def_bool \"$(shell,kconfig-probe split-btf)\"        # in Kconfig",
 		},
 	},
 	Flags:   splitBTFFlags,
@@ -33,10 +34,19 @@ otherwise n.`,
 
 func splitBTFFlags(flags *pflag.FlagSet) func(*cli.Call) int {
 	encoder := encoderFlag(flags)
+	given := flags.String("answer", "", "the answer `y or n`, if it is known")
 	verbose := verboseFlag(flags)
 	return func(call *cli.Call) int {
 		return answer(call, *verbose, func(ctx context.Context) probe.Decision {
-			return probe.SplitBTF(ctx, probe.NewCommand(*encoder))
+			switch *given {
+			case "":
+				return probe.SplitBTF(ctx, probe.NewCommand(*encoder))
+			case "y":
+				return probe.Decision{Answer: probe.Yes, Reason: "--answer=y"}
+			case "n":
+				return probe.Decision{Answer: probe.No, Reason: "--answer=n"}
+			}
+			return probe.Decision{Answer: probe.Unknown, Reason: fmt.Sprintf("--answer=%s: must be y or n", *given)}
 		})
 	}
 }
