@@ -38,7 +38,7 @@ func headersFlags(flags *pflag.FlagSet) func(*cli.Call) int {
 	root := flags.String("root", "/", "the root `DIR` of the machine")
 	noHook := flags.Bool("no-hook", false, "leave the hook as it is")
 	return func(call *cli.Call) int {
-		m := headers.Machine{Root: *root, Wiring: kbuild.Wiring{Encoder: kbuild.BTFKo, Helper: kbuild.InModfinal}}
+		m := headers.Machine{Root: *root, Wiring: kbuild.Wiring{Encoder: kbuild.BTFKo, Rule: kbuild.Batch}}
 		command, release := call.Flags.Arg(0), call.Flags.Arg(1)
 		change := map[string]func(headers.Headers) error{
 			"enable": m.Enable, "disable": m.Disable, "status": nil,
