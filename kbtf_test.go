@@ -234,7 +234,8 @@ func TestErrors(t *testing.T) {
 		}, "feature distilled_base: not supported by this package"},
 		{"another base", func() error { return kbtf.Verify(raw, nil, "") }, "split BTF without its base"},
 		{"another kernel", func() error { return kbtf.Verify(raw, base, "4.4") }, "4.4"},
-		{"attach to text", func() error { return kbtf.Attach("kbtf.go", raw, base, kbtf.Options{}) }, "kbtf.go: not an ELF file"},
+		{"attach to text", func() error { return kbtf.Attach("kbtf.go", raw, base, kbtf.Options{}) },
+			"kbtf.go: not an ELF file"},
 	} {
 		if err := tt.err(); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: %v, want %s", tt.name, err, tt.want)
