@@ -358,6 +358,57 @@ func TestAttachSeveral(t *testing.T) {
 }
 
 // The tools of a kernel build accept the result.
+// A program that changes section headers or names after Attach, in place, does not have its changes undone by the
+// next Attach, which starts from the original file.
+func TestAttachAfterChangedHeaders(t *testing.T) {
+	for _, target := range elftest.Targets {
+		t.Run(target.Name, func(t *testing.T) {
+			object := elftest.Object(t, target, "echo.c")
+			mustAttach(t, object, ".BTF", []byte("contents"))
+			attached := elftest.Read(t, object)
+			img, err := Parse(object, attached)
+			if err != nil {
+				t.Fatal(err)
+			}
+			header := func(name string) int { return int(img.shoff) + img.Section(name).Index*int(img.layout().shdr) }
+			const flags = 8 // offset of sh_flags
+			for _, tt := range []struct {
+				name   string
+				change func(data []byte)
+				want   func(*Image) bool
+			}{
+				{"type", func(data []byte) { img.Order.PutUint32(data[header(".comment")+4:], uint32(elf.SHT_NOTE)) },
+					func(img *Image) bool { return img.Section(".comment").Type == elf.SHT_NOTE }},
+				{"SHT_NULL", func(data []byte) { img.Order.PutUint32(data[header(".comment")+4:], uint32(elf.SHT_NULL)) },
+					func(img *Image) bool { return img.Section(".comment").Type == elf.SHT_NULL }},
+				{"name", func(data []byte) {
+					names := img.Sections[img.shstrndx]
+					data[int(names.Offset)+bytes.Index(data[names.Offset:], []byte(".comment"))+1] = 'k'
+				}, func(img *Image) bool { return img.Section(".komment") != nil }},
+				{"flags of what is attached", func(data []byte) { data[header(".BTF")+flags] ^= 0xff },
+					func(img *Image) bool { return img.Section(".BTF").Flags == 0 }},
+			} {
+				data := bytes.Clone(attached)
+				tt.change(data)
+				path := writeFile(t, data)
+				for _, contents := range []string{"contents", "other", "contents"} {
+					mustAttach(t, path, ".BTF", []byte(contents))
+				}
+				again, err := Parse(path, elftest.Read(t, path))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if !tt.want(again) {
+					t.Errorf("%s: undone", tt.name)
+				}
+				if c, err := again.InflateNamed(".BTF"); err != nil || string(c) != "contents" {
+					t.Errorf("%s: %q, %v", tt.name, c, err)
+				}
+			}
+		})
+	}
+}
+
 func TestAttachThenTools(t *testing.T) {
 	gcc := elftest.GCC
 	path := elftest.Object(t, gcc, "ring.c")

@@ -104,7 +104,7 @@ func (img *Image) record() (r record, ok bool) {
 	r = record{recordMagic, binary.LittleEndian.Uint64(b[16:]), binary.LittleEndian.Uint64(b[24:]),
 		binary.LittleEndian.Uint32(b[32:]), binary.LittleEndian.Uint32(b[36:]), Stamp(b[40:56])}
 	return r, r.size <= at && r.shoff <= r.size && uint64(r.shnum)*img.layout().shdr <= r.size-r.shoff &&
-		r.shstrndx < r.shnum
+		r.shstrndx < r.shnum && img.keepsHeaders(&r)
 }
 
 // Stamp returns the stamp of the attached sections. It is zero if there are none, or if they are damaged.
@@ -118,4 +118,48 @@ func (img *Image) Stamp() Stamp {
 		return Stamp{}
 	}
 	return r.stamp
+}
+
+// keepsHeaders reports whether the section headers are those from before Attach, except for what Attach changes:
+// the sections that it adds, replaces or removes, and the number and names of sections. Otherwise the file was
+// changed since, and starting from the original would undo that.
+func (img *Image) keepsHeaders(r *record) bool {
+	if uint64(r.shnum) > uint64(len(img.Sections)) {
+		return false
+	}
+	size := img.layout().shdr
+	original := func(i uint32) Section { return img.parseHeader(img.Data[r.shoff+uint64(i)*size:]) }
+	namesWere := original(r.shstrndx)
+	were, err := img.Contents(&namesWere)
+	if err != nil {
+		return false
+	}
+	if are, err := img.Contents(&img.Sections[img.shstrndx]); err != nil || !bytes.HasPrefix(are, were) {
+		return false
+	}
+	for i := range img.Sections {
+		is := img.Sections[i]
+		added := Section{Index: i, Name: is.Name, Type: elf.SHT_PROGBITS, Offset: is.Offset, Size: is.Size, Addralign: 8}
+		isAdded := is == added && is.Offset >= r.size
+		if i >= int(r.shnum) {
+			if !isAdded {
+				return false
+			}
+			continue
+		}
+		was := original(uint32(i))
+		name, _ := CString(were, uint64(img.Order.Uint32(img.Data[r.shoff+uint64(i)*size:])))
+		was.Index, was.Name = i, string(name)
+		kept := was
+		kept.Offset, kept.Size = is.Offset, is.Size
+		removed := Section{Index: i, Offset: is.Offset}
+		switch {
+		case i == 0, i == int(r.shstrndx): // the number of sections, and their names
+		case is == was, is == removed, is == kept && is.Offset >= r.size:
+		case isAdded && is.Name == was.Name: // in its place
+		default:
+			return false
+		}
+	}
+	return true
 }
