@@ -493,6 +493,12 @@ func TestResolveIDsErrors(t *testing.T) {
 		{"inside of an entry", `__BTF_ID__set8__s: .long 0, 1, 0\n__BTF_ID__func__f__1: .long 0\n` +
 			`.size __BTF_ID__set8__s, 16\n`,
 			"symbol __BTF_ID__func__f__1: not at an entry of its set, __BTF_ID__set8__s"},
+		{"overlapping ids", `__BTF_ID__func__f__1: .short 0\n__BTF_ID__func__f__2: .long 0\n`,
+			"symbol __BTF_ID__func__f__2: overlaps __BTF_ID__func__f__1"},
+		{"two symbols of one id", `__BTF_ID__func__f__1: __BTF_ID__struct__f__2: .long 0\n`,
+			"symbol __BTF_ID__struct__f__2: overlaps __BTF_ID__func__f__1"},
+		{"id that overlaps a set", `__BTF_ID__func__f__1: .short 0\n__BTF_ID__set__s: .long 0\n` +
+			`.size __BTF_ID__set__s, 4\n`, "symbol __BTF_ID__func__f__1: overlaps the set __BTF_ID__set__s"},
 		{"overlapping sets", `__BTF_ID__set__s: .long 0, 0\n__BTF_ID__set__t: .long 0, 0\n` +
 			`.size __BTF_ID__set__s, 12\n.size __BTF_ID__set__t, 8\n`,
 			"symbol __BTF_ID__set__t: overlaps another set"},

@@ -84,6 +84,9 @@ func readSymbols(img *elfimage.Image) (*Section, error) {
 			continue
 		}
 		name := syms.Name(&sym)
+		if name == nil {
+			s.fail("%d: its name is not in the string table", i)
+		}
 		if rest, ok := bytes.CutPrefix(name, []byte(prefix)); ok {
 			// The address of a section is 0 in a relocatable file.
 			s.add(string(name), string(rest), sym.Value-section.Addr, sym.Size)
@@ -145,6 +148,11 @@ func (s *Section) Fill(ids map[btf.NamedType]uint32) ([]byte, error) {
 		return nil, err
 	}
 	filled := slices.Clone(s.linked)
+	for _, set := range s.Sets {
+		for entry := range set.entries(filled) {
+			clear(entry[:wordSize]) // also where no symbol is: BTF_ID_UNUSED has id 0
+		}
+	}
 	for _, id := range s.IDs {
 		s.order.PutUint32(filled[id.Offset:], ids[id.Type])
 	}
@@ -200,8 +208,16 @@ func (s *Section) check(data []byte) error {
 		names[set.Name] = true
 		end = set.Offset + set.Size
 	}
-	for _, id := range s.IDs {
+	words := slices.Clone(s.IDs)
+	slices.SortStableFunc(words, func(a, b ID) int { return cmp.Compare(a.Offset, b.Offset) })
+	for i, id := range words {
+		if i > 0 && id.Offset-words[i-1].Offset < wordSize {
+			return fmt.Errorf("symbol %s: overlaps %s", id.symbol, words[i-1].symbol)
+		}
 		n := sort.Search(len(sorted), func(i int) bool { return sorted[i].Offset > id.Offset })
+		if n < len(sorted) && sorted[n].Offset-id.Offset < wordSize {
+			return fmt.Errorf("symbol %s: overlaps the set %s", id.symbol, sorted[n].symbol)
+		}
 		if n == 0 || id.Offset >= sorted[n-1].Offset+sorted[n-1].Size {
 			continue // not in a set
 		}

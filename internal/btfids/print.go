@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"sort"
 
 	"github.com/kbtf/kbtf/internal/btf"
 	"github.com/kbtf/kbtf/internal/elfimage"
@@ -97,9 +98,8 @@ func (s *Section) print(w io.Writer, data []byte, typeOf func(id uint32) string)
 		}
 	}
 	alone := slices.DeleteFunc(slices.Clone(s.IDs), func(id ID) bool {
-		return slices.ContainsFunc(s.Sets, func(set Set) bool {
-			return id.Offset >= set.Offset && id.Offset-set.Offset < set.Size
-		})
+		n := sort.Search(len(sets), func(i int) bool { return sets[i].Offset > id.Offset })
+		return n > 0 && id.Offset-sets[n-1].Offset < sets[n-1].Size
 	})
 	slices.SortStableFunc(alone, func(a, b ID) int { return cmp.Compare(a.Offset, b.Offset) })
 	if len(alone) > 0 {

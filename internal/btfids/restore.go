@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"sort"
 
 	"github.com/kbtf/kbtf/internal/btf"
 	"github.com/kbtf/kbtf/internal/elfimage"
@@ -26,16 +27,23 @@ func Open(symbols, loaded *elfimage.Image, base *btf.Blob) (*Section, error) {
 	if err != nil || s == nil {
 		return nil, err
 	}
+	contents, err := loaded.InflateNamed(Name)
+	if err != nil {
+		return nil, err
+	}
 	if s.linked, err = loaded.InflateNamed(LinkedName); err != nil || s.linked != nil {
 		s.Linked = s.linked
+		if size := len(contents); err == nil && len(s.linked) != size {
+			s.damaged = fmt.Errorf("%s has %d bytes, not %d: link the module again", LinkedName, len(s.linked), size)
+		}
 		return s, err
 	}
 	if s.linked, err = loaded.OriginalContents(Name); err != nil || !s.isFilled(s.linked) {
 		return s, err
 	}
 	s.damaged = errNoFit
-	for _, contents := range []func(string) ([]byte, error){loaded.InflateNamed, loaded.OriginalContents} {
-		blobs, err := ownBTF(contents, base)
+	for _, sections := range []func(string) ([]byte, error){loaded.InflateNamed, loaded.OriginalContents} {
+		blobs, err := ownBTF(sections, base)
 		if err != nil {
 			continue
 		}
@@ -97,6 +105,7 @@ func (s *Section) restore(data []byte, blobs ...*btf.Blob) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	symbols := slices.SortedFunc(slices.Values(s.IDs), func(a, b ID) int { return cmp.Compare(a.Offset, b.Offset) })
 	restored := slices.Clone(data)
 	for _, id := range s.IDs {
 		s.order.PutUint32(restored[id.Offset:], 0)
@@ -108,7 +117,7 @@ func (s *Section) restore(data []byte, blobs ...*btf.Blob) ([]byte, error) {
 		if !set.Pairs {
 			continue
 		}
-		if err := s.restoreFlags(&set, data, restored, types); err != nil {
+		if err := s.restoreFlags(&set, symbols, data, restored, types); err != nil {
 			return nil, fmt.Errorf("symbol %s: %w", set.symbol, err)
 		}
 	}
@@ -117,7 +126,11 @@ func (s *Section) restore(data []byte, blobs ...*btf.Blob) ([]byte, error) {
 
 // restoreFlags puts the flags of a set8 behind the symbols of their functions. Functions that BTF
 // does not have are at the start, in the order of their symbols; so are several of one name.
-func (s *Section) restoreFlags(set *Set, data, restored []byte, types map[uint32]btf.NamedType) error {
+//
+// symbols are those of all ids, in the order of their offsets.
+func (s *Section) restoreFlags(
+	set *Set, symbols []ID, data, restored []byte, types map[uint32]btf.NamedType,
+) error {
 	flags := make(map[btf.NamedType][]uint32)
 	var unknown []uint32 // of id 0
 	for entry := range set.entries(data) {
@@ -128,13 +141,10 @@ func (s *Section) restoreFlags(set *Set, data, restored []byte, types map[uint32
 		}
 		flags[types[id]] = append(flags[types[id]], value)
 	}
-	var symbols []ID
-	for _, id := range s.IDs {
-		if id.Offset >= set.Offset && id.Offset < set.Offset+set.Size {
-			symbols = append(symbols, id)
-		}
+	first := func(offset uint64) int {
+		return sort.Search(len(symbols), func(i int) bool { return symbols[i].Offset >= offset })
 	}
-	slices.SortStableFunc(symbols, func(a, b ID) int { return cmp.Compare(a.Offset, b.Offset) })
+	symbols = symbols[first(set.Offset):first(set.Offset+set.Size)]
 	for _, id := range symbols {
 		list := flags[id.Type]
 		if len(list) > 0 {
