@@ -45,7 +45,7 @@ func idsParts(t *testing.T, data []byte) (parts [][2]int) {
 		}
 	}
 	// Section headers, and the record.
-	parts = append(parts, [2]int{len(data) - 40 - 64*len(file.Sections), len(data)}, [2]int{len(data) - 40, len(data)})
+	parts = append(parts, [2]int{len(data) - 60 - 64*len(file.Sections), len(data)}, [2]int{len(data) - 60, len(data)})
 	for from := 0; ; { // what Attach marks
 		at := bytes.Index(data[from:], []byte("kbtf attach"))
 		if at < 0 {

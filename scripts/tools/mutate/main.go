@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 
 // Mutate encodes damaged modules, and modules with damaged bases. It checks that time and memory are
-// limited, that the encoder does not panic, and that its output is valid.
+// limited, that the encoder does not panic, and that its output is valid. In modules with .BTF_ids, this section is
+// damaged, its symbols and its copy as the linker wrote it.
 package main
 
 import (
@@ -37,6 +38,7 @@ type campaign struct {
 	kernel  *btfverify.Kernel
 	modules []target
 	bases   []target
+	ids     *idsCampaign // nil: none
 	seed    uint64
 
 	mu      sync.Mutex
@@ -58,16 +60,17 @@ func main() {
 	kernel := flag.String("kernel", "6.1", "kernel version, for the rules of BTF")
 	count := flag.Int("count", 20000, "number of mutations")
 	number := flag.Int("targets", 10, "number of modules")
+	ids := flag.String("ids", "", "directory with modules that have .BTF_ids, and their base vmlinux")
 	seed := flag.Uint64("seed", 1, "seed of the mutations")
 	jobs := flag.Int("jobs", 2, "mutations at a time")
 	flag.Parse()
-	if err := run(*base, *directory, *kernel, *count, *number, *seed, *jobs); err != nil {
+	if err := run(*base, *directory, *ids, *kernel, *count, *number, *seed, *jobs); err != nil {
 		fmt.Fprintf(os.Stderr, "mutate: %v\n", err)
 		os.Exit(1)
 	}
 }
 
-func run(basePath, directory, kernel string, count, number int, seed uint64, jobs int) error {
+func run(basePath, directory, ids, kernel string, count, number int, seed uint64, jobs int) error {
 	c := campaign{seed: seed, outcome: map[string]int{}}
 	raw, err := modules.ReadBTF(basePath)
 	if err != nil {
@@ -86,6 +89,12 @@ func run(basePath, directory, kernel string, count, number int, seed uint64, job
 	if err := c.findTargets(directory, number); err != nil {
 		return err
 	}
+	if ids != "" {
+		if c.ids, err = newIDsCampaign(ids); err != nil {
+			return err
+		}
+		defer os.RemoveAll(c.ids.work)
+	}
 	began := time.Now()
 	stop := make(chan struct{})
 	var memory uint64
@@ -97,8 +106,8 @@ func run(basePath, directory, kernel string, count, number int, seed uint64, job
 	if err != nil {
 		return err
 	}
-	fmt.Printf("%d mutations of %d modules and %d bases in %.0f s, seed %d\n",
-		count, len(c.modules), len(c.bases), time.Since(began).Seconds(), seed)
+	fmt.Printf("%d mutations of %d modules, %d bases and %d modules with .BTF_ids in %.0f s, seed %d\n",
+		count, len(c.modules), len(c.bases), c.ids.len(), time.Since(began).Seconds(), seed)
 	for _, what := range slices.Sorted(maps.Keys(c.outcome)) {
 		fmt.Printf("  %6d  %s\n", c.outcome[what], what)
 	}
@@ -129,7 +138,7 @@ func (c *campaign) findTargets(directory string, number int) error {
 		if st.Size() > largest {
 			continue
 		}
-		t, err := readTarget(path)
+		t, err := readTarget(path, encoded)
 		if err != nil {
 			return err
 		}
@@ -144,7 +153,7 @@ func (c *campaign) findTargets(directory string, number int) error {
 		if err != nil {
 			return err
 		}
-		parts, err := partsOf(t.path, blob)
+		parts, err := partsOf(t.path, blob, encoded)
 		if err != nil {
 			return err
 		}
@@ -153,12 +162,12 @@ func (c *campaign) findTargets(directory string, number int) error {
 	return nil
 }
 
-func readTarget(path string) (target, error) {
+func readTarget(path string, sections []string) (target, error) {
 	file, err := os.ReadFile(path)
 	if err != nil {
 		return target{}, err
 	}
-	parts, err := partsOf(path, file)
+	parts, err := partsOf(path, file, sections)
 	return target{path, file, parts}, err
 }
 
@@ -170,7 +179,7 @@ func encodeBytes(path string, file []byte, base *btf.Base) ([]byte, error) {
 	return encode.File(img, base, encode.Options{Dialect: base.Dialect, Threads: 1})
 }
 
-// one runs the ith mutation. Every fifth is of a base.
+// one runs the ith mutation. Of five, one is of a base, and one of a module with .BTF_ids.
 func (c *campaign) one(i int) error {
 	r := rand.New(rand.NewPCG(c.seed, uint64(i)))
 	module := c.modules[r.IntN(len(c.modules))]
@@ -178,13 +187,20 @@ func (c *campaign) one(i int) error {
 	if i%5 == 0 {
 		of = c.bases[r.IntN(len(c.bases))]
 	}
+	ofIDs := i%5 == 1 && c.ids != nil
+	if ofIDs {
+		of = c.ids.modules[r.IntN(len(c.ids.modules))]
+	}
 	damaged, how := mutate(of.file, of.parts, r)
 	began := time.Now()
 	done := make(chan string, 1)
 	go func() {
-		if i%5 == 0 {
+		switch {
+		case i%5 == 0:
 			done <- c.tryBase(module, damaged)
-		} else {
+		case ofIDs:
+			done <- c.ids.try(i, damaged)
+		default:
 			done <- c.tryModule(module.path, damaged)
 		}
 	}()

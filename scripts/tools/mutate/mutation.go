@@ -69,8 +69,12 @@ var mutations = []mutation{
 
 func (s span) pick(r *rand.Rand) int { return s.from + r.IntN(max(s.to-s.from, 1)) }
 
-// partsOf returns the parts of a file that the encoder reads: its headers and sections.
-func partsOf(path string, file []byte) (list []span, err error) {
+// encoded are the sections that the encoder reads.
+var encoded = []string{".debug_info", ".debug_abbrev", ".debug_str", ".debug_loclists",
+	".rela.debug_info", ".rela.debug_loclists", ".symtab", ".strtab", ".shstrtab", ".BTF_ids", ".BTF"}
+
+// partsOf returns the parts of a file to damage: its headers and these sections.
+func partsOf(path string, file []byte, sections []string) (list []span, err error) {
 	if !elfimage.IsELF(file) { // raw BTF
 		return []span{{0, min(64, len(file))}, {0, len(file)}}, nil
 	}
@@ -79,8 +83,7 @@ func partsOf(path string, file []byte) (list []span, err error) {
 		return nil, err
 	}
 	list = []span{{0, 64}}
-	for _, name := range []string{".debug_info", ".debug_abbrev", ".debug_str", ".debug_loclists",
-		".rela.debug_info", ".rela.debug_loclists", ".symtab", ".strtab", ".shstrtab", ".BTF_ids", ".BTF"} {
+	for _, name := range sections {
 		if s := img.Section(name); s != nil && s.Size > 0 {
 			list = append(list, span{int(s.Offset), int(s.Offset + s.Size)})
 		}
