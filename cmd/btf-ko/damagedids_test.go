@@ -24,7 +24,7 @@ func idsForms(t *testing.T, target elftest.Target) (base string, forms map[strin
 	forms = map[string][]byte{"linked": elftest.Read(t, module)}
 	mustRun(t, "--btf_base", base, module)
 	forms["filled in"] = elftest.Read(t, module)
-	elftest.Run(t, filepath.Dir(module), target.Objcopy, "ids.ko") // without the record
+	withoutCopy(t, target, module) // nor the record of what is attached
 	forms["filled in by another program"] = elftest.Read(t, module)
 	mustRun(t, "--btf_base", base, module)
 	forms["filled in again"] = elftest.Read(t, module)

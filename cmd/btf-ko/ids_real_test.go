@@ -42,6 +42,18 @@ func TestAsResolveBTFIDs(t *testing.T) {
 			if diff := cmp.Diff(want, idWords(t, theirs)); diff != "" {
 				t.Errorf("after resolve_btfids: -want +got\n%s", diff)
 			}
+			// A second run of the program, after btf-ko, gives the flags to other functions. verify finds
+			// that, and encoding again mends it.
+			elftest.Run(t, "", tool, "-b", base, module)
+			var out strings.Builder
+			if status := run([]string{"verify", "--btf_base", base, module}, &out, &out); status != exitFailed ||
+				!strings.Contains(out.String(), "as linked") {
+				t.Errorf("verify after two runs: %d, %q", status, out.String())
+			}
+			mustRun(t, "--btf_base", base, module)
+			if diff := cmp.Diff(want, idWords(t, module)); diff != "" {
+				t.Errorf("after two runs: -want +got\n%s", diff)
+			}
 			if target.LD == nil {
 				return
 			}

@@ -118,6 +118,7 @@ func TestResolveIDsAgain(t *testing.T) {
 			filled := copyOf(t, module, filepath.Join(t.TempDir(), "filled.ko"), elf.EM_NONE)
 			mustRun(t, "--btf_base", base, module)
 			want := idWords(t, module)
+			withoutCopy(t, target, filled)
 			writeIDs(t, filled, want)
 			for range 2 {
 				mustRun(t, "--btf_base", base, filled)
@@ -369,7 +370,8 @@ func TestVerifyFlags(t *testing.T) {
 			mustRun(t, "--btf_base", base, "--resolve_ids=no", foreign)
 			mustRun(t, "--btf_base", base, module)
 			words := idWords(t, module)
-			writeIDs(t, foreign, words) // as another program does: the file has no other copy
+			withoutCopy(t, target, foreign)
+			writeIDs(t, foreign, words)
 			exchanged := slices.Clone(words)
 			exchanged[kfuncs+1], exchanged[kfuncs+3] = words[kfuncs+3], words[kfuncs+1]
 			check := func(name, path, want string) {
@@ -417,12 +419,19 @@ func TestVerifyFlagsOfAnotherSize(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "linked"), make([]byte, 8), 0o644); err != nil {
 		t.Fatal(err)
 	}
+	withoutCopy(t, elftest.GCC, module)
 	elftest.Run(t, dir, "objcopy", "--add-section", ".BTF_ids.linked=linked", module, "x.ko")
 	var stdout, stderr strings.Builder
 	run([]string{"verify", "--btf_base", base, filepath.Join(dir, "x.ko")}, &stdout, &stderr)
 	if want := "x.ko: .BTF_ids: 136 bytes, and 8 as linked\n"; !strings.HasSuffix(stdout.String(), want) {
 		t.Errorf("%q, want %q", stdout.String(), want)
 	}
+}
+
+// withoutCopy removes the copy of .BTF_ids as the linker wrote it, which other programs do not make.
+func withoutCopy(t *testing.T, target elftest.Target, path string) {
+	t.Helper()
+	elftest.Run(t, "", target.Objcopy, "--remove-section", ".BTF_ids.linked", path)
 }
 
 // writeIDs writes words to .BTF_ids, as resolve_btfids does.

@@ -41,8 +41,8 @@ type Section struct {
 	IDs  []ID  // in the order of the symbol table
 	Sets []Set // the same
 
-	// Linked is set if the contents as the linker wrote them are not in the file itself any more: they
-	// have to be kept, in the section LinkedName, for the next time.
+	// Linked has the contents as the linker wrote them, to be kept in the section LinkedName for the
+	// next time: other programs change .BTF_ids, but leave such a section alone. It is nil for vmlinux.
 	Linked []byte
 
 	order   binary.ByteOrder

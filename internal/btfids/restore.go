@@ -4,6 +4,7 @@ package btfids
 
 import (
 	"cmp"
+	"debug/elf"
 	"errors"
 	"fmt"
 	"iter"
@@ -39,6 +40,9 @@ func Open(symbols, loaded *elfimage.Image, base *btf.Blob) (*Section, error) {
 		return s, err
 	}
 	if s.linked, err = loaded.OriginalContents(Name); err != nil || !s.isFilled(s.linked) {
+		if loaded.Type == elf.ET_REL { // vmlinux is not filled in again with other BTF
+			s.Linked = s.linked
+		}
 		return s, err
 	}
 	s.damaged = errNoFit
