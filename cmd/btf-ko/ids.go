@@ -49,8 +49,10 @@ func idsFlags(flags *pflag.FlagSet) func(*cli.Call) int {
 		if len(call.Args) == 0 {
 			return call.Usage("no file: see btf-ko ids --help")
 		}
-		r := idResolver{host: kernel.ThisHost(), path: *basePath, unsign: *unsign, strict: *strict, bases: map[string]*btffile.File{},
-			note: func(note string) { cli.Say(call.Stderr, "btf-ko ids: %s", note) }}
+		r := idResolver{
+			host: kernel.ThisHost(), path: *basePath, bases: map[string]*btffile.File{}, unsign: *unsign, strict: *strict,
+			note: func(note string) { cli.Say(call.Stderr, "btf-ko ids: %s", note) },
+		}
 		if *verbose {
 			r.list = call.Stdout
 		}

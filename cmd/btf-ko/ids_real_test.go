@@ -42,7 +42,7 @@ func TestAsResolveBTFIDs(t *testing.T) {
 			if diff := cmp.Diff(want, idWords(t, theirs)); diff != "" {
 				t.Errorf("after resolve_btfids: -want +got\n%s", diff)
 			}
-			// A second run of the program, after btf-ko, gives the flags to other functions. verify finds
+			// A second run of the program, after btf-ko, assigns the flags to other functions. verify finds
 			// that, and encoding again mends it.
 			elftest.Run(t, "", tool, "-b", base, module)
 			var out strings.Builder
@@ -125,7 +125,8 @@ func TestFilesAsResolveBTFIDs(t *testing.T) {
 			ours, _ := os.ReadFile(module + suffix)
 			_ = os.Remove(module + suffix)
 			if !bytes.Equal(withoutHeader(t, suffix, want), withoutHeader(t, suffix, ours)) {
-				t.Errorf("%s %s: %s differs: %d bytes, of resolve_btfids %d", filepath.Base(module), args, suffix, len(ours), len(want))
+				t.Errorf("%s %s: %s differs: %d bytes, of resolve_btfids %d",
+					filepath.Base(module), args, suffix, len(ours), len(want))
 			}
 		}
 	}
@@ -135,7 +136,8 @@ func TestFilesAsResolveBTFIDs(t *testing.T) {
 			compare(t, module, base, types)
 			compare(t, module, base, types, "--distill_base")
 			for _, features := range []string{"default", "default,layout"} { // vmlinux
-				mustRun(t, "--btf_base", "none", "--resolve_ids=no", "--btf_features", features, "--btf_encode_detached", types, module)
+				mustRun(t, "--btf_base", "none", "--resolve_ids=no", "--btf_features", features,
+					"--btf_encode_detached", types, module)
 				compare(t, module, "", types)
 			}
 			patched := copyOf(t, module, module+".theirs", elf.EM_NONE)
@@ -155,7 +157,8 @@ func TestFilesAsResolveBTFIDs(t *testing.T) {
 	}
 	t.Setenv("KBTF_BASE_CACHE", t.TempDir())
 	withIDs, all := 0, 0
-	err = filepath.WalkDir(filepath.Join(debug, "usr/lib/debug/lib/modules"), func(path string, _ fs.DirEntry, err error) error {
+	modules := filepath.Join(debug, "usr/lib/debug/lib/modules")
+	err = filepath.WalkDir(modules, func(path string, _ fs.DirEntry, err error) error {
 		if err != nil || filepath.Ext(path) != ".ko" {
 			return err
 		}

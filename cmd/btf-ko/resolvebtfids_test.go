@@ -122,7 +122,8 @@ func functionsOf(b *btfraw.BTF) (list []string) {
 			params = append(params, proto.Str(proto.Item(i, 0)))
 		}
 		slices.Sort(tags[r.ID])
-		list = append(list, strings.Join(append([]string{r.Name() + "(" + strings.Join(params, ", ") + ")"}, tags[r.ID]...), " "))
+		words := append([]string{r.Name() + "(" + strings.Join(params, ", ") + ")"}, tags[r.ID]...)
+		list = append(list, strings.Join(words, " "))
 	}
 	slices.Sort(list)
 	return list

@@ -19,7 +19,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"btf-ko": main, "pahole": main, "resolve_btfids": main, "btf-ko-measured": measured})
+	testscript.Main(m, map[string]func(){
+		"btf-ko": main, "pahole": main, "resolve_btfids": main, "btf-ko-measured": measured,
+	})
 }
 
 // TestScripts runs testdata/script-btf-ko. Each script starts with the files of buildFixture in its

@@ -145,7 +145,7 @@ func (h *hider) addImpl(id uint32, name string) {
 	}
 }
 
-// hide gives a kfunc a prototype that ends before its first implicit parameter.
+// hide makes the prototype of a kfunc end before its first implicit parameter.
 func (h *hider) hide(id uint32) error {
 	f := h.own(id)
 	proto := h.at(f.to())

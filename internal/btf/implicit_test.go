@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// Malformed BTF is an error or left alone. TestResolveBTFIDsFiles in cmd/btf-ko has what becomes of C.
+// Malformed BTF is an error or left alone. TestResolveBTFIDsFiles in cmd/btf-ko does it with C.
 func TestHideImplicitArgumentsErrors(t *testing.T) {
 	const names = "\x00kf\x00bpf_kfunc\x00"
 	tag := []uint32{4, info(KindDeclTag, 0, false), 0, WholeDecl} // of its third word

@@ -43,7 +43,9 @@ type Headers struct {
 
 // patterns are the directories in which distributions install headers: Debian's and Fedora's, and the
 // link that all have.
-var patterns = []string{"usr/src/linux-headers-*", "usr/src/kernels/*", "lib/modules/*/build", "usr/lib/modules/*/build"}
+var patterns = []string{
+	"usr/src/linux-headers-*", "usr/src/kernels/*", "lib/modules/*/build", "usr/lib/modules/*/build",
+}
 
 // All returns the installed headers, or only those of a kernel release, sorted by directory.
 func (m Machine) All(release string) ([]Headers, error) {

@@ -74,7 +74,7 @@ func Part(path string, offset int64, contents []byte, was fs.FileInfo) error {
 	}, likeness(path, was))
 }
 
-// likeness returns a function that gives a file the mode, owner and extended attributes of another.
+// likeness returns a function that copies the mode, owner and extended attributes of a file.
 func likeness(path string, was fs.FileInfo) func(*os.File) error {
 	return func(f *os.File) error {
 		if u, ok := was.Sys().(*syscall.Stat_t); ok {
