@@ -123,9 +123,9 @@ e2e: ## patch, configure and build a real 5.10 kernel, and check the BTF of its 
 	scripts/e2e
 
 .PHONY: traps
-traps: ## compare our rule with upstream's on eight real trees: stale and missing BTF
+traps: ## compare our rules with upstream's on eight real trees: stale and missing BTF
 	scripts/setup test real
-	$(GO) test -tags real -count=1 -timeout 20m -run 'TestRealTraps|TestKconfig|TestGenBTF|TestRealTrees' -v ./kbuild
+	$(GO) test -tags real -count=1 -timeout 40m -run 'TestRealTraps|TestKconfig|TestGenBTF|TestRealTrees' -v ./kbuild
 
 .PHONY: patches
 patches: ## regenerate patches/ from the newest version of each real tree

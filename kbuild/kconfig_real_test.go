@@ -72,6 +72,15 @@ func (tree *configuredTree) wire(w Wiring) {
 	}
 }
 
+// probe installs kconfig-probe, or removes it.
+func (tree *configuredTree) probe(installed bool) {
+	from, to := filepath.Join(tree.bin, "kconfig-probe"), filepath.Join(tree.bin, "removed")
+	if installed {
+		from, to = to, from
+	}
+	must(tree.t, os.Rename(from, to))
+}
+
 // tool installs a program that prints a version. With version "" it removes the
 // program, with "broken" the program fails.
 func (tree *configuredTree) tool(name, version string) {
@@ -136,18 +145,33 @@ func TestKconfig(t *testing.T) {
 		t.Run(real.folder, func(t *testing.T) {
 			t.Parallel()
 			tree := newConfiguredTree(t, kernel)
-			tree.wire(btfKo)
 			tree.tool("pahole", "v1.30")
-			for _, tt := range []struct{ encoder, want string }{
-				{"btf-ko v0.1.0", modules},
-				{"v1.18", base}, // another program named btf-ko
-				{"", base},
-				{"broken", base},
+			// The strict and the batch rule have the same text for Kconfig.
+			const noProbe = "without kconfig-probe"
+			for _, tt := range []struct {
+				rule          Rule
+				encoder, want string
+			}{
+				{Simple, "btf-ko v0.1.0", modules},
+				{Simple, noProbe, base},
+				{Strict, "btf-ko v0.1.0", modules},
+				{Strict, noProbe, base},
+				{Strict, "v1.18", base}, // another program named btf-ko
+				{Strict, "", base},
+				{Strict, "broken", base},
 			} {
-				tree.tool("btf-ko", tt.encoder)
+				tree.wire(Wiring{tt.rule, BTFKo, InModfinal})
+				if tt.encoder == noProbe {
+					tree.probe(false)
+				} else {
+					tree.tool("btf-ko", tt.encoder)
+				}
 				tree.config("olddefconfig")
 				if got := tree.set(".config"); got != tt.want {
-					t.Errorf("btf-ko is %q: %q, not %q", tt.encoder, got, tt.want)
+					t.Errorf("%s: btf-ko is %q: %q, not %q", tt.rule, tt.encoder, got, tt.want)
+				}
+				if tt.encoder == noProbe {
+					tree.probe(true)
 				}
 			}
 
@@ -163,18 +187,28 @@ func TestKconfig(t *testing.T) {
 				}
 			}
 
-			// If an encoder is installed, the next make runs syncconfig.
-			tree.tool("btf-ko", "")
-			tree.config("olddefconfig")
-			for _, tt := range []struct{ encoder, want string }{{"", base}, {"btf-ko v0.1.0", modules}} {
-				tree.tool("btf-ko", tt.encoder)
+			// If the answer changes, the next make runs syncconfig.
+			sees := func(when, want string) {
+				t.Helper()
 				if out, err := tree.make("include/config/auto.conf"); err != nil {
 					t.Fatalf("%v: %s", err, out)
 				}
-				if got := tree.set("include/config/auto.conf"); got != tt.want {
-					t.Errorf("btf-ko is %q: make sees %q, not %q", tt.encoder, got, tt.want)
+				if got := tree.set("include/config/auto.conf"); got != want {
+					t.Errorf("%s: make sees %q, not %q", when, got, want)
 				}
 			}
+			tree.tool("btf-ko", "")
+			tree.config("olddefconfig")
+			for _, tt := range []struct{ encoder, want string }{
+				{"", base}, {"btf-ko v0.1.0", modules}, {"v1.18", base}, {"btf-ko v0.1.1", modules},
+			} {
+				tree.tool("btf-ko", tt.encoder)
+				sees("btf-ko is "+tt.encoder, tt.want)
+			}
+			tree.probe(false)
+			sees("no kconfig-probe", base)
+			tree.probe(true)
+			sees("kconfig-probe is installed again", modules)
 
 			tree.wire(pahole)
 			// The minimum version of pahole for DEBUG_INFO_BTF, by release.

@@ -69,6 +69,9 @@ func (s sources) plan(dir string, w Wiring) (*Plan, error) {
 	if w.Helper == InKbuildInclude {
 		after[kbuildInclude] = p.kbuildInclude(shape)
 	}
+	if shape.genBTF != "" {
+		p.embedsOnlyBTF()
+	}
 	if shape.genBTF != "" && w.Encoder == Pahole {
 		after[genBTFScript] = p.genBTFScript()
 	}
@@ -151,9 +154,9 @@ func (p *planner) kbuildInclude(s shape) string {
 	return edit(lines, v.line+1, 0, "\n"+s.helpers(p.Wiring))
 }
 
-// modulesNeed is the dependency of DEBUG_INFO_BTF_MODULES in trees without
+// modulesNeed is the dependency that DEBUG_INFO_BTF_MODULES gets in trees without
 // PAHOLE_HAS_SPLIT_BTF.
-const modulesNeed = "\tdepends on DEBUG_INFO_BTF && MODULES"
+const modulesNeed = "\tdepends on PAHOLE_HAS_SPLIT_BTF\n"
 
 // kconfig returns lib/Kconfig.debug with PAHOLE_HAS_SPLIT_BTF, set by
 // kconfig-probe, and DEBUG_INFO_BTF_MODULES. With pahole as the encoder,
@@ -208,13 +211,12 @@ func (p *planner) kconfig(s shape) string {
 			"config PAHOLE_HAS_SPLIT_BTF: expected a line def_bool")
 	}
 	for i := modules.first; i < modules.end; i++ {
-		if lines[i] == modulesNeed+"\n" {
-			text := edit(lines, i, 1, modulesNeed+" && PAHOLE_HAS_SPLIT_BTF\n")
+		if strings.HasPrefix(lines[i], "\tdepends on ") {
+			text := edit(lines, i, 0, modulesNeed)
 			return edit(splitLines(text), modules.first, 0, p.splitBTFSymbol()+"\n")
 		}
 	}
-	return p.refuse(kconfigDebug, modules.first, "config DEBUG_INFO_BTF_MODULES: expected the line %q",
-		strings.TrimSpace(modulesNeed))
+	return p.refuse(kconfigDebug, modules.first, "config DEBUG_INFO_BTF_MODULES: expected a line depends on")
 }
 
 var (
@@ -256,6 +258,20 @@ func (p *planner) topMakefile(s shape) string {
 	return text
 }
 
+var embeddedSection = lazy(`--(?:add|update)-section[= ]+"?([^= \n"]+)=`)
+
+// embedsOnlyBTF checks that scripts/gen-btf.sh adds no section to modules that
+// btf-ko does not write, and that the patch for pahole does not remove.
+func (p *planner) embedsOnlyBTF() {
+	for i, line := range splitLines(p.sources[genBTFScript]) {
+		for _, m := range embeddedSection().FindAllStringSubmatch(line, -1) {
+			if m[1] != ".BTF" && m[1] != ".BTF.base" {
+				p.refuse(genBTFScript, i, "adds a section %s to modules: only .BTF and .BTF.base are supported", m[1])
+			}
+		}
+	}
+}
+
 // genBTFScript returns scripts/gen-btf.sh with genBTFEdits.
 func (p *planner) genBTFScript() string {
 	text, ok := p.sources[genBTFScript], true
@@ -276,7 +292,7 @@ const (
 
 // modfinal returns scripts/Makefile.modfinal with our rule in place of the
 // tree's. It sets the form of the shape.
-func (p *planner) modfinal(s *shape) string {
+func (p *planner) modfinal(s *shape) (planned string) {
 	text := p.sources[modfinal]
 	lines := splitLines(text)
 	m := parseMakefile(lines)
@@ -300,21 +316,33 @@ func (p *planner) modfinal(s *shape) string {
 	if kbuild < 0 {
 		return p.refuse(modfinal, -1, "does not include scripts/Kbuild.include")
 	}
+	if p.Rule == Batch && p.err == nil {
+		defer func() {
+			if p.err != nil && !strings.HasSuffix(p.err.Error(), partlyPatched) {
+				p.err = nil
+				planned = p.besides(s, text, kbuild, autoConf)
+			}
+		}()
+	}
 	r, ok := p.linkRule(&m, kbuild)
 	if !ok {
 		return ""
 	}
 	if p.Rule == Batch {
-		if text, ok = replaceRecipe(text, modfinalRecipe, batchRecipe); !ok {
-			return p.refuse(modfinal, -1, "expected one rule __modfinal: $(modules) with the recipe @:")
+		batch, ok := replaceRecipe(text, modfinalRecipe, batchRecipe)
+		if !ok {
+			return p.refuseRecipe()
 		}
-		p.sources = maps.Clone(p.sources)
-		p.sources[modfinal] = text
+		original := p.sources
+		p.sources = maps.Clone(original)
+		p.sources[modfinal] = batch
+		defer func() { p.sources = original }()
 	}
 	s.form = forms()[0]
 	if _, wired := m.find("cmd_btf_ko"); wired {
 		return p.upstreamRule(s, &m, r)
 	}
+	text = p.sources[modfinal]
 	for _, name := range []string{"newer_prereqs_except", "if_changed_except"} {
 		if v, ok := m.find(name); ok {
 			return p.refuse(modfinal, v.line, "defines %s, but not cmd_btf_ko: %s", name, partlyPatched)
@@ -328,6 +356,28 @@ func (p *planner) modfinal(s *shape) string {
 		text = edit(splitLines(text), kbuild, 0, autoConfFragment)
 	}
 	return text
+}
+
+func (p *planner) refuseRecipe() string {
+	return p.refuse(modfinal, -1, "expected one rule __modfinal: $(modules) with the recipe @:")
+}
+
+// besides returns Makefile.modfinal with the batch rule, and all other rules as
+// they are. kbuild is the line index of the include of Kbuild.include.
+func (p *planner) besides(s *shape, text string, kbuild int, autoConf bool) string {
+	m := parseMakefile(splitLines(text))
+	_, encodes := m.find("cmd_btf_ko")
+	s.form = unrecognised(text, encodes)
+	text, ok := replaceRecipe(text, modfinalRecipe, besidesRecipe)
+	switch {
+	case !ok:
+		return p.refuseRecipe()
+	case !strings.HasSuffix(text, "\n"):
+		return p.refuse(modfinal, -1, "no newline at end of file")
+	case !autoConf:
+		text = edit(splitLines(text), kbuild, 0, autoConfFragment)
+	}
+	return text + s.besides()
 }
 
 // upstreamRule returns Makefile.modfinal with our rule in place of upstream's

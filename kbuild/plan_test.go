@@ -73,7 +73,8 @@ func shapedTree(t testing.TB, f form, saved string) sources {
 	}
 	edited(t, s, modfinal, "include $(srctree)/scripts/Kbuild.include",
 		"include $(objtree)/include/config/auto.conf\ninclude $(srctree)/scripts/Kbuild.include")
-	modules := "config DEBUG_INFO_BTF_MODULES\n\tbool \"BTF of modules\"\n\tdefault y\n" + modulesNeed
+	modules := "config DEBUG_INFO_BTF_MODULES\n\tbool \"BTF of modules\"\n\tdefault y\n" +
+		"\tdepends on DEBUG_INFO_BTF && MODULES"
 	if f.genBTF != "" {
 		modules += "\n"
 		script, err := os.ReadFile("testdata/gen-btf.sh")
@@ -343,10 +344,9 @@ func TestPlanRefuses(t *testing.T) {
 		{"unknown PAHOLE_HAS_SPLIT_BTF", "6.11a",
 			[]string{kconfigDebug, "def_bool PAHOLE_VERSION", "default PAHOLE_VERSION"},
 			"lib/Kconfig.debug:16: config PAHOLE_HAS_SPLIT_BTF: expected a line def_bool"},
-		{"unknown dependency", "7.2a",
-			[]string{kconfigDebug, "&& MODULES", "&& MODULES && X86"},
-			"lib/Kconfig.debug:16: config DEBUG_INFO_BTF_MODULES: " +
-				`expected the line "depends on DEBUG_INFO_BTF && MODULES"`},
+		{"no dependency", "7.2a",
+			[]string{kconfigDebug, "depends on DEBUG_INFO_BTF && MODULES", "if DEBUG_INFO_BTF"},
+			"lib/Kconfig.debug:16: config DEBUG_INFO_BTF_MODULES: expected a line depends on"},
 
 		{"only if_changed_except", "",
 			[]string{modfinal, phonyLine, "if_changed_except = x\n" + phonyLine},
@@ -375,6 +375,10 @@ func TestPlanRefuses(t *testing.T) {
 		{"text before a line of gen-btf.sh", "7.2a",
 			[]string{genBTFScript, "trap cleanup EXIT", "test 1 && trap cleanup EXIT"},
 			`scripts/gen-btf.sh: expected exactly one line "trap cleanup EXIT"`},
+		{"third section of gen-btf.sh", "7.2a",
+			[]string{genBTFScript, "\tif [ -f ${ELF_FILE}.BTF_ids ]; then\n", "\t${OBJCOPY} --add-section " +
+				".BTF.ext=${ELF_FILE}.BTF.ext ${ELF_FILE}\n\tif [ -f ${ELF_FILE}.BTF_ids ]; then\n"},
+			"scripts/gen-btf.sh:21: adds a section .BTF.ext to modules: only .BTF and .BTF.base are supported"},
 		{"unknown gen-btf.sh", "7.2a",
 			[]string{genBTFScript, "trap cleanup EXIT", "trap 'cleanup' EXIT"},
 			`scripts/gen-btf.sh: expected exactly one line "trap cleanup EXIT"`},

@@ -126,8 +126,14 @@ func (s sources) originals(dir string, w Wiring) (found []original) {
 func (s sources) undo(w Wiring, yield func(form, sources)) {
 	probe := &planner{sources: s, Wiring: w}
 	shape := probe.shape()
+	if probe.err != nil {
+		return
+	}
+	if w.Rule == Batch {
+		s.undoBesides(w, shape, yield)
+	}
 	head := ruleHead().FindStringSubmatch(s[modfinal])
-	if head == nil || probe.err != nil {
+	if head == nil {
 		return
 	}
 	text, command := s[modfinal], linkCommand(s[modfinal])
@@ -151,15 +157,32 @@ func (s sources) undo(w Wiring, yield func(form, sources)) {
 			if f.command == "" { // else the tree had an include itself
 				link = strings.Replace(link, autoConfFragment, "", 1)
 			}
-			for _, kconfig := range s.undoKconfig(w, f) {
-				tree := s.undoRest(w, shape)
-				tree[modfinal] = link
-				if !s.areHeaders() {
-					tree[kconfigDebug] = kconfig
-				}
-				yield(f, tree)
-			}
+			s.undoOthers(w, shape, link, yield)
 		}
+	}
+}
+
+// undoBesides is undo for trees whose rules stay.
+func (s sources) undoBesides(w Wiring, shape shape, yield func(form, sources)) {
+	for _, encodes := range []bool{false, true} {
+		shape.form = unrecognised(s[modfinal], encodes)
+		link, added := strings.CutSuffix(s[modfinal], shape.besides())
+		link, ok := replaceRecipe(link, besidesRecipe, modfinalRecipe)
+		if added && ok {
+			s.undoOthers(w, shape, strings.Replace(link, autoConfFragment, "", 1), yield)
+		}
+	}
+}
+
+// undoOthers calls yield with the trees that had link as their Makefile.modfinal.
+func (s sources) undoOthers(w Wiring, shape shape, link string, yield func(form, sources)) {
+	for _, kconfig := range s.undoKconfig(w, shape.form) {
+		tree := s.undoRest(w, shape)
+		tree[modfinal] = link
+		if !s.areHeaders() {
+			tree[kconfigDebug] = kconfig
+		}
+		yield(shape.form, tree)
 	}
 }
 
@@ -212,6 +235,6 @@ func (s sources) undoKconfig(w Wiring, f form) []string {
 		original = before + "\tdef_bool " + strings.Replace(after, w.splitBTFValue(), "", 1)
 	}
 	without := strings.Replace(text, w.splitBTFSymbol()+"\n", "", 1)
-	without = strings.Replace(without, modulesNeed+" && PAHOLE_HAS_SPLIT_BTF\n", modulesNeed+"\n", 1)
+	without = strings.Replace(without, modulesNeed, "", 1)
 	return []string{original, without}
 }
