@@ -42,7 +42,8 @@ endif
 }
 
 // besides returns what the batch rule adds to a Makefile.modfinal whose rules for
-// modules are not recognised, and stay. If these encode modules, they no longer do.
+// modules stay, as they are not recognised or could not be restored. If these
+// encode modules, they no longer do.
 func (s shape) besides() string {
 	text := "\n" + s.batchCommand("btf_modules")
 	if s.command != "" {
@@ -57,7 +58,7 @@ quiet_cmd_btf_ko =
 // unrecognised returns the form of a tree with rules that match none. encodes is
 // set if they encode modules.
 func unrecognised(modfinal string, encodes bool) form {
-	f := form{vmlinux: "$(objtree)/vmlinux", flags: modulePaholeFlags}
+	f := form{vmlinux: "$(objtree)/vmlinux", flags: modulePaholeFlags, stays: true}
 	if encodes {
 		f.command = "unrecognised"
 	}

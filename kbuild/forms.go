@@ -21,6 +21,7 @@ type form struct {
 	resolve bool   // resolve_btfids resolves .BTF_ids in place
 	noRust  bool   // Rust modules get no BTF
 	genBTF  string // call of scripts/gen-btf.sh, which runs the encoder
+	stays   bool   // not recognised: the rule stays, beside the batch rule
 }
 
 func (f form) name() string { return f.since + f.variant }

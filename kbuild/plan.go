@@ -43,12 +43,18 @@ func (s sources) planRevertible(dir string, w Wiring) (*Plan, error) {
 		return nil, err
 	}
 	p.Unknown = s.unknownAfter(dir, p)
+	if len(p.Unknown) > 0 && w.Rule == Batch {
+		return s.planFor(dir, w, true)
+	}
 	return p, nil
 }
 
 // plan plans the wiring of a tree. dir is for error messages only.
-func (s sources) plan(dir string, w Wiring) (*Plan, error) {
-	p := &planner{dir: dir, sources: s, Wiring: w}
+func (s sources) plan(dir string, w Wiring) (*Plan, error) { return s.planFor(dir, w, false) }
+
+// planFor is plan, and with stays the batch rule leaves other rules as they are.
+func (s sources) planFor(dir string, w Wiring, stays bool) (*Plan, error) {
+	p := &planner{dir: dir, sources: s, Wiring: w, stays: stays}
 	shape := p.shape()
 	after := sources{modfinal: p.modfinal(&shape)}
 	if w.Encoder == Pahole && w.Rule == Batch {
@@ -92,7 +98,8 @@ type planner struct {
 	dir     string
 	sources sources
 	Wiring
-	err error
+	stays bool
+	err   error
 }
 
 // refuse sets the error, unless there is one. index is that of the line, or -1
@@ -315,6 +322,9 @@ func (p *planner) modfinal(s *shape) (planned string) {
 	}
 	if kbuild < 0 {
 		return p.refuse(modfinal, -1, "does not include scripts/Kbuild.include")
+	}
+	if p.stays {
+		return p.besides(s, text, kbuild, autoConf)
 	}
 	if p.Rule == Batch && p.err == nil {
 		defer func() {

@@ -575,6 +575,23 @@ func TestUnknownOriginal(t *testing.T) {
 	}
 	s := shapedTree(t, formNamed(t, "6.3a"), "cmd_")
 	edited(t, s, topMakefile, "VERSION = 6\nPATCHLEVEL = 1\n", "VERSION = 5\nPATCHLEVEL = 14\n")
+
+	// The batch rule leaves the rule in the tree, so it can be reverted.
+	batch := writeTree(t, s)
+	before := listing(t, batch)
+	b, err := NewPlan(batch, Wiring{Batch, BTFKo, InModfinal})
+	must(t, err)
+	must(t, b.Apply(batch))
+	if n := addedLines(b); n > 12 {
+		t.Errorf("batch: %d lines", n)
+	}
+	b, err = Applied(batch)
+	must(t, err)
+	must(t, b.Revert(batch))
+	if diff := cmp.Diff(before, listing(t, batch)); diff != "" {
+		t.Errorf("batch: the tree changed:\n%s", diff)
+	}
+
 	p, err := s.plan("tree", btfKo)
 	must(t, err)
 	dir := writeTree(t, after(s, p))

@@ -97,7 +97,8 @@ func (s sources) unknownAfter(dir string, p *Plan) []string {
 	for _, c := range p.Changes {
 		after[c.Path] = c.New
 	}
-	if found := after.applied(dir, p.Wiring); found != nil && slices.Equal(found.Changes, p.Changes) {
+	if found := after.applied(dir, p.Wiring); found != nil && len(found.Unknown) == 0 &&
+		slices.Equal(found.Changes, p.Changes) {
 		return nil
 	}
 	return sinces(after.originals(dir, p.Wiring))
@@ -107,7 +108,7 @@ func (s sources) unknownAfter(dir string, p *Plan) []string {
 // tree that undo finds, and compares.
 func (s sources) originals(dir string, w Wiring) (found []original) {
 	s.undo(w, func(f form, before sources) {
-		p, err := before.plan(dir, w)
+		p, err := before.planFor(dir, w, f.stays)
 		if err != nil {
 			return
 		}
