@@ -59,10 +59,14 @@ newer_prereqs_except = $(filter-out $(PHONY) $(1:./%=%),$(?:./%=%))
 if_changed_except = $(if $(call newer_prereqs_except,$(2))$(cmd-check),$(cmd),@:)
 `
 
+// btfDeps is the file that modules depend on, in their directory. make clean
+// removes it, as .*.tmp.
+const btfDeps = ".btf-deps.tmp"
+
 // strictCommands returns cmd_btf_ko, and the rule for the file that modules
 // depend on.
 func (s shape) strictCommands(e Encoder) string {
-	deps := s.extmod + ".btf-deps.tmp"
+	deps := s.extmod + btfDeps
 	base := "btf-base := " + s.source(e)
 	if e == BTFKo {
 		base = "btf-source := " + s.source(e) + "\n" +

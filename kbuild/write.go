@@ -37,7 +37,7 @@ func (p *Plan) Switch(dir string, to *Plan) error {
 	for _, c := range to.Changes {
 		texts[c.Path] = c.New
 	}
-	return write(dir, texts)
+	return writeRule(dir, texts)
 }
 
 // Revert restores the original files in dir. On failure no file changes.
@@ -49,7 +49,7 @@ func (p *Plan) Revert(dir string) error {
 	for _, c := range p.Changes {
 		texts[c.Path] = c.Old
 	}
-	return write(dir, texts)
+	return writeRule(dir, texts)
 }
 
 func (p *Plan) irreversible(dir string) error {
@@ -59,6 +59,16 @@ func (p *Plan) irreversible(dir string) error {
 // unknown returns an error that lists the releases in p.Unknown.
 func (p *Plan) unknown(dir, format string) error {
 	return &fileError{file: filepath.Join(dir, modfinal), reason: fmt.Sprintf(format, strings.Join(p.Unknown, ", "))}
+}
+
+// writeRule writes files of the tree in dir that change its rule. A file for the
+// strict rule may describe a vmlinux that another rule has not encoded modules for.
+func writeRule(dir string, texts map[string]string) error {
+	if err := write(dir, texts); err != nil {
+		return err
+	}
+	_ = os.Remove(filepath.Join(dir, btfDeps))
+	return nil
 }
 
 // write writes files of the tree in dir, by path. It refuses a directory that is an

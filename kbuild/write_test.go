@@ -56,7 +56,11 @@ func TestApplyAndRevert(t *testing.T) {
 			}
 			p, err := NewPlan(dir, w)
 			must(t, err)
+			must(t, os.WriteFile(filepath.Join(dir, btfDeps), nil, 0o644))
 			must(t, p.Apply(dir))
+			if _, err := os.Stat(filepath.Join(dir, btfDeps)); err == nil {
+				t.Errorf("%s of an earlier build stays", btfDeps)
+			}
 			applied, err := Applied(dir)
 			if err != nil || applied == nil {
 				t.Fatalf("not applied: %v", err)
