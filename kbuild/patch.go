@@ -40,7 +40,7 @@ Date: Mon, 17 Sep 2001 00:00:00 +0000
 // message returns the subject and body of the mail: why, then how.
 func (p *Plan) message() string {
 	return "Subject: [PATCH] kbuild: Generate split BTF for kernel modules with " + string(p.Encoder) + "\n\n" +
-		whySplitBTF + "\n" + how[p.Rule] + "\n" + p.external() + p.requirements() +
+		whySplitBTF + p.whyAnother() + "\n" + how[p.Rule] + "\n" + p.external() + p.requirements() +
 		"\nSigned-off-by: " + author + "\n"
 }
 
@@ -52,13 +52,27 @@ BTF of a module has to be regenerated if the module is linked again or the
 BTF of vmlinux changes, but the latter should not link the module.
 `
 
+// whyAnother returns what is wrong with the rule that is replaced, if there is one.
+func (p *Plan) whyAnother() string {
+	replaces := slices.ContainsFunc(p.Changes, func(c Change) bool {
+		return c.Path == modfinal && strings.Contains(c.Old, "cmd_btf_ko")
+	})
+	if !replaces || p.Rule == Simple {
+		return ""
+	}
+	return `
+The present rule relies on time stamps: if only the link command, the flags
+or the encoder changes, or a build is killed, modules are left with BTF
+that is stale or missing.
+`
+}
+
 // how describes the rules.
 var how = map[Rule]string{
-	Strict: `Upstream's rule misses some changes, and leaves modules with BTF that is
-stale or missing. Therefore let modules depend on a file that has a digest
-of the BTF of vmlinux, the flags and the version of the encoder, and is
-written only if these change. Add if_changed_except, a variant of
-if_changed, to link modules only if anything else has changed.
+	Strict: `Therefore let modules depend on a file that has a digest of the BTF of
+vmlinux, the flags and the version of the encoder, and is written only if
+these change. Add if_changed_except, a variant of if_changed, to link
+modules only if anything else has changed.
 
 A module never keeps stale BTF: its .cmd file is removed before the module
 is linked or encoded, and written afterwards. If encoding fails, the .ko
