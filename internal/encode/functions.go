@@ -65,7 +65,7 @@ type symbol struct {
 type state struct {
 	unit    int
 	addr    uint64 // DW_AT_low_pc; 0 if absent, or not comparable with symbols
-	hasCode bool   // otherwise the unit has only inlined copies
+	hasCode bool   // otherwise the unit has only inlined copies, or no prototypes
 	ret     btf.Ref
 	params  []btf.Param
 	tags    []funcTag

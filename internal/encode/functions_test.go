@@ -5,6 +5,7 @@ package encode
 import (
 	"fmt"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/kbtf/kbtf/internal/btf"
+	"github.com/kbtf/kbtf/internal/elfimage"
 	"github.com/kbtf/kbtf/internal/elfimage/elftest"
 )
 
@@ -387,5 +389,32 @@ func TestVariables(t *testing.T) {
 		"var stats struct stats/16 static", section}
 	if diff := cmp.Diff(sorted(want), sorted(got)); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
+	}
+}
+
+// A function in assembler has no prototype in its unit. C units that inline it have one.
+func TestAssemblerFunction(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"x.c": `extern inline __attribute__((gnu_inline)) long save(int x) { return x; } long g(int x) { return save(x); }`,
+		"y.S": ".text\nnop\n.globl save\n.type save, @function\nsave: ret\n.size save, . - save\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		elftest.Run(t, dir, "gcc", "-gdwarf-5", "-O2", "-c", name)
+	}
+	elftest.GCC.Link(t, dir, "-r", "-o", "all.ko", "x.o", "y.o")
+	img, err := elfimage.Open(filepath.Join(dir, "all.ko"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer img.Close()
+	raw, err := File(img, NoBase(), Options{Rules: Rules130, Dialect: btf.Modern, Inconsistent: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := list(t, raw, nil), "func save long int(int x)"; !slices.Contains(got, want) {
+		t.Errorf("no %s in %q", want, got)
 	}
 }

@@ -14,10 +14,14 @@ type Language uint16
 // Rust units are left out by the kernel's build files, because BTF cannot express much of Rust.
 const Rust Language = 0x1c
 
+// assembler is DW_LANG_Mips_Assembler, which all assemblers use. Functions in such units have no
+// prototypes.
+const assembler Language = 0x8001
+
 // languageNames are the names that --lang_exclude accepts. Each stands for all versions of a
 // language.
 var languageNames = map[string][]Language{
-	"asm":     {0x8001}, // DW_LANG_Mips_Assembler, which all assemblers use
+	"asm":     {assembler},
 	"c":       {0x02},
 	"c89":     {0x01},
 	"c99":     {0x0c},

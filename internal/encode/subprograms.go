@@ -94,6 +94,7 @@ func (f *unitFunctions) visit(r *dwarf.Reader, t *unitTypes) error {
 			s.addr = r.Address(dwarf.AttrLowPC)
 			s.hasCode = s.addr != 0 || r.Has(dwarf.AttrRanges) // 0: the linker dropped it
 		}
+		s.hasCode = s.hasCode && !t.assembler // C has the prototype, if there is one
 		convention, _ := r.Uint(dwarf.AttrCallingConvention)
 		s.nocall = convention == ccNocall
 		f.list = append(f.list, s)

@@ -36,6 +36,7 @@ type unitTypes struct {
 	addrSize  uint64 // bytes
 	bigEndian bool
 	rust      bool // the current unit is written in Rust
+	assembler bool // it is written in assembler
 
 	alignments map[btf.Ref]uint64 // cache of alignment, bytes
 	aliases    map[uint32]btf.Ref // by offset: targets of DIEs that stand for another type

@@ -155,7 +155,7 @@ func (u *unitReader) isExcluded(r *dwarf.Reader, first bool) (bool, error) {
 	}
 	number, _ := r.Uint(dwarf.AttrLanguage)
 	language := Language(number)
-	u.types.rust = language == Rust
+	u.types.rust, u.types.assembler = language == Rust, language == assembler
 	if slices.Contains(u.exclude, language) {
 		return true, nil
 	}
