@@ -133,9 +133,14 @@ patches: ## regenerate patches/ from the newest version of each real tree
 	$(GO) test -tags real -count=1 -run TestRealTrees ./kbuild -update
 
 .PHONY: rebuild
-rebuild: ## compare what make does after an edit of KERNEL, with our rule and upstream's
+rebuild: ## compare what make does after an edit of KERNEL, with our rules and upstream's
 	scripts/setup e2e
 	scripts/rebuild '$(KERNEL)'
+
+.PHONY: rebuild-debian
+rebuild-debian: ## the same with every EVERYth module of Debian's 6.1, without a build
+	scripts/setup fetch e2e
+	scripts/rebuild-debian $(EVERY)
 
 .PHONY: parity
 parity: ## compare with pahole on every EVERYth module of three Debian kernels, or of ARCH's
