@@ -104,6 +104,18 @@ func TestUpdate(t *testing.T) {
 		}
 	}
 
+	// A signature, as make modules_sign appends it, covers the BTF.
+	signedModule := signed(elftest.Read(t, path("echo.ko")))
+	if err := os.WriteFile(path("echo.ko"), signedModule, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	expect("signed", nil)
+	if !slices.Equal(elftest.Read(t, path("echo.ko")), signedModule) {
+		t.Error("a signed module has changed")
+	}
+	link("echo.ko")
+	expect("linked again after it was signed", []string{"echo.ko"})
+
 	// BTF by other means is not taken for ours.
 	mustRun(t, "strip", path("echo.ko"))
 	expect("stripped", []string{"echo.ko"})
