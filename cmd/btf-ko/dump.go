@@ -115,13 +115,7 @@ func dumpIDs(call *cli.Call, path, basePath string) int {
 		if err != nil {
 			return call.Usage("%v", err)
 		}
-		typeOf = func(id uint32) string {
-			if id == 0 || id >= types.End() {
-				return "not a type"
-			}
-			r := types.Record(id)
-			return fmt.Sprintf("%v %s", r.Kind(), r.Name())
-		}
+		typeOf = types.TypeName
 	}
 	out := bufio.NewWriter(call.Stdout)
 	if view == nil {

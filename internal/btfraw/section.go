@@ -242,6 +242,15 @@ func (b *BTF) Record(id uint32) Record {
 	return b.at(int(b.records[id-b.FirstID]), id)
 }
 
+// TypeName returns the kind and name of a type, and says so if an id has none.
+func (b *BTF) TypeName(id uint32) string {
+	if id == 0 || id >= b.End() {
+		return "not a type"
+	}
+	r := b.Record(id)
+	return fmt.Sprintf("%v %s", r.Kind(), r.Name())
+}
+
 // Kind returns the kind of an id below End.
 func (b *BTF) Kind(id uint32) Kind {
 	if id == 0 {

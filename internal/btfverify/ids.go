@@ -162,7 +162,7 @@ func (s *idSection) problems(b *BTF, known map[string]uint32) (list []string, fi
 			if id == 0 {
 				continue // not in BTF
 			}
-			if name := b.typeName(id); missing[name] > 0 {
+			if name := b.TypeName(id); missing[name] > 0 {
 				missing[name]--
 			} else {
 				refuse("set %s: [%d] is %s, which is not in the set", set.name, id, name)
@@ -179,8 +179,8 @@ func (s *idSection) problems(b *BTF, known map[string]uint32) (list []string, fi
 			refuse("%s at %#x: the section has %d bytes", name, offset, len(s.data))
 		case id == 0 && known[name] != 0:
 			refuse("%s: the id is 0, and BTF has it as [%d]", name, known[name])
-		case id != 0 && b.typeName(id) != name:
-			refuse("%s: [%d] is %s", name, id, b.typeName(id))
+		case id != 0 && b.TypeName(id) != name:
+			refuse("%s: [%d] is %s", name, id, b.TypeName(id))
 		}
 	}
 	return list, true
@@ -217,7 +217,7 @@ func (s *idSection) flagProblems(b *BTF, known map[string]uint32) (list []string
 			linked[name] = append(linked[name], flags)
 			name = ""
 			if id, _ := s.word(at); id != 0 {
-				name = b.typeName(id)
+				name = b.TypeName(id)
 			}
 			flags, _ = s.word(at + 4)
 			filled[name] = append(filled[name], flags)
@@ -240,15 +240,6 @@ func (s *idSection) flagProblems(b *BTF, known map[string]uint32) (list []string
 
 // numbers returns numbers as text: 0x1 0x2.
 func numbers(list []uint32) string { return strings.Trim(fmt.Sprintf("%#x", list), "[]") }
-
-// typeName returns the kind and name of a type.
-func (b *BTF) typeName(id uint32) string {
-	if id == 0 || id >= b.End() {
-		return "not a type"
-	}
-	r := b.Record(id)
-	return fmt.Sprintf("%v %s", r.Kind(), r.Name())
-}
 
 // typesByName returns an id for each of these types that the BTF or its base has.
 func (b *BTF) typesByName(names []string) map[string]uint32 {
