@@ -59,15 +59,8 @@ func HideImplicitArguments(base *Base, raw []byte, kfuncs map[string]bool) ([]by
 			return nil, err
 		}
 	}
-	b.Types = slices.Concat(rawTypes(h.types)...)
+	b.Types = slices.Concat(h.types...)
 	return b.Marshal()
-}
-
-func rawTypes(types []rawType) (list [][]byte) {
-	for _, t := range types {
-		list = append(list, t)
-	}
-	return list
 }
 
 // A hider hides implicit arguments.

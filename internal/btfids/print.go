@@ -6,8 +6,8 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
-	"sort"
 
 	"github.com/kbtf/kbtf/internal/btf"
 	"github.com/kbtf/kbtf/internal/elfimage"
@@ -81,7 +81,9 @@ func (s *Section) print(w io.Writer, data []byte, typeOf func(id uint32) string)
 		for entry := range set.entries(data) {
 			at += uint64(set.entrySize())
 			id := s.order.Uint32(entry)
-			switch t, named := symbols[at]; {
+			t, named := symbols[at]
+			delete(symbols, at)
+			switch {
 			case typeOf == nil && named:
 				fmt.Fprintf(w, "    %s", describe(t))
 			case typeOf == nil:
@@ -97,20 +99,16 @@ func (s *Section) print(w io.Writer, data []byte, typeOf func(id uint32) string)
 			fmt.Fprintln(w)
 		}
 	}
-	alone := slices.DeleteFunc(slices.Clone(s.IDs), func(id ID) bool {
-		n := sort.Search(len(sets), func(i int) bool { return sets[i].Offset > id.Offset })
-		return n > 0 && id.Offset-sets[n-1].Offset < sets[n-1].Size
-	})
-	slices.SortStableFunc(alone, func(a, b ID) int { return cmp.Compare(a.Offset, b.Offset) })
-	if len(alone) > 0 {
-		fmt.Fprintf(w, "  lists: %d ids\n", len(alone))
+	if len(symbols) > 0 { // those that are not in a set
+		fmt.Fprintf(w, "  lists: %d ids\n", len(symbols))
 	}
-	for _, symbol := range alone {
-		switch id := s.order.Uint32(data[symbol.Offset:]); {
+	for _, at := range slices.Sorted(maps.Keys(symbols)) {
+		name := describe(symbols[at])
+		switch id := s.order.Uint32(data[at:]); {
 		case typeOf == nil:
-			fmt.Fprintf(w, "    %s\n", describe(symbol.Type))
+			fmt.Fprintf(w, "    %s\n", name)
 		case id == 0:
-			fmt.Fprintf(w, "    [0] %s: not in BTF\n", describe(symbol.Type))
+			fmt.Fprintf(w, "    [0] %s: not in BTF\n", name)
 		default:
 			fmt.Fprintf(w, "    [%d] %s\n", id, typeOf(id))
 		}
