@@ -40,17 +40,17 @@ func headersFlags(flags *pflag.FlagSet) func(*cli.Call) int {
 	return func(call *cli.Call) int {
 		m := headers.Machine{Root: *root, Wiring: kbuild.Wiring{Encoder: kbuild.BTFKo, Rule: kbuild.Batch}}
 		command, release := call.Flags.Arg(0), call.Flags.Arg(1)
-		change := map[string]func(headers.Headers) error{
+		change := map[string]func(dir string) error{
 			"enable": m.Enable, "disable": m.Disable, "status": nil,
 		}
 		act, known := change[command]
 		if !known {
 			return fail(call, "headers %q: expected enable, disable or status", command)
 		}
-		all, err := m.All(release)
-		for _, h := range all {
-			if act != nil && h.State != headers.Unsupported {
-				err = errors.Join(err, withoutInterrupts(func() error { return act(h) }))
+		dirs, err := m.Dirs(release)
+		for _, dir := range dirs {
+			if act != nil {
+				err = errors.Join(err, withoutInterrupts(func() error { return act(dir) }))
 			}
 		}
 		if !*noHook && release == "" {
@@ -64,27 +64,24 @@ func headersFlags(flags *pflag.FlagSet) func(*cli.Call) int {
 		if err != nil {
 			return fail(call, "%s", strings.ReplaceAll(err.Error(), "\n", "; "))
 		}
-		return reportHeaders(call, m, release)
+		return reportHeaders(call, m, dirs, release)
 	}
 }
 
 // reportHeaders prints the state of the headers and of the hook, and returns the exit status.
-func reportHeaders(call *cli.Call, m headers.Machine, release string) int {
-	all, err := m.All(release)
-	if err != nil {
-		return fail(call, "%s", err)
-	}
+func reportHeaders(call *cli.Call, m headers.Machine, dirs []string, release string) int {
 	status := exitYes
-	for _, h := range all {
+	for _, dir := range dirs {
+		h := m.Examine(dir)
 		fmt.Fprintln(call.Stdout, h)
 		if h.State == headers.Unsupported {
 			status = exitNo
 		}
 	}
-	if len(all) == 0 && release != "" {
+	if len(dirs) == 0 && release != "" {
 		fmt.Fprintf(call.Stdout, "no headers of %s are installed\n", release)
 		status = exitNo
-	} else if len(all) == 0 {
+	} else if len(dirs) == 0 {
 		fmt.Fprintln(call.Stdout, "no headers are installed")
 	}
 	if release != "" {

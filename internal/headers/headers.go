@@ -47,9 +47,8 @@ var patterns = []string{
 	"usr/src/linux-headers-*", "usr/src/kernels/*", "lib/modules/*/build", "usr/lib/modules/*/build",
 }
 
-// All returns the installed headers, or only those of a kernel release, sorted by directory.
-func (m Machine) All(release string) ([]Headers, error) {
-	var dirs []string
+// Dirs returns the directories of the installed headers, or only of those of a kernel release, sorted.
+func (m Machine) Dirs(release string) (dirs []string, err error) {
 	for _, pattern := range patterns {
 		found, err := filepath.Glob(filepath.Join(m.Root, pattern))
 		if err != nil {
@@ -62,11 +61,7 @@ func (m Machine) All(release string) ([]Headers, error) {
 		}
 	}
 	slices.Sort(dirs)
-	var all []Headers
-	for _, dir := range slices.Compact(dirs) {
-		all = append(all, m.state(dir))
-	}
-	return all, nil
+	return slices.Compact(dirs), nil
 }
 
 // resolve follows links. An absolute one refers to the root of the machine.
@@ -87,46 +82,43 @@ func isOf(dir, release string) bool {
 	return strings.TrimSpace(string(text)) == release
 }
 
-func (m Machine) state(dir string) Headers {
-	h := Headers{Dir: dir, State: Disabled}
-	applied, err := kbuild.Applied(dir)
-	if err == nil && applied == nil {
-		_, err = kbuild.NewPlan(dir, m.Wiring)
+// plan returns the plan that headers are patched with, or the one to patch them with. Headers may share
+// their build files.
+func (m Machine) plan(dir string) (plan *kbuild.Plan, applied bool, err error) {
+	if plan, err = kbuild.Applied(dir); err != nil || plan != nil {
+		return plan, plan != nil, err
 	}
-	switch {
-	case err != nil:
-		h.State, h.Reason = Unsupported, err
-	case applied != nil:
-		h.State = Enabled
-	}
-	return h
+	plan, err = kbuild.NewPlan(dir, m.Wiring)
+	return plan, false, err
 }
 
-// Enable patches headers. It does nothing if they are patched.
-func (m Machine) Enable(h Headers) error {
-	if h.State != Disabled {
-		return h.Reason
+// Examine returns the state of headers.
+func (m Machine) Examine(dir string) Headers {
+	switch _, applied, err := m.plan(dir); {
+	case err != nil:
+		return Headers{dir, Unsupported, err}
+	case applied:
+		return Headers{dir, Enabled, nil}
 	}
-	if applied, err := kbuild.Applied(h.Dir); err != nil || applied != nil {
-		return err // other headers share these files
+	return Headers{dir, Disabled, nil}
+}
+
+// Enable patches headers. It does nothing if they are patched, or not supported.
+func (m Machine) Enable(dir string) error {
+	plan, applied, err := m.plan(dir)
+	if err != nil || applied {
+		return nil
 	}
-	plan, err := kbuild.NewPlan(h.Dir, m.Wiring)
-	if err != nil {
-		return err
-	}
-	return plan.Apply(h.Dir)
+	return plan.Apply(dir)
 }
 
 // Disable restores headers. It does nothing if they are not patched.
-func (m Machine) Disable(h Headers) error {
-	if h.State != Enabled {
+func (m Machine) Disable(dir string) error {
+	plan, applied, err := m.plan(dir)
+	if err != nil || !applied {
 		return nil
 	}
-	applied, err := kbuild.Applied(h.Dir)
-	if err != nil || applied == nil {
-		return err // other headers share these files
-	}
-	return applied.Revert(h.Dir)
+	return plan.Revert(dir)
 }
 
 // hook is run by the packages of headers on Debian and Ubuntu, before the hook of dkms, which builds
